@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using Cube.Agent.Guide;
+using Cube.ServiceDefaults.Errors;
+using Microsoft.Extensions.Options;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Cube.Agent.Backends;
+
+internal static class BackendExtensions
+{
+    /// <summary>Everything that reaches the model server: exact paths, no default.</summary>
+    private static readonly (string Method, string Path)[] Endpoints =
+    [
+        ("GET", "/v1/models"),
+        ("POST", "/v1/chat/completions"),
+        ("POST", "/v1/completions"),
+        ("POST", "/v1/embeddings"),
+    ];
+
+    public static WebApplicationBuilder AddBackend(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<IValidateOptions<BackendOptions>, BackendOptionsValidator>();
+        builder.Services.AddOptions<BackendOptions>().BindConfiguration(BackendOptions.Section).ValidateOnStart();
+        if (builder.Configuration.GetSection(BackendOptions.Section).Get<BackendOptions>() is { ParsedKind: BackendKind.Guide })
+        {
+            builder.AddGuide();
+        }
+        else
+        {
+            builder.Services.AddHttpForwarder().AddSingleton<BackendClient>();
+            builder.Services.AddHealthChecks().AddCheck<BackendHealthCheck>("backend");
+        }
+
+        return builder;
+    }
+
+    public static WebApplication MapBackend(this WebApplication app)
+    {
+        var options = app.Services.GetRequiredService<IOptions<BackendOptions>>().Value;
+        if (options.ParsedKind == BackendKind.Guide)
+        {
+            app.MapGuide();
+            return app;
+        }
+
+        var (forwarder, client) = (app.Services.GetRequiredService<IHttpForwarder>(), app.Services.GetRequiredService<BackendClient>());
+        var (transformer, address) = (new BackendTransformer(client), options.Url!.AbsoluteUri);
+        var config = new ForwarderRequestConfig { ActivityTimeout = options.ActivityTimeout };
+        var kind = options.Kind.ToLowerInvariant();
+        foreach (var (method, path) in Endpoints)
+        {
+            app.MapMethods(path, [method], async context =>
+            {
+                using var exchange = client.Begin();
+                Activity.Current?.SetTag("cube.backend", kind);
+                var error = await forwarder.SendAsync(context, address, client.Invoker, config, transformer, context.RequestAborted);
+                if (error != ForwarderError.None && !context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
+                {
+                    await context.WriteOwnErrorAsync(Explain(error));
+                }
+            });
+        }
+
+        return app;
+    }
+
+    private static OpenAiError Explain(ForwarderError error) => error switch
+    {
+        ForwarderError.RequestTimedOut => OpenAiError.UpstreamTimeout,
+        ForwarderError.RequestBodyClient => OpenAiError.BadHttp,
+        _ => OpenAiError.UpstreamError,
+    };
+}

@@ -1,0 +1,29 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
+
+namespace Cube.Agent.Backends;
+
+/// <summary>Asks the model server itself: Ollama at <c>/</c>, vLLM at <c>/health</c>.</summary>
+internal sealed class BackendHealthCheck(BackendClient client, IOptions<BackendOptions> options) : IHealthCheck
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        var path = options.Value.ParsedKind == BackendKind.Vllm ? "health" : "";
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(options.Value.Url!, path));
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(Patience);
+        try
+        {
+            using var response = await client.Invoker.SendAsync(request, timeout.Token);
+            return response.IsSuccessStatusCode
+                ? HealthCheckResult.Healthy()
+                : HealthCheckResult.Unhealthy($"The model server answered {(int)response.StatusCode}.");
+        }
+        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            return HealthCheckResult.Unhealthy("The model server does not answer.");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using Microsoft.Extensions.Options;
+
+namespace Cube.Agent.Backends;
+
+internal enum BackendKind
+{
+    Unset,
+    Ollama,
+    Vllm,
+
+    /// <summary>The guide model in this process. Only the AppHost chooses it, where there is no model server.</summary>
+    Guide,
+}
+
+/// <summary>The section <c>Backend</c>: the model server behind this agent. There is no default: an agent without one does not start.</summary>
+internal sealed class BackendOptions
+{
+    public const string Section = "Backend";
+
+    /// <summary><c>ollama</c>, <c>vllm</c> or <c>guide</c>.</summary>
+    public string Kind { get; set; } = "";
+
+    public BackendKind ParsedKind => Kind.ToLowerInvariant() switch
+    {
+        "ollama" => BackendKind.Ollama,
+        "vllm" => BackendKind.Vllm,
+        "guide" => BackendKind.Guide,
+        _ => BackendKind.Unset,
+    };
+
+    /// <summary>Base address of the model server, http or https; unused for the guide model.</summary>
+    public Uri? Url { get; set; }
+
+    /// <summary>How long the model server may be silent within one exchange: 1 second to 1 hour. Loading a model counts.</summary>
+    public TimeSpan ActivityTimeout { get; set; } = TimeSpan.FromMinutes(10);
+}
+
+internal sealed class BackendOptionsValidator : IValidateOptions<BackendOptions>
+{
+    public ValidateOptionsResult Validate(string? name, BackendOptions options)
+    {
+        var faults = new ValidateOptionsResultBuilder();
+        if (options.ParsedKind == BackendKind.Unset)
+        {
+            faults.AddError("Backend__Kind must be ollama, vllm or guide.");
+        }
+        else if (options.ParsedKind != BackendKind.Guide && options.Url is not { IsAbsoluteUri: true, Scheme: "http" or "https" })
+        {
+            faults.AddError("Backend__Url must be the http or https address of the model server.");
+        }
+
+        if (options.ActivityTimeout < TimeSpan.FromSeconds(1) || options.ActivityTimeout > TimeSpan.FromHours(1))
+        {
+            faults.AddError("Backend__ActivityTimeout must be between 00:00:01 and 01:00:00.");
+        }
+
+        return faults.Build();
+    }
+}

@@ -1,0 +1,57 @@
+using Cube.Identity.Tokens;
+using Cube.ServiceDefaults.Errors;
+using Cube.ServiceDefaults.Tokens;
+using Dapper;
+using Microsoft.AspNetCore.Authorization;
+using Npgsql;
+
+namespace Cube.Identity.Authentication;
+
+/// <summary>
+/// Lets a request reach an endpoint only with an access token of a living session of an enabled user. Every endpoint asks for one
+/// unless it says <c>AllowAnonymous</c>; a token that is sent to such an endpoint is looked at all the same.
+/// </summary>
+internal sealed class CallerMiddleware(RequestDelegate next, TokenReader tokens, NpgsqlDataSource database)
+{
+    public async Task InvokeAsync(HttpContext context)
+    {
+        if (context.GetEndpoint() is not { } endpoint)
+        {
+            await next(context);
+            return;
+        }
+
+        var anonymous = endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null;
+        var token = BearerToken.Read(context.Request.Headers);
+        if (token is not null && await FindAsync(token, context.RequestAborted) is { } caller)
+        {
+            context.Features.Set(caller);
+        }
+        else if (!anonymous)
+        {
+            context.Response.Headers.WWWAuthenticate = token is null ? "Bearer" : "Bearer error=\"invalid_token\"";
+            await ManagementError.Of(StatusCodes.Status401Unauthorized).WriteAsync(context, StatusCodes.Status401Unauthorized);
+            return;
+        }
+
+        await next(context);
+    }
+
+    private async Task<Caller?> FindAsync(string token, CancellationToken ct)
+    {
+        if (await tokens.ReadAsync(token, TokenFormat.AccessTyp, ct) is not { } read)
+        {
+            return null;
+        }
+
+        await using var connection = await database.OpenConnectionAsync(ct);
+        var role = await connection.QuerySingleOrDefaultAsync<string>(new CommandDefinition(
+            """
+            select u.role from sessions s join users u on u.id = s.user_id
+            where s.id = @SessionId and u.id = @UserId and s.revoked_at is null and u.status = 'enabled'
+            """,
+            new { read.SessionId, read.UserId },
+            cancellationToken: ct));
+        return role is null ? null : new Caller(read.UserId, read.SessionId, role == "admin");
+    }
+}

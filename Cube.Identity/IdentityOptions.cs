@@ -1,0 +1,45 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace Cube.Identity;
+
+/// <summary>The section <c>Identity</c>.</summary>
+internal sealed class IdentityOptions
+{
+    public const string Section = "Identity";
+
+    /// <summary>How long an access token is good for: 10 seconds to 1 day.</summary>
+    [Range(typeof(TimeSpan), "00:00:10", "1.00:00:00", ErrorMessage = "Identity__AccessTokenLifetime must be between 00:00:10 and 1.00:00:00.")]
+    public TimeSpan AccessTokenLifetime { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>How long a refresh token is good for: 10 seconds to 90 days.</summary>
+    [Range(typeof(TimeSpan), "00:00:10", "90.00:00:00", ErrorMessage = "Identity__RefreshTokenLifetime must be between 00:00:10 and 90.00:00:00.")]
+    public TimeSpan RefreshTokenLifetime { get; set; } = TimeSpan.FromHours(24);
+
+    /// <summary>How long a key signs before the next one takes over: 1 minute to 1 year. Old keys stay published until nothing they signed is good.</summary>
+    [Range(typeof(TimeSpan), "00:01:00", "365.00:00:00", ErrorMessage = "Identity__SigningKeyLifetime must be between 00:01:00 and 365.00:00:00.")]
+    public TimeSpan SigningKeyLifetime { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>Encrypts the private signing keys at rest, at least 16 characters.</summary>
+    [Required(ErrorMessage = "Identity__KeyEncryptionSecret is not set: it encrypts the signing keys in the database.")]
+    [MinLength(16, ErrorMessage = "Identity__KeyEncryptionSecret must have at least 16 characters.")]
+    public string KeyEncryptionSecret { get; set; } = "";
+
+    /// <summary>Whether anybody may make an account for himself. Such accounts must be verified before they can log in.</summary>
+    public bool SelfRegistration { get; set; }
+
+    /// <summary>First administrator, made where there is none yet.</summary>
+    public string AdminEmail { get; set; } = "";
+
+    /// <summary>The first administrator's password.</summary>
+    public string AdminPassword { get; set; } = "";
+
+    /// <summary>A domain made together with the first administrator, so that a first chat needs no set-up; empty for none.</summary>
+    public string FirstDomain { get; set; } = "";
+
+    /// <summary>Networks (CIDR) of the proxies whose <c>X-Forwarded-For</c> counts. Loopback always does.</summary>
+    public string[] TrustedProxies { get; set; } = [];
+}
+
+[OptionsValidator]
+internal sealed partial class IdentityOptionsValidator : IValidateOptions<IdentityOptions>;

@@ -1,0 +1,80 @@
+using Dapper;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace Cube.Identity.Tokens;
+
+/// <summary>Logins and their families of refresh tokens.</summary>
+internal sealed class SessionStore(NpgsqlDataSource database, TokenIssuer issuer, IOptions<IdentityOptions> options, TimeProvider time)
+{
+    public async Task<TokenPair> StartAsync(Guid userId, bool isAdministrator, string? description, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        var (sessionId, tokenId) = (Guid.CreateVersion7(), Guid.NewGuid());
+        await using var connection = await database.OpenConnectionAsync(ct);
+        await connection.ExecuteAsync(new CommandDefinition(
+            """
+            insert into sessions (id, user_id, description, current_token, created_at, expires_at)
+            values (@sessionId, @userId, @description, @tokenId, @now, @expires)
+            """,
+            new { sessionId, userId, description = description ?? "", tokenId, now, expires = now + options.Value.RefreshTokenLifetime },
+            cancellationToken: ct));
+        return issuer.Issue(new SessionOwner(sessionId, userId, isAdministrator), tokenId);
+    }
+
+    /// <summary>
+    /// Swaps the current refresh token of a family for the next. Any other token of the family was swapped before: somebody holds a
+    /// copy, and the whole family ends (OAuth 2.0 Security Best Current Practice, RFC 9700, section 4.14.2).
+    /// </summary>
+    /// <returns>The new pair, or null where the token is of no use any more.</returns>
+    public async Task<TokenPair?> RotateAsync(TokenContent token, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        var next = Guid.NewGuid();
+        await using var connection = await database.OpenConnectionAsync(ct);
+        var role = await connection.QuerySingleOrDefaultAsync<string>(new CommandDefinition(
+            """
+            update sessions s set current_token = @next, expires_at = @expires
+            from users u
+            where s.id = @SessionId and s.user_id = @UserId and s.current_token = @TokenId
+              and s.revoked_at is null and s.expires_at > @now and u.id = s.user_id and u.status = 'enabled'
+            returning u.role
+            """,
+            new { next, expires = now + options.Value.RefreshTokenLifetime, token.SessionId, token.UserId, token.TokenId, now },
+            cancellationToken: ct));
+        if (role is not null)
+        {
+            return issuer.Issue(new SessionOwner(token.SessionId, token.UserId, role == "admin"), next);
+        }
+
+        await connection.ExecuteAsync(new CommandDefinition(
+            "update sessions set revoked_at = @now where id = @SessionId and current_token <> @TokenId and revoked_at is null",
+            new { now, token.SessionId, token.TokenId },
+            cancellationToken: ct));
+        return null;
+    }
+
+    /// <returns>False where the user has no such living session.</returns>
+    public async Task<bool> RevokeAsync(Guid sessionId, Guid userId, CancellationToken ct)
+    {
+        await using var connection = await database.OpenConnectionAsync(ct);
+        return await connection.ExecuteAsync(new CommandDefinition(
+            "update sessions set revoked_at = @now where id = @sessionId and user_id = @userId and revoked_at is null",
+            new { now = time.GetUtcNow(), sessionId, userId },
+            cancellationToken: ct)) == 1;
+    }
+
+    public async Task<IEnumerable<ActiveSession>> ActiveAsync(Guid userId, CancellationToken ct)
+    {
+        await using var connection = await database.OpenConnectionAsync(ct);
+        return await connection.QueryAsync<ActiveSession>(new CommandDefinition(
+            "select id, description from sessions where user_id = @userId and revoked_at is null and expires_at > @now order by created_at desc",
+            new { userId, now = time.GetUtcNow() },
+            cancellationToken: ct));
+    }
+}
+
+internal sealed record SessionOwner(Guid SessionId, Guid UserId, bool IsAdministrator);
+
+/// <summary>One entry of the list of refresh tokens. The id is that of the family: it stays when the token rotates.</summary>
+internal sealed record ActiveSession(Guid Id, string Description);

@@ -1,0 +1,57 @@
+using Cube.Identity.Domains;
+using Cube.ServiceDefaults.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace Cube.Identity.Users;
+
+/// <summary>Makes the administrator and the domain of a first start. Where there is an administrator already, nothing is touched.</summary>
+internal sealed class FirstAdministrator(
+    UserStore users, DomainStore domains, Passwords passwords, IOptions<IdentityOptions> options, TimeProvider time) : IHostedService
+{
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var settings = options.Value;
+        if (settings.AdminEmail.Length == 0)
+        {
+            return;
+        }
+
+        if (!await users.HasAdministratorAsync(cancellationToken))
+        {
+            await users.AddAsync(Make(settings), cancellationToken);
+        }
+
+        // Asked again at each start: a crash may have come between the two. A route that is taken stays with whom it belongs to.
+        if (settings.FirstDomain.Length > 0 && await users.FindByNameAsync(settings.AdminEmail, cancellationToken) is { IsAdministrator: true } first)
+        {
+            await domains.AddAsync(new NewDomain(settings.FirstDomain, settings.FirstDomain, [], "{}"), first.Id, cancellationToken);
+        }
+    }
+
+    private User Make(IdentityOptions settings)
+    {
+        var request = new UserApi.CreateRequest(
+            "super", "admin", settings.AdminEmail, new("admin", settings.AdminPassword), null, null, null, null, "admin", null);
+        if (UserRules.FaultOf(request) is { } fault)
+        {
+            throw new SettingException($"The first administrator cannot be made of Identity__AdminEmail and Identity__AdminPassword: {fault}");
+        }
+
+        var now = time.GetUtcNow().UtcDateTime;
+        return new User
+        {
+            Id = Guid.CreateVersion7(),
+            FirstName = request.FirstName!,
+            LastName = request.LastName!,
+            Email = request.Email!,
+            Username = request.Credentials!.Username!,
+            PasswordHash = passwords.Hash(settings.AdminPassword),
+            Role = "admin",
+            CreatedAt = now,
+            UpdatedAt = now,
+            VerifiedAt = now,
+        };
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}

@@ -1,0 +1,46 @@
+using System.Net.Mail;
+using System.Text.RegularExpressions;
+
+namespace Cube.Identity.Users;
+
+/// <summary>What a new account must look like.</summary>
+internal static partial class UserRules
+{
+    /// <summary>Longest name, password or description, in characters.</summary>
+    public const int MaxText = 1024;
+
+    public const int MinPassword = 8;
+
+    /// <returns>The first fault, or null.</returns>
+    public static string? FaultOf(UserApi.CreateRequest request) =>
+        FaultOfName(request.FirstName, "first_name")
+        ?? FaultOfName(request.LastName, "last_name")
+        ?? FaultOfEmail(request.Email)
+        ?? FaultOfUsername(request.Credentials?.Username)
+        ?? FaultOfPassword(request.Credentials?.Secret)
+        ?? (request.Role is null or "user" or "admin" ? null : "role must be user or admin.")
+        ?? (request.Status is null or "enabled" or "disabled" ? null : "status must be enabled or disabled.")
+        ?? (request.ProfilePicture is null || (request.ProfilePicture.Length <= 2048 && Uri.TryCreate(request.ProfilePicture, UriKind.Absolute, out _))
+            ? null
+            : "profile_picture must be a URL.")
+        ?? Requests.FaultOf(request.Tags)
+        ?? Requests.FaultOf(request.Metadata, "metadata")
+        ?? Requests.FaultOf(request.PrivateMetadata, "private_metadata");
+
+    private static string? FaultOfName(string? value, string name) =>
+        string.IsNullOrWhiteSpace(value) || value.Length > MaxText ? $"{name} must have 1 to {MaxText} characters." : null;
+
+    private static string? FaultOfEmail(string? email) =>
+        email is { Length: <= 254 } && MailAddress.TryCreate(email, out var address) && address.Address == email ? null : "email must be an e-mail address.";
+
+    private static string? FaultOfUsername(string? name) =>
+        name is not null && Username().IsMatch(name) && !name.Contains("__", StringComparison.Ordinal) && !name.Contains("--", StringComparison.Ordinal)
+            ? null
+            : "credentials.username must have 1 to 32 letters, digits, '_' or '-', begin with a letter or digit and have no '__' or '--'.";
+
+    private static string? FaultOfPassword(string? secret) =>
+        secret is { Length: >= MinPassword and <= MaxText } ? null : $"credentials.secret must have {MinPassword} to {MaxText} characters.";
+
+    [GeneratedRegex(@"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,31}\z")]
+    private static partial Regex Username();
+}

@@ -1,0 +1,22 @@
+using Cube.ServiceDefaults.Errors;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace Cube.Proxy.Authentication;
+
+/// <summary>Without Identity's keys nobody can be let in.</summary>
+internal sealed class IdentityHealthCheck(IdentityKeys keys) : IHealthCheck
+{
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return (await keys.GetAsync(null, cancellationToken)).Length > 0
+                ? HealthCheckResult.Healthy()
+                : HealthCheckResult.Unhealthy("Identity publishes no key.");
+        }
+        catch (UnavailableException exception)
+        {
+            return HealthCheckResult.Unhealthy(exception.Message);
+        }
+    }
+}

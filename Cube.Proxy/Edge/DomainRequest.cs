@@ -1,0 +1,23 @@
+using Cube.Proxy.Authentication;
+using Cube.Proxy.Routing;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Cube.Proxy.Edge;
+
+/// <summary>What the stages of the pipeline learn of one request to a tenant's path.</summary>
+internal sealed class DomainRequest
+{
+    public Guid DomainId { get; set; }
+
+    /// <summary>The path below the tenant, as sent.</summary>
+    public string Rest { get; set; } = "";
+
+    public Caller? Caller { get; set; }
+
+    public InferenceEndpoint? Endpoint { get; set; }
+
+    /// <summary>The decoded id in the path of a single model.</summary>
+    public string? ModelId { get; set; }
+
+    public static DomainRequest Of(HttpContext context) => context.Features.GetRequiredFeature<DomainRequest>();
+}

@@ -1,0 +1,90 @@
+using Cube.Proxy.Authentication;
+using Cube.Proxy.Authorization;
+using Cube.Proxy.Edge;
+using Cube.Proxy.Forwarding;
+using Cube.Proxy.Models;
+using Cube.Proxy.Observability;
+using Cube.Proxy.Routing;
+using Cube.ServiceDefaults.Errors;
+using Cube.ServiceDefaults.Hosting;
+using Cube.ServiceDefaults.Peers;
+using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.Extensions.Options;
+
+namespace Cube.Proxy;
+
+internal static class EdgeExtensions
+{
+    /// <summary>How the connection behind this proxy is attested. There is no evidence yet, so that it may not run in Production.</summary>
+    public const string Attestation = "none";
+
+    /// <summary>Tells each client of a tenant's path how its answer was attested.</summary>
+    public const string AttestationHeader = "x-cube-attestation";
+
+    public static WebApplicationBuilder AddEdge(this WebApplicationBuilder builder)
+    {
+        builder.Environment.RefuseInProduction($"A proxy whose attestation is '{Attestation}'");
+        Peers.Require(builder.Configuration, IdentityKeys.ClientName, "http", "https");
+        Peers.Require(builder.Configuration, AgentClient.Peer, "https");
+
+        var services = builder.Services;
+        services.AddSingleton<IValidateOptions<ProxyOptions>, ProxyOptionsValidator>();
+        services.AddOptions<ProxyOptions>().BindConfiguration(ProxyOptions.Section).ValidateOnStart();
+        services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
+        services.AddHybridCache(static cache => cache.MaximumKeyLength = 256);
+        services.AddHttpForwarder();
+        services.AddSingleton<Peers>().AddSingleton<AgentClient>().AddSingleton<ModelCatalogue>().AddSingleton<ForwardStage>();
+        services.AddSingleton<IdentityKeys>().AddSingleton<TokenVerifier>().AddSingleton<Memberships>();
+        services.AddHttpClient(IdentityKeys.ClientName, static client =>
+        {
+            client.BaseAddress = new Uri($"https+http://{IdentityKeys.ClientName}/");
+            client.Timeout = TimeSpan.FromSeconds(5);
+        });
+        services.AddHealthChecks().AddCheck<IdentityHealthCheck>("identity");
+        builder.WebHost.ConfigureKestrel(static kestrel =>
+        {
+            // Ours answer before Kestrel's would, see HeaderLimits.
+            kestrel.Limits.MaxRequestHeadersTotalSize = 16 * HeaderLimits.MaxTotal;
+            kestrel.Limits.MaxRequestHeaderCount = 50 * HeaderLimits.MaxCount;
+            // A client that reads slowly holds the upstream back; it is not cut off.
+            kestrel.Limits.MinResponseDataRate = null;
+            kestrel.Limits.MaxRequestBodySize = kestrel.ApplicationServices.GetRequiredService<IOptions<ProxyOptions>>().Value.MaxRequestBodyBytes;
+        });
+        return builder;
+    }
+
+    /// <summary>The way of a request to a tenant's path, stage by stage.</summary>
+    public static WebApplication UseDomainPipeline(this WebApplication app)
+    {
+        app.UseForwardedHeaders();
+        app.UseMiddleware<RequestIds>();
+        app.UseMiddleware<HeaderLimits>();
+        app.MapWhen(DomainPath.Matches, static domain => domain
+            .UseMiddleware<EnvelopeStage>()
+            .UseMiddleware<AuthenticationStage>()
+            .UseMiddleware<AuthorizationStage>()
+            .UseMiddleware<LoggingStage>()
+            .UseMiddleware<TracingStage>()
+            .UseMiddleware<MetricsStage>()
+            .UseMiddleware<RouteStage>()
+            .Run(static context => context.RequestServices.GetRequiredService<ForwardStage>().InvokeAsync(context)));
+        app.UseManagementErrors();
+        app.UseRouting();
+        return app;
+    }
+
+    /// <summary>Whose word on the client's address counts: nobody's, unless the operator says so.</summary>
+    private sealed class TrustedProxies(IOptions<ProxyOptions> options) : IConfigureOptions<ForwardedHeadersOptions>
+    {
+        public void Configure(ForwardedHeadersOptions forwarded)
+        {
+            forwarded.KnownProxies.Clear();
+            forwarded.KnownIPNetworks.Clear();
+            forwarded.ForwardedHeaders = options.Value.TrustedProxies.Length == 0 ? ForwardedHeaders.None : ForwardedHeaders.XForwardedFor;
+            foreach (var network in options.Value.TrustedProxies)
+            {
+                forwarded.KnownIPNetworks.Add(System.Net.IPNetwork.Parse(network));
+            }
+        }
+    }
+}

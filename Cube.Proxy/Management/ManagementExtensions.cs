@@ -1,0 +1,75 @@
+using System.Net;
+using Cube.Proxy.Authentication;
+using Cube.ServiceDefaults.Errors;
+using Cube.ServiceDefaults.Peers;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Cube.Proxy.Management;
+
+/// <summary>The paths of other services that this door serves.</summary>
+internal static class ManagementExtensions
+{
+    private static readonly string[] IdentityPaths = ["users", "password", "domains", "invitations", "pats", "keys"];
+    private static readonly ForwarderRequestConfig Config = new() { ActivityTimeout = TimeSpan.FromSeconds(30) };
+
+    public static WebApplication MapManagement(this WebApplication app)
+    {
+        var forwarder = app.Services.GetRequiredService<IHttpForwarder>();
+        var peers = app.Services.GetRequiredService<Peers>();
+        var invoker = new HttpMessageInvoker(new SocketsHttpHandler
+        {
+            UseProxy = false,
+            UseCookies = false,
+            AllowAutoRedirect = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            ConnectTimeout = TimeSpan.FromSeconds(5),
+            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(90),
+            ActivityHeadersPropagator = new ReverseProxyPropagator(System.Diagnostics.DistributedContextPropagator.Current),
+        });
+        app.Lifetime.ApplicationStopped.Register(invoker.Dispose);
+
+        foreach (var path in IdentityPaths)
+        {
+            app.Map($"/{path}/{{**rest}}", async context =>
+            {
+                var address = await peers.AddressAsync($"https+http://{IdentityKeys.ClientName}", context.RequestAborted);
+                var error = await forwarder.SendAsync(context, address, invoker, Config, Transformer.Instance, context.RequestAborted);
+                if (error != ForwarderError.None && !context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
+                {
+                    var status = Explain(error, context.Features.Get<IForwarderErrorFeature>()?.Exception);
+                    await ManagementError.Of(status).WriteAsync(context, status);
+                }
+            });
+        }
+
+        return app;
+    }
+
+    private static int Explain(ForwarderError error, Exception? failure) => (error, failure) switch
+    {
+        (_, BadHttpRequestException bad) => bad.StatusCode,
+        (ForwarderError.RequestTimedOut, _) => StatusCodes.Status504GatewayTimeout,
+        _ => StatusCodes.Status502BadGateway,
+    };
+
+    /// <summary>Says who the client is in our words alone: what he claims of himself, or of proxies before him, is dropped.</summary>
+    private sealed class Transformer : HttpTransformer
+    {
+        public static Transformer Instance { get; } = new();
+
+        private static readonly string[] Claims = ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "Forwarded", "X-Real-IP", "Cookie"];
+
+        public override async ValueTask TransformRequestAsync(
+            HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+        {
+            await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
+            foreach (var name in Claims)
+            {
+                proxyRequest.Headers.Remove(name);
+            }
+
+            proxyRequest.Headers.Host = null;
+            proxyRequest.Headers.TryAddWithoutValidation("X-Forwarded-For", httpContext.Connection.RemoteIpAddress?.ToString());
+        }
+    }
+}

@@ -1,0 +1,146 @@
+using System.ComponentModel;
+using System.Net;
+using System.Text.Json;
+using Cube.Proxy.Forwarding;
+using Cube.ServiceDefaults.Errors;
+using Microsoft.Extensions.Caching.Hybrid;
+
+namespace Cube.Proxy.Models;
+
+/// <summary>
+/// The models that the agent's model server has, asked at most every ten seconds. Clients see exactly four members of each:
+/// what else a server tells, such as the path of the weights, stays inside.
+/// </summary>
+internal sealed class ModelCatalogue(AgentClient agent, HybridCache cache)
+{
+    private const int MaxListBytes = 1 << 20;
+
+    private static readonly HybridCacheEntryOptions Age = new()
+    {
+        Expiration = TimeSpan.FromSeconds(10),
+        LocalCacheExpiration = TimeSpan.FromSeconds(10),
+        Flags = HybridCacheEntryFlags.DisableDistributedCache,
+    };
+
+    public async Task WriteListAsync(HttpContext context)
+    {
+        var models = await FindAllAsync(context);
+        if (models is null)
+        {
+            return;
+        }
+
+        context.Response.ContentType = "application/json";
+        await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
+        json.WriteStartObject();
+        json.WriteString("object", "list");
+        json.WriteStartArray("data");
+        foreach (var model in models)
+        {
+            Write(json, model);
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    public async Task WriteOneAsync(HttpContext context, string id)
+    {
+        var models = await FindAllAsync(context);
+        if (models is null)
+        {
+            return;
+        }
+
+        if (models.FirstOrDefault(model => model.Id == id) is not { } found)
+        {
+            await OpenAiError.ModelNotFound.WriteAsync(context);
+            return;
+        }
+
+        context.Response.ContentType = "application/json";
+        await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
+        Write(json, found);
+    }
+
+    /// <returns>Null where the client has got an error already.</returns>
+    private async Task<IReadOnlyList<Model>?> FindAllAsync(HttpContext context)
+    {
+        try
+        {
+            var list = await cache.GetOrCreateAsync(
+                "models", this, static async (catalogue, ct) => await catalogue.AskAsync(ct), Age, cancellationToken: context.RequestAborted);
+            return list.Models;
+        }
+        catch (AgentException exception)
+        {
+            await exception.Error.WriteAsync(context);
+            return null;
+        }
+    }
+
+    private async Task<ModelList> AskAsync(CancellationToken ct)
+    {
+        try
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, await agent.AddressAsync(ct) + "/v1/models");
+            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            timeout.CancelAfter(TimeSpan.FromSeconds(10));
+            using var response = await agent.Invoker.SendAsync(request, timeout.Token);
+            if (response.StatusCode != HttpStatusCode.OK)
+            {
+                var error = await AgentErrors.TranslateAsync(response, timeout.Token);
+                throw new AgentException(error.Status >= 500 ? error : OpenAiError.UpstreamError);
+            }
+
+            await response.Content.LoadIntoBufferAsync(MaxListBytes, timeout.Token);
+            using var body = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(timeout.Token), cancellationToken: timeout.Token);
+            return new ModelList([.. Read(body.RootElement).DistinctBy(static model => model.Id)]);
+        }
+        catch (Exception exception) when (exception is HttpRequestException or JsonException or InvalidOperationException
+            || (exception is OperationCanceledException && !ct.IsCancellationRequested))
+        {
+            throw new AgentException(exception is OperationCanceledException ? OpenAiError.UpstreamTimeout : OpenAiError.UpstreamError);
+        }
+    }
+
+    /// <summary>Ollama says <c>data: null</c> where it has none.</summary>
+    private static IEnumerable<Model> Read(JsonElement body)
+    {
+        if (!body.TryGetProperty("data", out var data) || data.ValueKind is not JsonValueKind.Array)
+        {
+            yield break;
+        }
+
+        foreach (var item in data.EnumerateArray())
+        {
+            if (item.TryGetProperty("id", out var id) && id.GetString() is { Length: > 0 } text)
+            {
+                var created = item.TryGetProperty("created", out var time) && time.ValueKind == JsonValueKind.Number && time.TryGetInt64(out var seconds) ? seconds : 0;
+                var owner = item.TryGetProperty("owned_by", out var by) && by.ValueKind == JsonValueKind.String ? by.GetString()! : "library";
+                yield return new Model(text, created, owner);
+            }
+        }
+    }
+
+    private static void Write(Utf8JsonWriter json, Model model)
+    {
+        json.WriteStartObject();
+        json.WriteString("id", model.Id);
+        json.WriteString("object", "model");
+        json.WriteNumber("created", model.Created);
+        json.WriteString("owned_by", model.OwnedBy);
+        json.WriteEndObject();
+    }
+
+    private sealed record Model(string Id, long Created, string OwnedBy);
+
+    [ImmutableObject(true)]
+    private sealed record ModelList(IReadOnlyList<Model> Models);
+
+    /// <summary>No list was to be had. Thrown so that the cache keeps nothing.</summary>
+    private sealed class AgentException(OpenAiError error) : Exception(error.Code)
+    {
+        public OpenAiError Error => error;
+    }
+}

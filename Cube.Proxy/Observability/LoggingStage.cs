@@ -1,0 +1,30 @@
+using System.Diagnostics;
+using Cube.Proxy.Edge;
+
+namespace Cube.Proxy.Observability;
+
+/// <summary>One line a request: who, where, how it ended, how long it took. Nothing of what was asked or answered.</summary>
+internal sealed partial class LoggingStage(RequestDelegate next, ILogger<LoggingStage> logger)
+{
+    public async Task InvokeAsync(HttpContext context)
+    {
+        var start = Stopwatch.GetTimestamp();
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            if (logger.IsEnabled(LogLevel.Information))
+            {
+                var request = DomainRequest.Of(context);
+                var elapsed = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+                Handled(request.Endpoint?.Name ?? "unknown", context.Response.StatusCode, elapsed, request.DomainId, request.Caller?.UserId, context.TraceIdentifier);
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "{Endpoint} answered {Status} in {Milliseconds:F1} ms: domain {Domain}, user {User}, request {RequestId}")]
+    private partial void Handled(string endpoint, int status, double milliseconds, Guid domain, Guid? user, string requestId);
+}

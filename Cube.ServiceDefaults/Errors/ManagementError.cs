@@ -1,0 +1,81 @@
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Cube.ServiceDefaults.Errors;
+
+/// <summary>The error shape of every management path: a stable code and a sentence for people.</summary>
+public sealed record ManagementError(
+    [property: JsonPropertyName("error")] string Error,
+    [property: JsonPropertyName("message")] string Message)
+{
+    public Task WriteAsync(HttpContext context, int status)
+    {
+        context.Response.StatusCode = status;
+        return context.Response.WriteAsJsonAsync(this, ManagementErrorJson.Default.ManagementError, cancellationToken: context.RequestAborted);
+    }
+
+    /// <summary>What a status says where nobody said more.</summary>
+    public static ManagementError Of(int status) => status switch
+    {
+        StatusCodes.Status400BadRequest => new("bad_request", "The request is not well formed."),
+        StatusCodes.Status401Unauthorized => new("unauthorized", "A valid access token is needed."),
+        StatusCodes.Status403Forbidden => new("forbidden", "You may not do this."),
+        StatusCodes.Status404NotFound => new("not_found", "There is nothing at this path."),
+        StatusCodes.Status405MethodNotAllowed => new("method_not_allowed", "This path does not support the method."),
+        StatusCodes.Status413PayloadTooLarge => new("payload_too_large", "The request body is too large."),
+        StatusCodes.Status415UnsupportedMediaType => new("unsupported_media_type", "The body must be application/json."),
+        StatusCodes.Status502BadGateway or StatusCodes.Status503ServiceUnavailable or StatusCodes.Status504GatewayTimeout =>
+            new("unavailable", "The service cannot answer now; try again."),
+        >= 500 => new("internal_error", "The service failed; the request was not carried out."),
+        _ => new("refused", $"{ReasonPhrases.GetReasonPhrase(status)}."),
+    };
+}
+
+[JsonSerializable(typeof(ManagementError))]
+internal sealed partial class ManagementErrorJson : JsonSerializerContext;
+
+public static partial class ManagementErrorExtensions
+{
+    /// <summary>Gives every empty failure and every exception the management shape. Exceptions are logged by type only at the edge of a body.</summary>
+    public static IApplicationBuilder UseManagementErrors(this IApplicationBuilder app)
+    {
+        var logger = app.ApplicationServices.GetRequiredService<ILoggerFactory>().CreateLogger("Cube.Errors");
+        app.Use(async (context, next) =>
+        {
+            try
+            {
+                await next(context);
+            }
+            catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+            {
+                context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            }
+            catch (BadHttpRequestException exception) when (!context.Response.HasStarted)
+            {
+                await ManagementError.Of(exception.StatusCode).WriteAsync(context, exception.StatusCode);
+            }
+            catch (Exception exception) when (!context.Response.HasStarted)
+            {
+                var status = exception is UnavailableException or TimeoutException or System.Data.Common.DbException { IsTransient: true }
+                    ? StatusCodes.Status503ServiceUnavailable
+                    : StatusCodes.Status500InternalServerError;
+                Failed(logger, status, context.Request.Method, context.GetEndpoint()?.DisplayName, exception);
+                context.Response.Clear();
+                context.Response.Headers.RetryAfter = "1";
+                await ManagementError.Of(status).WriteAsync(context, status);
+            }
+        });
+        return app.UseStatusCodePages(pages =>
+            ManagementError.Of(pages.HttpContext.Response.StatusCode).WriteAsync(pages.HttpContext, pages.HttpContext.Response.StatusCode));
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A request failed with {Status}: {Method} {Endpoint}")]
+    private static partial void Failed(ILogger logger, int status, string method, string? endpoint, Exception exception);
+}
+
+/// <summary>Something that this service needs does not answer. Callers hear 503.</summary>
+public sealed class UnavailableException(string what, Exception? inner = null) : Exception($"{what} is not available.", inner);

@@ -1,0 +1,51 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace Cube.ServiceDefaults.Hosting;
+
+/// <summary>Runs a service so that a misconfiguration ends in one readable line and exit code 1, not in a stack trace.</summary>
+public static class ServiceHost
+{
+    public static async Task<int> RunAsync(Func<WebApplication> build)
+    {
+        try
+        {
+            await using var app = build();
+            await app.RunAsync();
+            return 0;
+        }
+        catch (SettingException exception)
+        {
+            return await RefuseAsync(exception.Message);
+        }
+        catch (OptionsValidationException exception)
+        {
+            return await RefuseAsync(string.Join(" ", exception.Failures));
+        }
+        catch (InvalidOperationException exception) when (exception.Message.StartsWith("Failed to convert configuration value", StringComparison.Ordinal))
+        {
+            return await RefuseAsync(exception.Message);
+        }
+        catch (IOException exception) when (exception.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+        {
+            return await RefuseAsync(exception.Message);
+        }
+    }
+
+    /// <summary>What only development may do stops a production start.</summary>
+    /// <exception cref="SettingException">The environment is Production.</exception>
+    public static void RefuseInProduction(this IHostEnvironment environment, string what)
+    {
+        if (environment.IsProduction())
+        {
+            throw new SettingException($"{what} is for development only; it refuses to start in the environment Production.");
+        }
+    }
+
+    private static async Task<int> RefuseAsync(string reason)
+    {
+        await Console.Error.WriteLineAsync($"{AppDomain.CurrentDomain.FriendlyName}: {reason}");
+        return 1;
+    }
+}
