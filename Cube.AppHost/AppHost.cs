@@ -1,1 +1,48 @@
-DistributedApplication.CreateBuilder(args).Build().Run();
+using Cube.AppHost.Models;
+using Cube.AppHost.Postgres;
+using Cube.AppHost.Settings;
+using Cube.AppHost.Startup;
+
+return await Launch.RunAsync(async () =>
+{
+    var cube = CubeBuilder.Create(args);
+    var builder = cube.Builder;
+
+    var adminEmail = builder.AddParameter("admin-email", cube.Settings.AdminEmail).WithDescription("First administrator of the platform.");
+    var adminPassword = cube.AddAdminPassword().WithDescription("The first administrator's password.");
+    var keySecret = builder.AddParameter("key-encryption-secret", cube.Secret("key-encryption-secret"), secret: true)
+        .WithDescription("Encrypts the token signing keys in the database.");
+
+    var databases = await DatabaseServer.AddAsync(cube);
+    var model = await ModelServer.AddAsync(cube);
+    var (proxyCertificate, agentCertificate) = cube.EnsureCertificates();
+
+    var identityDatabase = databases.AddDatabase("identity");
+    var identity = cube.AddService<Projects.Cube_Identity>("identity")
+        .WithListener(cube, "http", cube.Settings.Ports.Identity)
+        .WithReference(identityDatabase, connectionName: "identity").WaitFor(identityDatabase)
+        .WithEnvironment("Identity__AdminEmail", adminEmail)
+        .WithEnvironment("Identity__AdminPassword", adminPassword)
+        .WithEnvironment("Identity__FirstDomain", CubeResources.FirstDomain)
+        .WithEnvironment("Identity__KeyEncryptionSecret", keySecret)
+        .WithHttpHealthCheck("/health");
+
+    var agent = cube.AddService<Projects.Cube_Agent>("agent")
+        .WithListener(cube, "https", cube.Settings.Ports.Agent)
+        .WithCertificate(agentCertificate)
+        .WithModel(model)
+        .WithPinnedHealthCheck(agentCertificate);
+
+    var proxy = cube.AddService<Projects.Cube_Proxy>("proxy")
+        .WithListener(cube, "http", cube.Settings.Ports.Http, cube.Settings.Bind)
+        .WithListener(cube, "https", cube.Settings.Ports.Https, cube.Settings.Bind)
+        .WithExternalHttpEndpoints()
+        .WithCertificate(proxyCertificate)
+        .WithReference(identity).WaitFor(identity)
+        .WithReference(agent).WaitFor(agent)
+        .WithAgentPin(cube, agentCertificate)
+        .WithHttpHealthCheck("/health", endpointName: "http");
+
+    cube.AddReadiness(identityDatabase, databases, model, proxyCertificate, [identity.Resource, agent.Resource, proxy.Resource]);
+    return builder.Build();
+});

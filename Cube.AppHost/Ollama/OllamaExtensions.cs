@@ -1,0 +1,93 @@
+using Cube.AppHost.Models;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Logging;
+
+namespace Aspire.Hosting;
+
+/// <summary>
+/// Ollama as a resource, in the shape of CommunityToolkit.Aspire.Hosting.Ollama, which takes its place once the package feed has it.
+/// </summary>
+internal static class OllamaExtensions
+{
+    private const int Port = 11434;
+
+    public static IResourceBuilder<OllamaResource> AddOllama(this IDistributedApplicationBuilder builder, [ResourceName] string name)
+    {
+        var ollama = new OllamaResource(name);
+        return builder.AddResource(ollama)
+            .WithImage(OllamaContainerImageTags.Image, OllamaContainerImageTags.Tag)
+            .WithImageRegistry(OllamaContainerImageTags.Registry)
+            .WithHttpEndpoint(targetPort: Port, name: OllamaResource.EndpointName)
+            .WithHttpHealthCheck("/")
+            // Nothing of a prompt leaves the host: no cloud models, no web search.
+            .WithEnvironment("OLLAMA_NO_CLOUD", "1");
+    }
+
+    /// <summary>Models are kept over restarts.</summary>
+    public static IResourceBuilder<OllamaResource> WithDataVolume(this IResourceBuilder<OllamaResource> ollama, string name) =>
+        ollama.WithVolume(name, "/root/.ollama");
+
+    /// <summary>Adds a model, which is pulled where the server has not got it.</summary>
+    public static IResourceBuilder<OllamaModelResource> AddModel(this IResourceBuilder<OllamaResource> ollama, [ResourceName] string name, string modelName)
+    {
+        var builder = ollama.ApplicationBuilder;
+        var model = new OllamaModelResource(name, modelName, ollama.Resource);
+        var key = $"{name}-pulled";
+        builder.Services.AddHealthChecks().Add(new HealthCheckRegistration(key, _ => new PulledHealthCheck(model), HealthStatus.Unhealthy, null));
+        ollama.OnResourceReady((server, ready, ct) =>
+        {
+            // Not awaited: a pull takes minutes, and nothing waits for the server but through the model.
+            _ = PullAsync(model, ready.Services, ct);
+            return Task.CompletedTask;
+        });
+        return builder.AddResource(model)
+            .WithInitialState(new CustomResourceSnapshot { ResourceType = "OllamaModel", Properties = [new("model", modelName)], State = KnownResourceStates.Waiting })
+            .WithHealthCheck(key)
+            .ExcludeFromManifest();
+    }
+
+    private static async Task PullAsync(OllamaModelResource model, IServiceProvider services, CancellationToken ct)
+    {
+        var notifications = services.GetRequiredService<ResourceNotificationService>();
+        var logger = services.GetRequiredService<ResourceLoggerService>().GetLogger(model);
+        try
+        {
+            using var ollama = new ModelServerClient(new Uri(await model.Parent.Endpoint.GetValueAsync(ct) ?? ""));
+            if (!(await ollama.ModelsAsync(ct)).Contains(model.ModelName))
+            {
+                await foreach (var progress in ollama.PullAsync(model.ModelName, ct))
+                {
+                    await notifications.PublishUpdateAsync(model, state => state with { State = new($"Pulling {progress}", KnownResourceStateStyles.Info) });
+                }
+            }
+
+            await notifications.PublishUpdateAsync(model, static state => state with { State = KnownResourceStates.Running });
+        }
+        catch (Exception exception) when (exception is HttpRequestException or InvalidOperationException or IOException)
+        {
+#pragma warning disable CA1848 // A line for people in the dashboard, once.
+            logger.LogError("The model {Model} could not be pulled: {Reason}", model.ModelName, exception.Message);
+#pragma warning restore CA1848
+            await notifications.PublishUpdateAsync(model, static state => state with { State = KnownResourceStates.FailedToStart });
+        }
+    }
+
+    private sealed class PulledHealthCheck(OllamaModelResource model) : IHealthCheck
+    {
+        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+        {
+            try
+            {
+                using var ollama = new ModelServerClient(new Uri(await model.Parent.Endpoint.GetValueAsync(cancellationToken) ?? ""));
+                return (await ollama.ModelsAsync(cancellationToken)).Contains(model.ModelName)
+                    ? HealthCheckResult.Healthy()
+                    : HealthCheckResult.Unhealthy($"{model.ModelName} is not there yet.");
+            }
+            catch (HttpRequestException exception)
+            {
+                return HealthCheckResult.Unhealthy(exception.Message);
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Cube.AppHost.Settings;
+
+/// <summary>The ports of one Cube. 0 has become a free one.</summary>
+internal sealed record Ports(int Http, int Https, int Identity, int Agent, int Dashboard, int Otlp, int ResourceService)
+{
+    public static Ports Choose(bool allFree, Func<string, int?> setting)
+    {
+        var taken = new HashSet<int>();
+        return new Ports(
+            Choose("CUBE_HTTP_PORT", 8080),
+            Choose("CUBE_HTTPS_PORT", 8443),
+            Choose("CUBE_IDENTITY_PORT", 9002),
+            Choose("CUBE_AGENT_PORT", 7001),
+            allFree ? Next() : 15888,
+            Next(),
+            Next());
+
+        int Choose(string name, int usual) => (setting(name) ?? (allFree ? 0 : usual)) is > 0 and var port ? port : Next();
+
+        // The system may give the same free port twice.
+        int Next()
+        {
+            var port = Free();
+            return taken.Add(port) ? port : Next();
+        }
+    }
+
+    /// <exception cref="StartupException">Somebody else listens there.</exception>
+    public void RequireFree(string bind, bool dashboard)
+    {
+        var proxy = IPAddress.TryParse(bind, out var address) ? address : IPAddress.Loopback;
+        Require(proxy, Http, "CUBE_HTTP_PORT");
+        Require(proxy, Https, "CUBE_HTTPS_PORT");
+        Require(IPAddress.Loopback, Identity, "CUBE_IDENTITY_PORT");
+        Require(IPAddress.Loopback, Agent, "CUBE_AGENT_PORT");
+        if (dashboard)
+        {
+            Require(IPAddress.Loopback, Dashboard, "CUBE_PORTS=0 or CUBE_DASHBOARD=false");
+        }
+    }
+
+    private static void Require(IPAddress address, int port, string setting)
+    {
+        try
+        {
+            using var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(new IPEndPoint(address, port));
+            socket.Listen(1);
+        }
+        catch (SocketException exception)
+        {
+            throw new StartupException(exception.SocketErrorCode == SocketError.AddressAlreadyInUse
+                ? $"Port {port} is in use; choose another with {setting}."
+                : $"Port {port} cannot be opened ({exception.SocketErrorCode}); choose another with {setting}.");
+        }
+    }
+
+    /// <summary>A port that nobody listens on now.</summary>
+    public static int Free()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

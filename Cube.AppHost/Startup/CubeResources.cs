@@ -1,0 +1,141 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using Cube.AppHost.Models;
+using Cube.AppHost.Postgres;
+using Cube.AppHost.Settings;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+
+namespace Cube.AppHost.Startup;
+
+/// <summary>Steps of the topology that would blur it.</summary>
+internal static class CubeResources
+{
+    public const string FirstDomain = "default";
+    public const string AdminPassword = "admin-password";
+
+    /// <summary>A service of Cube's, in the environment that the AppHost itself is in.</summary>
+    public static IResourceBuilder<ProjectResource> AddService<TProject>(this CubeBuilder cube, string name)
+        where TProject : IProjectMetadata, new()
+    {
+        var project = cube.Builder.AddProject<TProject>(name);
+        return cube.Builder.ExecutionContext.IsRunMode
+            ? project.WithEnvironment("ASPNETCORE_ENVIRONMENT", cube.Builder.Environment.EnvironmentName)
+            : project;
+    }
+
+    /// <summary>A listener of the service itself, without Aspire's own proxy in front, which would hide whom a request comes from.</summary>
+    public static IResourceBuilder<ProjectResource> WithListener(
+        this IResourceBuilder<ProjectResource> project, CubeBuilder cube, string scheme, int port, string host = "127.0.0.1") =>
+        project.WithEndpoint(scheme, endpoint =>
+        {
+            endpoint.UriScheme = scheme;
+            if (cube.Builder.ExecutionContext.IsRunMode)
+            {
+                (endpoint.Port, endpoint.TargetPort, endpoint.IsProxied, endpoint.TargetHost) = (port, port, false, host);
+            }
+        });
+
+    /// <summary>The certificate that Kestrel shows on https.</summary>
+    public static IResourceBuilder<ProjectResource> WithCertificate(this IResourceBuilder<ProjectResource> project, LocalCertificate? certificate) =>
+        certificate is null
+            ? project
+            : project
+                .WithEnvironment("Kestrel__Certificates__Default__Path", certificate.CertificatePath)
+                .WithEnvironment("Kestrel__Certificates__Default__KeyPath", certificate.KeyPath);
+
+    /// <summary>Asks <c>/health</c> of a service whose certificate no authority vouches for: it must be the very one.</summary>
+    public static IResourceBuilder<ProjectResource> WithPinnedHealthCheck(this IResourceBuilder<ProjectResource> project, LocalCertificate? certificate)
+    {
+        if (certificate is null)
+        {
+            return project;
+        }
+
+        var key = $"{project.Resource.Name}-health";
+        project.ApplicationBuilder.Services.AddHealthChecks().Add(new HealthCheckRegistration(
+            key, _ => new PinnedHealthCheck(project.GetEndpoint("https"), certificate.Sha256), HealthStatus.Unhealthy, null));
+        return project.WithHealthCheck(key);
+    }
+
+    /// <summary>The model server that the agent forwards to.</summary>
+    public static IResourceBuilder<ProjectResource> WithModel(this IResourceBuilder<ProjectResource> agent, ModelServer model)
+    {
+        agent.WithEnvironment("Backend__Kind", model.Kind);
+        if (model.Url is { } url)
+        {
+            agent.WithEnvironment("Backend__Url", url);
+        }
+
+        return model.WaitFor is { } server ? agent.WaitFor(server) : agent;
+    }
+
+    /// <summary>The one agent certificate that the proxy connects to. A deployment names that of its own agent.</summary>
+    public static IResourceBuilder<ProjectResource> WithAgentPin(
+        this IResourceBuilder<ProjectResource> proxy, CubeBuilder cube, LocalCertificate? certificate)
+    {
+        const string setting = "Proxy__AgentCertificates__0";
+        return certificate is not null
+            ? proxy.WithEnvironment(setting, certificate.Sha256)
+            : proxy.WithEnvironment(setting, cube.Builder.AddParameter("agent-certificate-sha256").WithDescription("SHA-256 of the agent's certificate, in hex."));
+    }
+
+    /// <summary>The one that was given, or one that is generated and kept.</summary>
+    public static IResourceBuilder<ParameterResource> AddAdminPassword(this CubeBuilder cube) => cube.Settings.AdminPassword is { } given
+        ? cube.Builder.AddParameter(AdminPassword, () => given, secret: true)
+        : cube.Builder.AddParameter(AdminPassword, cube.Secret(AdminPassword), secret: true);
+
+    /// <summary>Certificates of the proxy and of the agent; none where a deployment is published.</summary>
+    public static (LocalCertificate? Proxy, LocalCertificate? Agent) EnsureCertificates(this CubeBuilder cube) => cube.Builder.ExecutionContext.IsPublishMode
+        ? (null, null)
+        : (LocalCertificate.Ensure(cube.Data, "proxy", TimeProvider.System), LocalCertificate.Ensure(cube.Data, "agent", TimeProvider.System));
+
+    /// <summary>Where Cube runs rather than being published: tells when it is ready and keeps it running.</summary>
+    public static void AddReadiness(
+        this CubeBuilder cube, IResourceBuilder<IResourceWithConnectionString> database, DatabaseServer databases, ModelServer model,
+        LocalCertificate? proxyCertificate, IReadOnlyList<IResource> services)
+    {
+        if (proxyCertificate is null)
+        {
+            return;
+        }
+
+        List<IResource> awaited = [.. services];
+        awaited.InsertRange(0, new[] { (database.Resource as IResourceWithParent)?.Parent, model.WaitFor?.Resource }.OfType<IResource>());
+        cube.Builder.Services
+            .AddSingleton(new Topology(database.Resource, databases.Description, model, proxyCertificate, awaited))
+            .AddSingleton<Supervisor>()
+            // First of all hosted services: Aspire's own does not return before everything has been started.
+            .Insert(0, ServiceDescriptor.Singleton<IHostedService, Readiness>());
+    }
+
+    private sealed class PinnedHealthCheck(EndpointReference endpoint, string sha256) : IHealthCheck, IDisposable
+    {
+        private readonly HttpClient _http = new(new SocketsHttpHandler
+        {
+            UseProxy = false,
+            SslOptions = new SslClientAuthenticationOptions
+            {
+                RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+                    certificate is not null && Convert.ToHexStringLower(SHA256.HashData(certificate.GetRawCertData())) == sha256,
+            },
+        })
+        { Timeout = TimeSpan.FromSeconds(5) };
+
+        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+        {
+            try
+            {
+                using var response = await _http.GetAsync(new Uri($"{endpoint.Url}/health"), cancellationToken);
+                return response.IsSuccessStatusCode ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy($"It answers {(int)response.StatusCode}.");
+            }
+            catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException)
+            {
+                return HealthCheckResult.Unhealthy(exception.Message);
+            }
+        }
+
+        public void Dispose() => _http.Dispose();
+    }
+}

@@ -1,0 +1,160 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Text.RegularExpressions;
+using Cube.AppHost.Models;
+using Cube.AppHost.Settings;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Npgsql;
+
+namespace Cube.AppHost.Startup;
+
+/// <summary>What <see cref="Readiness"/> waits for and tells of.</summary>
+internal sealed record Topology(
+    IResourceWithConnectionString Database, string DatabaseDescription, ModelServer Model, LocalCertificate ProxyCertificate, IReadOnlyList<IResource> Awaited);
+
+/// <summary>Says what has started, then how to use it, and writes <see cref="ReadyFile"/>. Where something does not start, says why and stops everything.</summary>
+internal sealed partial class Readiness(
+    Topology topology, CubeSettings settings, DataDirectory data, ResourceNotificationService resources, ResourceLoggerService logs,
+    IHostApplicationLifetime lifetime, IServiceProvider services) : BackgroundService
+{
+    /// <summary>Why this process ends, where it does not end well.</summary>
+    public static string? Failure { get; private set; }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var clock = Stopwatch.StartNew();
+        try
+        {
+            Console.WriteLine($"Cube {Version} starts; data in {data.Path}");
+            await foreach (var done in Task.WhenEach([ShowPullsAsync(stoppingToken), .. topology.Awaited.Select(resource => AwaitAsync(resource, clock, stoppingToken))]))
+            {
+                // The first that fails ends it; what depends on it would be waited for in vain.
+                await done;
+            }
+
+            var ready = await DescribeAsync(stoppingToken);
+            ready.Write(data);
+            StartMessage.Write(Console.Out, ready, topology, settings, data, clock.Elapsed);
+            services.GetRequiredService<Supervisor>().Start();
+        }
+        catch (StartupException exception)
+        {
+            Failure = exception.Message;
+            lifetime.StopApplication();
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // Stopped before it was ready.
+        }
+    }
+
+    private async Task AwaitAsync(IResource resource, Stopwatch clock, CancellationToken ct)
+    {
+        try
+        {
+            await resources.WaitForResourceHealthyAsync(resource.Name, WaitBehavior.StopOnResourceUnavailable, ct);
+            Console.WriteLine($"  {resource.Name,-12}ready after {clock.Elapsed.TotalSeconds:F1} s");
+        }
+        catch (DistributedApplicationException)
+        {
+            throw new StartupException($"{resource.Name} did not start. {await LastWordsAsync(resource)}");
+        }
+    }
+
+    /// <summary>What a program said last on standard error is most often why it ended.</summary>
+    private async Task<string> LastWordsAsync(IResource resource)
+    {
+        var said = new List<LogLine>();
+        await foreach (var lines in logs.GetAllAsync(resource))
+        {
+            // DCP's and Aspire's own remarks are no words of the program.
+            said.AddRange(lines.Where(static line => !line.Content.Contains(" [sys] ", StringComparison.Ordinal) && !string.IsNullOrWhiteSpace(line.Content)));
+        }
+
+        var last = said.OrderBy(static line => line.IsErrorMessage).LastOrDefault().Content ?? "It said nothing.";
+        // 2026-11-24T16:02:45.1234567Z Cube.Identity: The database identity does not answer
+        return Timestamp().Replace(last, "");
+    }
+
+    [GeneratedRegex(@"^\d{4}-\d\d-\d\dT\S+Z ")]
+    private static partial Regex Timestamp();
+
+    private async Task ShowPullsAsync(CancellationToken ct)
+    {
+        if (topology.Model.WaitFor is not { Resource: OllamaModelResource model })
+        {
+            return;
+        }
+
+        var (shown, last) = (Stopwatch.StartNew(), "");
+        await foreach (var change in resources.WatchAsync(ct))
+        {
+            if (change.Resource != model || change.Snapshot.State?.Text is not { } state)
+            {
+                continue;
+            }
+
+            if (state == KnownResourceStates.Running || KnownResourceStates.TerminalStates.Contains(state))
+            {
+                return;
+            }
+
+            if (state != last && shown.Elapsed > TimeSpan.FromSeconds(2))
+            {
+                Console.WriteLine($"  {model.Name,-12}{state}");
+                (last, shown) = (state, Stopwatch.StartNew());
+            }
+        }
+    }
+
+    private async Task<ReadyFile> DescribeAsync(CancellationToken ct)
+    {
+        var host = settings.Bind is "0.0.0.0" or "::" ? "localhost" : settings.Bind;
+        return new ReadyFile
+        {
+            Pid = Environment.ProcessId,
+            Version = Version,
+            Proxy = $"http://{host}:{settings.Ports.Http}",
+            ProxyHttps = $"https://{host}:{settings.Ports.Https}",
+            Certificate = topology.ProxyCertificate.CertificatePath,
+            Identity = $"http://127.0.0.1:{settings.Ports.Identity}",
+            Agent = $"https://127.0.0.1:{settings.Ports.Agent}",
+            Domain = await FindDomainAsync(ct),
+            Model = await FindModelAsync(ct),
+            Backend = topology.Model.Kind,
+            Attestation = "none",
+        };
+    }
+
+    private async Task<Guid?> FindDomainAsync(CancellationToken ct)
+    {
+        var connectionString = await topology.Database.GetConnectionStringAsync(ct);
+        await using var source = NpgsqlDataSource.Create(connectionString ?? "");
+        await using var query = source.CreateCommand("select id from domains where lower(route) = $1");
+        query.Parameters.AddWithValue(CubeResources.FirstDomain);
+        return (Guid?)await query.ExecuteScalarAsync(ct);
+    }
+
+    private async Task<string?> FindModelAsync(CancellationToken ct)
+    {
+        if (topology.Model.Url is null)
+        {
+            return "cube-guide";
+        }
+
+        try
+        {
+            using var client = new ModelServerClient(new Uri(await topology.Model.Url.GetValueAsync(ct) ?? ""));
+            var models = await client.ModelsAsync(ct);
+            return models.FirstOrDefault(model => model == settings.Model) ?? (models.Count > 0 ? models[0] : null);
+        }
+        catch (HttpRequestException)
+        {
+            return settings.Model;
+        }
+    }
+
+    private static string Version { get; } =
+        typeof(Readiness).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
+}

@@ -1,0 +1,40 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Cube.AppHost.Settings;
+
+namespace Cube.AppHost.Startup;
+
+/// <summary>
+/// <c>ready.json</c>: where everything is, for scripts. It appears when everything answers, whole at once and for its owner alone,
+/// and goes when Cube goes. Addresses have no trailing slash; null is what does not run.
+/// </summary>
+internal sealed record ReadyFile
+{
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        WriteIndented = true,
+        DefaultIgnoreCondition = JsonIgnoreCondition.Never,
+    };
+
+    public required int Pid { get; init; }
+    public required string Version { get; init; }
+    public required string Proxy { get; init; }
+    public required string ProxyHttps { get; init; }
+
+    /// <summary>Path of the PEM certificate that <see cref="ProxyHttps"/> shows.</summary>
+    public required string Certificate { get; init; }
+
+    public required string Identity { get; init; }
+    public string? Guardrails { get; init; }
+    public required string Agent { get; init; }
+    public string? Authorization { get; init; }
+
+    /// <summary>Id of the domain <c>default</c>.</summary>
+    public required Guid? Domain { get; init; }
+
+    public required string? Model { get; init; }
+    public required string Backend { get; init; }
+    public required string Attestation { get; init; }
+
+    public void Write(DataDirectory data) => data.Write(Path.GetFileName(data.ReadyFile), JsonSerializer.Serialize(this, Json) + "\n");
+}
