@@ -45,7 +45,10 @@ internal sealed class CubeBuilder
 
         settings.Ports.RequireFree(settings.Bind, settings.Dashboard);
         var data = DataDirectory.Open(settings.DataDirectory);
-        builder.Services.AddSingleton(settings).AddSingleton(data);
+        // A factory, so that it is disposed with the application: ready.json goes, then the lock.
+        builder.Services.AddSingleton(settings).AddSingleton(_ => data);
+        // Ctrl-C is over when everything that was started is gone.
+        builder.Configuration["DcpPublisher:WaitForResourceCleanup"] = "true";
         // The start message says in a few lines what Aspire says in many.
         builder.Services.AddLogging(static logging => logging.AddFilter("Aspire", LogLevel.Warning).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Microsoft.Extensions.Hosting", LogLevel.None)
             // Readiness says the same with the reason, and a laptop needs no trusted certificate for plain http on loopback.

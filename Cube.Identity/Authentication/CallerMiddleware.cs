@@ -15,7 +15,8 @@ internal sealed class CallerMiddleware(RequestDelegate next, TokenReader tokens,
 {
     public async Task InvokeAsync(HttpContext context)
     {
-        if (context.GetEndpoint() is not { } endpoint)
+        // Routing's own endpoints only say 405 or 415; nothing is behind them.
+        if (context.GetEndpoint() is not RouteEndpoint endpoint)
         {
             await next(context);
             return;

@@ -46,13 +46,12 @@ internal sealed class ForwardStage(
             return;
         }
 
-        var failure = context.Features.Get<IForwarderErrorFeature>()?.Exception;
-        await Explain(result, failure).WriteAsync(context);
+        await Explain(result, ForwarderFailure.BadRequestOf(context)).WriteAsync(context);
     }
 
-    private static OpenAiError Explain(ForwarderError error, Exception? failure) => (error, failure) switch
+    private static OpenAiError Explain(ForwarderError error, BadHttpRequestException? refusal) => (error, refusal?.StatusCode) switch
     {
-        (_, BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }) => OpenAiError.RequestTooLarge,
+        (_, StatusCodes.Status413PayloadTooLarge) => OpenAiError.RequestTooLarge,
         (ForwarderError.RequestBodyClient, _) => OpenAiError.BadHttp,
         (ForwarderError.RequestTimedOut, _) => OpenAiError.UpstreamTimeout,
         _ => OpenAiError.UpstreamError,

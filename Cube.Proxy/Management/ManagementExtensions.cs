@@ -1,5 +1,6 @@
 using System.Net;
 using Cube.Proxy.Authentication;
+using Cube.Proxy.Forwarding;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Peers;
 using Yarp.ReverseProxy.Forwarder;
@@ -36,7 +37,7 @@ internal static class ManagementExtensions
                 var error = await forwarder.SendAsync(context, address, invoker, Config, Transformer.Instance, context.RequestAborted);
                 if (error != ForwarderError.None && !context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
                 {
-                    var status = Explain(error, context.Features.Get<IForwarderErrorFeature>()?.Exception);
+                    var status = Explain(error, ForwarderFailure.BadRequestOf(context));
                     await ManagementError.Of(status).WriteAsync(context, status);
                 }
             });
@@ -45,9 +46,9 @@ internal static class ManagementExtensions
         return app;
     }
 
-    private static int Explain(ForwarderError error, Exception? failure) => (error, failure) switch
+    private static int Explain(ForwarderError error, BadHttpRequestException? refusal) => (error, refusal) switch
     {
-        (_, BadHttpRequestException bad) => bad.StatusCode,
+        (_, not null) => refusal.StatusCode,
         (ForwarderError.RequestTimedOut, _) => StatusCodes.Status504GatewayTimeout,
         _ => StatusCodes.Status502BadGateway,
     };

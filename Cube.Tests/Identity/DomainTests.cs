@@ -1,0 +1,160 @@
+using System.Text.Json;
+using Cube.Tests.Systems;
+
+namespace Cube.Tests.Identity;
+
+[Collection(SharesGuide.Name)]
+public sealed class DomainTests(GuideSystem system)
+{
+    private readonly CubeSystem _cube = system.Cube;
+
+    [Fact]
+    public async Task Any_user_makes_a_domain_and_is_its_administrator()
+    {
+        var user = await _cube.CreateUserAsync();
+        using var response = await _cube.SendRawAsync(HttpMethod.Post, "/domains", user.Token, new
+        {
+            name = "Production_App",
+            route = $"r{user.Name}",
+            tags = (string[])["healthcare", "internal"],
+            metadata = new { region = "US" },
+        });
+        Assert.Equal(201, (int)response.StatusCode);
+        var domain = JsonElement.Parse(await response.Content.ReadAsStringAsync());
+        Assert.Equal($"/domains/{domain.GetProperty("id").GetString()}", response.Headers.Location!.ToString());
+        Assert.Equal("enabled", domain.GetProperty("status").GetString());
+        Assert.Equal("admin", domain.GetProperty("role_name").GetString());
+        Assert.Equal(user.UserId, domain.GetProperty("member_id").GetGuid());
+        Assert.Equal("US", domain.GetProperty("metadata").GetProperty("region").GetString());
+    }
+
+    [Theory]
+    [InlineData("""{"route":"abc"}""")]
+    [InlineData("""{"name":"","route":"abc"}""")]
+    [InlineData("""{"name":"a"}""")]
+    [InlineData("""{"name":"a","route":"1abc"}""")]
+    [InlineData("""{"name":"a","route":"a b"}""")]
+    [InlineData("""{"name":"a","route":"a234567890123456789012345678901234567"}""")]
+    [InlineData("""{"name":"a","route":"abc","metadata":[]}""")]
+    [InlineData("""{"name":"a","route":"abc","tags":[""]}""")]
+    [InlineData("""{"name":"a","route":"abc","id":"3f0e8c1e-6a4e-4a55-9d3f-0c7f0f9b8a11"}""")]
+    public async Task A_domain_that_breaks_a_rule_is_a_400(string body)
+    {
+        var user = await _cube.CreateUserAsync();
+        using var content = new StringContent(body, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json"));
+        Assert.Equal(400, (await _cube.SendAsync(HttpMethod.Post, "/domains", user.Token, content)).Status);
+    }
+
+    [Fact]
+    public async Task A_route_that_is_taken_is_a_409()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        Assert.Equal(409, (await _cube.SendAsync(HttpMethod.Post, "/domains", tenant.Token, new { name = "x", route = tenant.Name.ToUpperInvariant() })).Status);
+    }
+
+    [Fact]
+    public async Task A_foreign_domain_and_an_unknown_one_are_answered_alike()
+    {
+        var (mine, foreign) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
+        foreach (var (method, body) in new (HttpMethod, object?)[] { (HttpMethod.Get, null), (HttpMethod.Patch, new { name = "x" }) })
+        {
+            var theirs = await _cube.SendAsync(method, $"/domains/{foreign.Domain}", mine.Token, body);
+            var unknown = await _cube.SendAsync(method, $"/domains/{Guid.NewGuid()}", mine.Token, body);
+            Assert.Equal(403, theirs.Status);
+            Assert.Equal(403, unknown.Status);
+            Assert.Equal(theirs.Body.GetRawText(), unknown.Body.GetRawText());
+        }
+    }
+
+    [Fact]
+    public async Task A_user_lists_his_own_domains_only()
+    {
+        var (mine, _) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
+        var (status, list) = await _cube.SendAsync(HttpMethod.Get, "/domains?limit=100&status=all&order=name&dir=asc", mine.Token);
+        Assert.Equal(200, status);
+        Assert.Equal(1, list.GetProperty("total").GetInt32());
+        Assert.Equal(mine.Domain, list.GetProperty("domains").EnumerateArray().Single().GetProperty("id").GetGuid());
+        Assert.Equal(400, (await _cube.SendAsync(HttpMethod.Get, "/domains?limit=101", mine.Token)).Status);
+        Assert.Equal(400, (await _cube.SendAsync(HttpMethod.Get, "/domains?order=id;drop", mine.Token)).Status);
+    }
+
+    [Fact]
+    public async Task Its_administrator_changes_a_domain_but_not_its_route()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var (status, changed) = await _cube.SendAsync(
+            HttpMethod.Patch, $"/domains/{tenant.Domain}", tenant.Token, new { name = "New", tags = (string[])["t"], metadata = new { a = 1 } });
+        Assert.Equal(200, status);
+        Assert.Equal("New", changed.GetProperty("name").GetString());
+        Assert.Equal(tenant.UserId, changed.GetProperty("updated_by").GetGuid());
+        Assert.Equal(400, (await _cube.SendAsync(HttpMethod.Patch, $"/domains/{tenant.Domain}", tenant.Token, new { route = "other" })).Status);
+    }
+
+    [Fact]
+    public async Task A_member_is_added_and_removed_by_the_administrator_and_may_not_administer()
+    {
+        var (tenant, user) = (await _cube.CreateTenantAsync(), await _cube.CreateUserAsync());
+        var role = await RoleAsync(tenant, "member");
+        var members = new { members = (Guid[])[user.UserId] };
+
+        Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Post, $"/domains/{tenant.Domain}/roles/{role}/members", tenant.Token, members)).Status);
+        var (_, list) = await _cube.SendAsync(HttpMethod.Get, $"/domains/{tenant.Domain}/roles/{role}/members", tenant.Token);
+        Assert.Equal(user.UserId, list.GetProperty("members").EnumerateArray().Single().GetGuid());
+        Assert.Equal("member", (await _cube.SendAsync(HttpMethod.Get, $"/domains/{tenant.Domain}", user.Token)).Body.GetProperty("role_name").GetString());
+
+        Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Patch, $"/domains/{tenant.Domain}", user.Token, new { name = "x" })).Status);
+        var admin = await RoleAsync(tenant, "admin");
+        Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Post, $"/domains/{tenant.Domain}/roles/{admin}/members", user.Token, members)).Status);
+        // One role a member: it is taken before another is given.
+        Assert.Equal(409, (await _cube.SendAsync(HttpMethod.Post, $"/domains/{tenant.Domain}/roles/{admin}/members", tenant.Token, members)).Status);
+
+        Assert.Equal(204, (await _cube.SendAsync(HttpMethod.Post, $"/domains/{tenant.Domain}/roles/{role}/members/delete", tenant.Token, members)).Status);
+        Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Get, $"/domains/{tenant.Domain}", user.Token)).Status);
+    }
+
+    [Fact]
+    public async Task A_role_of_another_domain_gives_nothing()
+    {
+        var (mine, foreign) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
+        var theirRole = await RoleAsync(foreign, "admin");
+        var me = new { members = (Guid[])[mine.UserId] };
+        Assert.Equal(404, (await _cube.SendAsync(HttpMethod.Post, $"/domains/{mine.Domain}/roles/{theirRole}/members", mine.Token, me)).Status);
+        Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Post, $"/domains/{foreign.Domain}/roles/{theirRole}/members", mine.Token, me)).Status);
+        Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Get, $"/domains/{foreign.Domain}", mine.Token)).Status);
+    }
+
+    [Fact]
+    public async Task The_last_administrator_stays_even_when_two_remove_each_other_at_once()
+    {
+        var (tenant, second) = (await _cube.CreateTenantAsync(), await _cube.CreateUserAsync());
+        var role = await RoleAsync(tenant, "admin");
+        var path = $"/domains/{tenant.Domain}/roles/{role}/members";
+        Assert.Equal(422, (await _cube.SendAsync(HttpMethod.Post, $"{path}/delete", tenant.Token, new { members = (Guid[])[tenant.UserId] })).Status);
+
+        Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Post, path, tenant.Token, new { members = (Guid[])[second.UserId] })).Status);
+        var answers = await Task.WhenAll(
+            _cube.SendAsync(HttpMethod.Post, $"{path}/delete", tenant.Token, new { members = (Guid[])[second.UserId] }),
+            _cube.SendAsync(HttpMethod.Post, $"{path}/delete", second.Token, new { members = (Guid[])[tenant.UserId] }));
+        Assert.Single(answers, static answer => answer.Status == 204);
+    }
+
+    [Fact]
+    public async Task A_platform_administrator_sees_a_domain_but_does_not_change_who_belongs_to_it()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var admin = await _cube.LoginAsync();
+        var (status, domain) = await _cube.SendAsync(HttpMethod.Get, $"/domains/{tenant.Domain}", admin.Access);
+        Assert.Equal(200, status);
+        Assert.False(domain.TryGetProperty("member_id", out _));
+        Assert.Equal(404, (await _cube.SendAsync(HttpMethod.Get, $"/domains/{Guid.NewGuid()}", admin.Access)).Status);
+        var role = await RoleAsync(tenant, "member");
+        Assert.Equal(403, (await _cube.SendAsync(
+            HttpMethod.Post, $"/domains/{tenant.Domain}/roles/{role}/members", admin.Access, new { members = (Guid[])[tenant.UserId] })).Status);
+    }
+
+    private async Task<string> RoleAsync(Tenant tenant, string name)
+    {
+        var (_, domain) = await _cube.SendAsync(HttpMethod.Get, $"/domains/{tenant.Domain}?roles=true", tenant.Token);
+        return domain.GetProperty("roles").EnumerateArray().Single(role => role.GetProperty("name").GetString() == name).GetProperty("id").GetString()!;
+    }
+}

@@ -1,0 +1,44 @@
+using Cube.Tests.Systems;
+
+namespace Cube.Tests.Proxy;
+
+/// <summary>What is missing or wrong stops a service in one line that names it.</summary>
+public sealed class StartTests
+{
+    private static readonly KeyValuePair<string, string>[] Complete =
+    [
+        new("ASPNETCORE_URLS", "http://127.0.0.1:0"),
+        new("services__identity__http__0", "http://127.0.0.1:1"),
+        new("services__agent__https__0", "https://127.0.0.1:2"),
+        new("Proxy__AgentCertificates__0", new string('0', 64)),
+    ];
+
+    [Theory]
+    [InlineData("Cube.Proxy", "ASPNETCORE_ENVIRONMENT", "Production", "Production")]
+    [InlineData("Cube.Proxy", "services__identity__http__0", "", "services__identity__http__0")]
+    [InlineData("Cube.Proxy", "services__agent__https__0", "", "services__agent__https__0")]
+    [InlineData("Cube.Proxy", "Proxy__AgentCertificates__0", "abc", "Proxy__AgentCertificates__0")]
+    [InlineData("Cube.Proxy", "Proxy__MaxRequestBodyBytes", "1", "Proxy__MaxRequestBodyBytes")]
+    [InlineData("Cube.Proxy", "Proxy__ActivityTimeout", "soon", "ActivityTimeout")]
+    [InlineData("Cube.Proxy", "Proxy__TrustedProxies__0", "everybody", "Proxy__TrustedProxies")]
+    [InlineData("Cube.Agent", "Backend__Kind", "", "Backend__Kind")]
+    [InlineData("Cube.Agent", "Backend__Kind", "llamacpp", "Backend__Kind")]
+    [InlineData("Cube.Agent", "Backend__Url", "ftp://x", "Backend__Url")]
+    [InlineData("Cube.Agent", "ASPNETCORE_ENVIRONMENT", "Production", "Production")]
+    [InlineData("Cube.Agent", "ASPNETCORE_URLS", "http://127.0.0.1:0", "TLS")]
+    [InlineData("Cube.Identity", "ConnectionStrings__identity", "", "ConnectionStrings__identity")]
+    [InlineData("Cube.Identity", "ConnectionStrings__identity", "Host=127.0.0.1;Port=1;Username=x;Timeout=2", "does not answer")]
+    public async Task A_setting_that_is_missing_or_wrong_ends_in_one_line_and_exit_code_1(string project, string setting, string value, string named)
+    {
+        Dictionary<string, string> settings = new(Complete)
+        {
+            ["Backend__Kind"] = "ollama",
+            ["Backend__Url"] = "http://127.0.0.1:3",
+            [setting] = value,
+        };
+        await using var process = ServiceProcess.StartService(project, settings);
+        Assert.Equal(1, await process.WaitForExitAsync());
+        await Eventually.TrueAsync(() => Task.FromResult(process.Output.Contains(named, StringComparison.Ordinal)), $"{named} is named in: {process.Output}", 5);
+        Assert.DoesNotContain("   at ", process.Output, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,163 @@
+using System.Net.Http.Headers;
+using System.Text;
+using Cube.Tests.Systems;
+using Microsoft.AspNetCore.Http;
+
+namespace Cube.Tests.Proxy;
+
+[Collection(SharesFake.Name)]
+public sealed class StreamingTests(FakeSystem system)
+{
+    private readonly CubeSystem _cube = system.Cube;
+
+    [Fact]
+    public async Task Each_event_reaches_the_client_before_the_model_server_has_made_the_next()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var seen = new SemaphoreSlim(0);
+        system.Backend.Answer = async context =>
+        {
+            context.Response.ContentType = "text/event-stream";
+            for (var i = 0; i < 10; i++)
+            {
+                await context.Response.WriteAsync(FakeBackend.Event(i));
+                await context.Response.Body.FlushAsync();
+                // The client must hold this event before there is another: a stream that is buffered anywhere ends here.
+                Assert.True(await seen.WaitAsync(TimeSpan.FromSeconds(10)));
+            }
+
+            await context.Response.WriteAsync("data: [DONE]\n\n");
+        };
+
+        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+        Assert.Equal("text/event-stream; charset=utf-8", response.Content.Headers.ContentType!.ToString());
+        Assert.Equal("no", response.Headers.GetValues("x-accel-buffering").Single());
+        Assert.Contains("no-transform", response.Headers.CacheControl!.ToString(), StringComparison.Ordinal);
+        Assert.Null(response.Content.Headers.ContentLength);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
+        var text = new StringBuilder();
+        while (await reader.ReadLineAsync() is { } line)
+        {
+            text.Append(line).Append('\n');
+            if (line.Contains("\"delta\"", StringComparison.Ordinal))
+            {
+                seen.Release();
+            }
+        }
+
+        Assert.Equal(string.Concat(Enumerable.Range(0, 10).Select(FakeBackend.Event)) + "data: [DONE]\n\n", text.ToString());
+    }
+
+    [Fact]
+    public async Task Ten_events_over_half_a_second_arrive_in_at_least_nine_reads()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        system.Backend.Answer = async context =>
+        {
+            context.Response.ContentType = "text/event-stream";
+            for (var i = 0; i < 10; i++)
+            {
+                await context.Response.WriteAsync(FakeBackend.Event(i));
+                await context.Response.Body.FlushAsync();
+                await Task.Delay(50);
+            }
+
+            await context.Response.WriteAsync("data: [DONE]\n\n");
+        };
+        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+        await using var stream = await response.Content.ReadAsStreamAsync();
+        var (reads, buffer) = (0, new byte[65_536]);
+        while (await stream.ReadAsync(buffer) > 0)
+        {
+            reads++;
+        }
+
+        Assert.True(reads >= 9, $"{reads} reads");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_client_that_leaves_ends_the_work_of_the_model_server(bool midStream)
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var (begun, ended) = (new TaskCompletionSource(), new TaskCompletionSource());
+        system.Backend.Answer = async context =>
+        {
+            if (midStream)
+            {
+                context.Response.ContentType = "text/event-stream";
+                await context.Response.WriteAsync(FakeBackend.Event(0));
+                await context.Response.Body.FlushAsync();
+            }
+
+            context.RequestAborted.Register(ended.SetResult);
+            begun.SetResult();
+            await Task.Delay(TimeSpan.FromSeconds(60), context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        };
+
+        using var leave = new CancellationTokenSource();
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"{tenant.Api}/chat/completions")
+        {
+            Content = new StringContent("{}", new MediaTypeHeaderValue("application/json")),
+        };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", tenant.Token);
+        var exchange = _cube.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, leave.Token);
+        await begun.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        using var response = midStream ? await exchange : null;
+
+        await leave.CancelAsync();
+        response?.Dispose();
+
+        await ended.Task.WaitAsync(TimeSpan.FromSeconds(5));
+    }
+
+    [Fact]
+    public async Task A_model_server_that_dies_in_mid_stream_is_never_a_clean_end()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var seen = new TaskCompletionSource();
+        system.Backend.Answer = async context =>
+        {
+            context.Response.ContentType = "text/event-stream";
+            await context.Response.WriteAsync(FakeBackend.Event(0));
+            await context.Response.Body.FlushAsync();
+            await seen.Task;
+            context.Abort();
+        };
+        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+        Assert.Equal(200, (int)response.StatusCode);
+        await using var stream = await response.Content.ReadAsStreamAsync();
+        using var received = new MemoryStream();
+        received.WriteByte((byte)stream.ReadByte());
+        seen.SetResult();
+        await Assert.ThrowsAnyAsync<IOException>(() => stream.CopyToAsync(received));
+        Assert.DoesNotContain("[DONE]", Encoding.UTF8.GetString(received.ToArray()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_hundred_and_fifty_streams_run_side_by_side()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var (all, running) = (new TaskCompletionSource(), 0);
+        system.Backend.Answer = async context =>
+        {
+            context.Response.ContentType = "text/event-stream";
+            await context.Response.WriteAsync(FakeBackend.Event(0));
+            await context.Response.Body.FlushAsync();
+            if (Interlocked.Increment(ref running) == 150)
+            {
+                all.SetResult();
+            }
+
+            await all.Task.WaitAsync(TimeSpan.FromSeconds(30));
+            await context.Response.WriteAsync("data: [DONE]\n\n");
+        };
+        var bodies = await Task.WhenAll(Enumerable.Range(0, 150).Select(async _ =>
+        {
+            using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+            return await response.Content.ReadAsStringAsync();
+        }));
+        Assert.All(bodies, static body => Assert.EndsWith("data: [DONE]\n\n", body, StringComparison.Ordinal));
+    }
+}

@@ -1,0 +1,122 @@
+using System.Net.Http.Headers;
+using Cube.Tests.Systems;
+
+namespace Cube.Tests.Proxy;
+
+/// <summary>Nobody reaches a domain that is not his, whatever he asks of it.</summary>
+[Collection(SharesFake.Name)]
+public sealed class TenantWallTests(FakeSystem system)
+{
+    private readonly CubeSystem _cube = system.Cube;
+
+    public static readonly object Chat = new { model = "m", messages = (object[])[new { role = "user", content = "hi" }] };
+
+    [Fact]
+    public async Task A_foreign_domain_and_a_random_one_are_403_with_the_same_body_on_every_path()
+    {
+        var (mine, foreign) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
+        var before = system.Backend.Requests.Count;
+        foreach (var (method, path) in new (HttpMethod, string)[]
+        {
+            (HttpMethod.Get, "/v1/models"), (HttpMethod.Get, "/v1/models/m"), (HttpMethod.Post, "/v1/chat/completions"), (HttpMethod.Post, "/v1/completions"),
+            (HttpMethod.Post, "/v1/embeddings"), (HttpMethod.Get, "/v1/nope"), (HttpMethod.Put, "/v1/models"), (HttpMethod.Get, "/audit/_search"), (HttpMethod.Get, ""),
+        })
+        {
+            foreach (var prefix in (string[])["/proxy", ""])
+            {
+                var body = method == HttpMethod.Post ? Chat : null;
+                var theirs = await _cube.SendAsync(method, $"{prefix}/{foreign.Domain}{path}", mine.Token, body);
+                var random = await _cube.SendAsync(method, $"{prefix}/{Guid.NewGuid()}{path}", mine.Token, body);
+                Assert.Equal(403, theirs.Status);
+                Assert.Equal(403, random.Status);
+                Assert.Equal(theirs.Body.GetRawText(), random.Body.GetRawText());
+                Assert.Equal("permission_denied", theirs.Body.GetProperty("error").GetProperty("code").GetString());
+            }
+        }
+
+        Assert.Equal(before, system.Backend.Requests.Count);
+    }
+
+    [Fact]
+    public async Task A_platform_administrator_who_is_no_member_is_403()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var admin = await _cube.LoginAsync();
+        Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", admin.Access, Chat)).Status);
+    }
+
+    [Theory]
+    [InlineData("X-Domain-Id")]
+    [InlineData("X-Original-URL")]
+    [InlineData("X-Rewrite-URL")]
+    [InlineData("X-Forwarded-Prefix")]
+    [InlineData("X-HTTP-Method-Override")]
+    [InlineData("X-Guardrails-Request")]
+    public async Task No_header_opens_another_domain(string header)
+    {
+        var (mine, foreign) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"{foreign.Api}/models");
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", mine.Token);
+        request.Headers.TryAddWithoutValidation(header, header == "X-Domain-Id" ? mine.Domain.ToString() : $"{mine.Api}/models");
+        using var response = await _cube.Http.SendAsync(request);
+        Assert.Equal(403, (int)response.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_removed_member_an_ended_session_and_a_disabled_domain_are_refused_within_five_seconds()
+    {
+        var (tenant, user) = (await _cube.CreateTenantAsync(), await _cube.CreateUserAsync());
+        var (_, domain) = await _cube.SendAsync(HttpMethod.Get, $"/domains/{tenant.Domain}?roles=true", tenant.Token);
+        var role = domain.GetProperty("roles").EnumerateArray().Single(static role => role.GetProperty("name").GetString() == "member").GetProperty("id").GetString();
+        var path = $"/domains/{tenant.Domain}/roles/{role}/members";
+        var members = new { members = (Guid[])[user.UserId] };
+        Assert.Equal(403, await StatusAsync(user.Token));
+
+        await _cube.SendAsync(HttpMethod.Post, path, tenant.Token, members);
+        await Eventually.TrueAsync(async () => await StatusAsync(user.Token) == 200, "the member is let in", 5);
+        await _cube.SendAsync(HttpMethod.Post, $"{path}/delete", tenant.Token, members);
+        await Eventually.TrueAsync(async () => await StatusAsync(user.Token) == 403, "the removed member is refused", 5);
+
+        Assert.Equal(200, await StatusAsync(tenant.Token));
+        await _cube.SendAsync(HttpMethod.Post, "/users/tokens/revoke", tenant.Token);
+        await Eventually.TrueAsync(async () => await StatusAsync(tenant.Token) == 401, "the ended session is refused", 5);
+
+        async Task<int> StatusAsync(string token) => (await _cube.SendAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", token, Chat)).Status;
+    }
+
+    [Fact]
+    public async Task Of_a_clients_headers_none_that_tells_who_he_is_or_steers_a_model_server_reaches_it()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"{tenant.Api}/chat/completions?user=me")
+        {
+            Content = new StringContent("""{"model":"m","seed":9007199254740993,"x_foo":{"a":1.10},"messages":[]}""", new MediaTypeHeaderValue("application/json")),
+        };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", tenant.Token);
+        foreach (var name in (string[])["Cookie", "X-Stainless-Lang", "OpenAI-Organization", "X-Request-Id", "X-data-parallel-rank", "X-Forwarded-For", "X-Forwarded-Host", "Baggage", "User-Agent", "Accept-Language"])
+        {
+            request.Headers.TryAddWithoutValidation(name, "mark-of-the-client");
+        }
+
+        using var response = await _cube.Http.SendAsync(request);
+        Assert.Equal(200, (int)response.StatusCode);
+
+        var received = system.Backend.Requests.Last(static received => received.Target == "/v1/chat/completions");
+        Assert.Equal("""{"model":"m","seed":9007199254740993,"x_foo":{"a":1.10},"messages":[]}""", received.Body);
+        Assert.DoesNotContain(received.Headers, static header => header.Value.Contains("mark-of-the-client", StringComparison.Ordinal));
+        Assert.DoesNotContain("Authorization", received.Headers.Keys);
+        string[] allowed = ["Host", "Content-Type", "Content-Length", "Traceparent", "Tracestate", "Connection"];
+        Assert.All(received.Headers.Keys, name => Assert.Contains(name, allowed, StringComparer.OrdinalIgnoreCase));
+    }
+
+    [Fact]
+    public async Task A_request_id_of_the_clients_is_never_taken_for_ours()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"{tenant.Api}/models");
+        request.Headers.TryAddWithoutValidation("x-request-id", new string('a', 4000));
+        using var response = await _cube.Http.SendAsync(request);
+        var id = response.Headers.GetValues("x-request-id").Single();
+        Assert.Matches("^req_[0-9a-f]{32}$", id);
+    }
+}

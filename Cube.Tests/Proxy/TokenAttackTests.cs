@@ -1,0 +1,163 @@
+using System.Buffers.Text;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Cube.Tests.Systems;
+
+namespace Cube.Tests.Proxy;
+
+/// <summary>Tokens that must not open anything, at the proxy and at Identity alike.</summary>
+[Collection(SharesGuide.Name)]
+public sealed class TokenAttackTests(GuideSystem system)
+{
+    private readonly CubeSystem _cube = system.Cube;
+
+    [Theory]
+    [InlineData("alg none")]
+    [InlineData("alg none without signature")]
+    [InlineData("HS256 with the public key as secret")]
+    [InlineData("another key")]
+    [InlineData("another key under a known kid")]
+    [InlineData("another key in the header")]
+    [InlineData("claims changed")]
+    [InlineData("no kid")]
+    [InlineData("kid is a path")]
+    [InlineData("issuer")]
+    [InlineData("audience")]
+    [InlineData("typ")]
+    [InlineData("signature cut")]
+    [InlineData("not a token")]
+    [InlineData("three dots")]
+    public async Task A_forged_token_is_a_401(string attack)
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var forged = Forge(attack, tenant.Token, (await _cube.SendAsync(HttpMethod.Get, "/keys/.well-known/jwks.json", null)).Body);
+
+        var (status, body) = await _cube.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", forged);
+        Assert.Equal(401, status);
+        Assert.Equal("invalid_api_key", body.GetProperty("error").GetProperty("code").GetString());
+        Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Get, "/users/profile", forged)).Status);
+    }
+
+    [Fact]
+    public async Task No_token_a_refresh_token_and_any_other_scheme_are_401()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        await RefusedAsync("missing_api_key", static _ => { });
+        await RefusedAsync("invalid_api_key", request => request.Headers.Authorization = new("Bearer", tenant.Tokens.Refresh));
+        await RefusedAsync("invalid_api_key", request => request.Headers.Authorization = new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{tenant.Name}:{tenant.Password}"))));
+        await RefusedAsync("invalid_api_key", request => request.Headers.TryAddWithoutValidation("Authorization", "Bearer "));
+        await RefusedAsync("invalid_api_key", request => request.Headers.TryAddWithoutValidation("Authorization", (string[])[$"Bearer {tenant.Token}", $"Bearer {tenant.Token}"]));
+        await RefusedAsync("invalid_api_key", request => request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {tenant.Token}, Bearer x"));
+        await RefusedAsync("missing_api_key", request => request.RequestUri = new Uri($"{tenant.Api}/models?access_token={tenant.Token}", UriKind.Relative));
+        await RefusedAsync("missing_api_key", request => request.Headers.Add("Cookie", $"access_token={tenant.Token}"));
+
+        async Task RefusedAsync(string code, Action<HttpRequestMessage> change)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"{tenant.Api}/models");
+            change(request);
+            using var response = await _cube.Http.SendAsync(request);
+            Assert.Equal(401, (int)response.StatusCode);
+            Assert.StartsWith("Bearer", response.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
+            var body = JsonElement.Parse(await response.Content.ReadAsStringAsync());
+            Assert.Equal(code, body.GetProperty("error").GetProperty("code").GetString());
+        }
+    }
+
+    private static string Forge(string attack, string token, JsonElement jwks)
+    {
+        var parts = token.Split('.');
+        var (header, payload) = (Json(parts[0]), Json(parts[1]));
+        using var stranger = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        switch (attack)
+        {
+            case "alg none":
+                header["alg"] = "none";
+                return $"{Encode(header)}.{parts[1]}.{parts[2]}";
+            case "alg none without signature":
+                header["alg"] = "none";
+                return $"{Encode(header)}.{parts[1]}.";
+            case "HS256 with the public key as secret":
+                header["alg"] = "HS256";
+                var signed = $"{Encode(header)}.{parts[1]}";
+                var secret = Encoding.UTF8.GetBytes(jwks.GetProperty("keys")[0].GetProperty("x").GetString()!);
+                return $"{signed}.{Base64Url.EncodeToString(HMACSHA256.HashData(secret, Encoding.UTF8.GetBytes(signed)))}";
+            case "another key":
+                header["kid"] = "stranger";
+                return Sign(header, payload, stranger);
+            case "another key under a known kid":
+                return Sign(header, payload, stranger);
+            case "another key in the header":
+                var point = stranger.ExportParameters(false).Q;
+                header["kid"] = "stranger";
+                header["jwk"] = new JsonObject { ["kty"] = "EC", ["crv"] = "P-256", ["x"] = Base64Url.EncodeToString(point.X), ["y"] = Base64Url.EncodeToString(point.Y) };
+                return Sign(header, payload, stranger);
+            case "claims changed":
+                payload["role"] = 2;
+                return $"{parts[0]}.{Encode(payload)}.{parts[2]}";
+            case "no kid":
+                header.Remove("kid");
+                return Sign(header, payload, stranger);
+            case "kid is a path":
+                header["kid"] = "../../../../dev/null";
+                return Sign(header, payload, stranger);
+            case "issuer":
+                payload["iss"] = "other";
+                return Sign(header, payload, stranger);
+            case "audience":
+                payload["aud"] = "other";
+                return Sign(header, payload, stranger);
+            case "typ":
+                header["typ"] = "JWT";
+                return $"{Encode(header)}.{parts[1]}.{parts[2]}";
+            case "signature cut":
+                return token[..^4];
+            case "three dots":
+                return "...";
+            default:
+                return "not-a-token";
+        }
+    }
+
+    private static string Sign(JsonObject header, JsonObject payload, ECDsa key)
+    {
+        var signed = $"{Encode(header)}.{Encode(payload)}";
+        return $"{signed}.{Base64Url.EncodeToString(key.SignData(Encoding.UTF8.GetBytes(signed), HashAlgorithmName.SHA256))}";
+    }
+
+    private static JsonObject Json(string part) => JsonNode.Parse(Base64Url.DecodeFromChars(part))!.AsObject();
+
+    private static string Encode(JsonObject json) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(json.ToJsonString()));
+}
+
+/// <summary>What a token that is signed well may still not do.</summary>
+public sealed class TokenLifetimeTests(PostgresServer postgres)
+{
+    [Fact]
+    public async Task An_expired_token_says_so_and_a_refresh_helps()
+    {
+        await using var cube = await CubeSystem.StartAsync(postgres, null, new KeyValuePair<string, string>("Identity__AccessTokenLifetime", "00:00:10"));
+        var tenant = await cube.CreateTenantAsync();
+        Assert.Equal(200, (await cube.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", tenant.Token)).Status);
+
+        await Eventually.TrueAsync(
+            async () => (await cube.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", tenant.Token)).Status == 401, "the token expires");
+
+        var (_, body) = await cube.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", tenant.Token);
+        Assert.Equal("token_expired", body.GetProperty("error").GetProperty("code").GetString());
+        var (_, fresh) = await cube.SendAsync(HttpMethod.Post, "/users/tokens/refresh", tenant.Tokens.Refresh);
+        Assert.Equal(200, (await cube.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", fresh.GetProperty("access_token").GetString())).Status);
+    }
+
+    [Fact]
+    public async Task A_token_of_another_deployment_opens_nothing_here()
+    {
+        await using var here = await CubeSystem.StartAsync(postgres);
+        await using var there = await CubeSystem.StartAsync(postgres);
+        var stranger = await there.LoginAsync();
+        var tenant = await here.CreateTenantAsync();
+        Assert.Equal(401, (await here.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", stranger.Access)).Status);
+    }
+}

@@ -1,0 +1,196 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using Cube.AppHost.Settings;
+
+namespace Cube.Tests.Systems;
+
+/// <summary>Identity, agent and proxy as three processes over real sockets and a real database, the way the AppHost runs them.</summary>
+public sealed class CubeSystem : IAsyncDisposable
+{
+    public const string AdminEmail = "admin@example.com";
+    public const string AdminPassword = "m2N2Lfno-admin";
+
+    private readonly List<ServiceProcess> _processes = [];
+    private readonly string _folder = Directory.CreateTempSubdirectory("cube-system-").FullName;
+    private readonly Dictionary<string, Dictionary<string, string>> _settings = [];
+
+    private CubeSystem()
+    {
+    }
+
+    public Uri Proxy { get; private set; } = null!;
+
+    public Uri Identity { get; private set; } = null!;
+
+    public string Database { get; private set; } = "";
+
+    /// <summary>A client of the proxy without a credential.</summary>
+    public HttpClient Http { get; private set; } = null!;
+
+    /// <summary>All that the three services have written.</summary>
+    public string Logs => string.Join('\n', _processes.Select(static process => process.Output));
+
+    /// <param name="postgres">The server to make a database on.</param>
+    /// <param name="backend">Kind and address of the model server; <c>guide</c> without an address by default.</param>
+    /// <param name="settings">Further settings of all three services.</param>
+    public static async Task<CubeSystem> StartAsync(
+        PostgresServer postgres, (string Kind, Uri? Url)? backend = null, params KeyValuePair<string, string>[] settings)
+    {
+        var system = new CubeSystem();
+        var (identity, agent, proxy) = (Ports.Free(), Ports.Free(), Ports.Free());
+        var pin = system.MakeCertificate();
+        system.Database = await postgres.CreateDatabaseAsync();
+        (system.Identity, system.Proxy) = (new Uri($"http://127.0.0.1:{identity}"), new Uri($"http://127.0.0.1:{proxy}"));
+        system._settings["Cube.Identity"] = new()
+        {
+            ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{identity}",
+            ["ConnectionStrings__identity"] = system.Database,
+            ["Identity__KeyEncryptionSecret"] = "a secret of the tests",
+            ["Identity__AdminEmail"] = AdminEmail,
+            ["Identity__AdminPassword"] = AdminPassword,
+            ["Identity__FirstDomain"] = "default",
+        };
+        system._settings["Cube.Agent"] = new()
+        {
+            ["ASPNETCORE_URLS"] = $"https://127.0.0.1:{agent}",
+            ["Kestrel__Certificates__Default__Path"] = Path.Combine(system._folder, "agent.pem"),
+            ["Kestrel__Certificates__Default__KeyPath"] = Path.Combine(system._folder, "agent.key"),
+            ["Backend__Kind"] = backend?.Kind ?? "guide",
+            ["Backend__Url"] = backend?.Url?.AbsoluteUri ?? "",
+        };
+        system._settings["Cube.Proxy"] = new()
+        {
+            ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{proxy}",
+            ["services__identity__http__0"] = $"http://127.0.0.1:{identity}",
+            ["services__agent__https__0"] = $"https://127.0.0.1:{agent}",
+            ["Proxy__AgentCertificates__0"] = pin,
+        };
+        foreach (var service in system._settings.Values)
+        {
+            foreach (var (key, value) in settings)
+            {
+                service[key] = value;
+            }
+        }
+
+        system.Http = new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = system.Proxy };
+        foreach (var project in system._settings.Keys)
+        {
+            system.StartService(project);
+        }
+
+        await system.AnswersAsync(system.Identity);
+        await system.AnswersAsync(system.Proxy);
+        return system;
+    }
+
+    public ServiceProcess this[string project] => _processes.Last(process => process.Name == project);
+
+    public void StartService(string project) => _processes.Add(ServiceProcess.StartService(project, _settings[project]));
+
+    public Task AnswersAsync(Uri service) => Eventually.TrueAsync(async () =>
+    {
+        var dead = _processes.FirstOrDefault(static process => process.HasExited);
+        Assert.True(dead is null, $"{dead?.Name} ended: {dead?.Output}");
+        try
+        {
+            using var response = await Http.GetAsync(new Uri(service, "/health"));
+            return response.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }, $"{service} is healthy");
+
+    public async Task<Tokens> LoginAsync(string name = AdminEmail, string password = AdminPassword)
+    {
+        using var response = await Http.PostAsJsonAsync("/users/tokens/issue", new { username = name, password });
+        Assert.Equal(201, (int)response.StatusCode);
+        var json = await response.Content.ReadFromJsonAsync<JsonElement>();
+        return new Tokens(json.GetProperty("access_token").GetString()!, json.GetProperty("refresh_token").GetString()!);
+    }
+
+    /// <summary>A verified user with a domain of his own.</summary>
+    public async Task<Tenant> CreateTenantAsync(string? password = null)
+    {
+        var user = await CreateUserAsync(password);
+        var (status, domain) = await SendAsync(HttpMethod.Post, "/domains", user.Token, new { name = $"Domain of {user.Name}", route = user.Name });
+        Assert.Equal(201, status);
+        return user with { Domain = domain.GetProperty("id").GetGuid() };
+    }
+
+    public async Task<Tenant> CreateUserAsync(string? password = null)
+    {
+        password ??= "a good password";
+        var name = $"user{RandomNumberGenerator.GetHexString(10, lowercase: true)}";
+        var admin = await LoginAsync();
+        var (status, user) = await SendAsync(HttpMethod.Post, "/users", admin.Access, new
+        {
+            first_name = "Ada",
+            last_name = "Test",
+            email = $"{name}@example.com",
+            credentials = new { username = name, secret = password },
+        });
+        Assert.Equal(201, status);
+        var tokens = await LoginAsync(name, password);
+        return new Tenant(user.GetProperty("id").GetGuid(), name, password, tokens, Guid.Empty);
+    }
+
+    /// <summary>One exchange with the proxy; an answer without a JSON body comes as <c>undefined</c>.</summary>
+    public async Task<(int Status, JsonElement Body)> SendAsync(HttpMethod method, string path, string? token, object? body = null)
+    {
+        using var response = await SendRawAsync(method, path, token, body);
+        var text = await response.Content.ReadAsStringAsync();
+        return ((int)response.StatusCode, text.Length == 0 ? default : JsonElement.Parse(text));
+    }
+
+    public async Task<HttpResponseMessage> SendRawAsync(HttpMethod method, string path, string? token, object? body = null)
+    {
+        using var request = new HttpRequestMessage(method, path);
+        if (token is not null)
+        {
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        }
+
+        if (body is not null)
+        {
+            request.Content = body as HttpContent ?? JsonContent.Create(body);
+        }
+
+        return await Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+    }
+
+    private string MakeCertificate()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var certificate = new CertificateRequest("CN=agent", key, HashAlgorithmName.SHA256)
+            .CreateSelfSigned(DateTimeOffset.UnixEpoch.AddYears(50), DateTimeOffset.UnixEpoch.AddYears(90));
+        File.WriteAllText(Path.Combine(_folder, "agent.pem"), certificate.ExportCertificatePem());
+        File.WriteAllText(Path.Combine(_folder, "agent.key"), key.ExportPkcs8PrivateKeyPem());
+        return Convert.ToHexString(SHA256.HashData(certificate.RawData));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Http?.Dispose();
+        foreach (var process in _processes)
+        {
+            await process.DisposeAsync();
+        }
+
+        Directory.Delete(_folder, recursive: true);
+    }
+}
+
+public sealed record Tokens(string Access, string Refresh);
+
+public sealed record Tenant(Guid UserId, string Name, string Password, Tokens Tokens, Guid Domain)
+{
+    public string Token => Tokens.Access;
+
+    public string Api => $"/proxy/{Domain}/v1";
+}

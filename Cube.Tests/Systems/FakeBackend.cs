@@ -1,0 +1,72 @@
+using System.Collections.Concurrent;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Cube.Tests.Systems;
+
+/// <summary>A model server that records what reaches it and answers as it is told. It stands in for faults that a real one does not make on demand.</summary>
+public sealed class FakeBackend : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    public FakeBackend()
+    {
+        var builder = WebApplication.CreateBuilder();
+        builder.Logging.ClearProviders();
+        builder.Services.Configure<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions>(static kestrel => kestrel.Limits.MaxRequestBodySize = null);
+        _app = builder.Build();
+        _app.Urls.Add("http://127.0.0.1:0");
+        _app.Run(HandleAsync);
+    }
+
+    public Uri Address { get; private set; } = null!;
+
+    public ConcurrentQueue<Received> Requests { get; } = new();
+
+    /// <summary>What a request is answered; the health probe always is.</summary>
+    public Func<HttpContext, Task> Answer { get; set; } = static context => JsonAsync(context, 200, Chat);
+
+    public const string Chat =
+        """{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hello."},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}""";
+
+    public async Task StartAsync()
+    {
+        await _app.StartAsync();
+        Address = new Uri(_app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single());
+    }
+
+    public static Task JsonAsync(HttpContext context, int status, string json) => TextAsync(context, status, "application/json", json);
+
+    public static async Task TextAsync(HttpContext context, int status, string type, string text)
+    {
+        (context.Response.StatusCode, context.Response.ContentType) = (status, type);
+        await context.Response.WriteAsync(text);
+    }
+
+    public static string Event(int i) =>
+        $$$"""data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"m","choices":[{"index":0,"delta":{"content":"t{{{i}}} "},"finish_reason":null}]}""" + "\n\n";
+
+    private async Task HandleAsync(HttpContext context)
+    {
+        if (context.Request.Path == "/health")
+        {
+            return;
+        }
+
+        using var body = new StreamReader(context.Request.Body);
+        Requests.Enqueue(new Received(
+            context.Request.Method, context.Request.Path + context.Request.QueryString,
+            context.Request.Headers.ToDictionary(static header => header.Key, static header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase),
+            await body.ReadToEndAsync(context.RequestAborted)));
+        await Answer(context);
+    }
+
+    public async ValueTask DisposeAsync() => await _app.DisposeAsync();
+}
+
+public sealed record Received(string Method, string Target, Dictionary<string, string> Headers, string Body);

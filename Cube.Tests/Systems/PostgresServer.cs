@@ -1,0 +1,85 @@
+using Cube.AppHost.Postgres;
+using Cube.AppHost.Settings;
+using Npgsql;
+
+[assembly: AssemblyFixture(typeof(Cube.Tests.Systems.PostgresServer))]
+
+namespace Cube.Tests.Systems;
+
+/// <summary>
+/// One real PostgreSQL for all tests, started as the AppHost starts that of the host, or the one that <c>CUBE_TEST_POSTGRES</c>
+/// (a connection string of a superuser) names. Every system under test has a database of its own on it.
+/// </summary>
+public sealed class PostgresServer : IAsyncLifetime
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("cube-tests-").FullName;
+    private ServiceProcess? _process;
+    private string? _connectionString = Environment.GetEnvironmentVariable("CUBE_TEST_POSTGRES");
+    private string? _missing;
+
+    public async ValueTask InitializeAsync()
+    {
+        if (_connectionString is { Length: > 0 })
+        {
+            return;
+        }
+
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(_folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherExecute);
+        }
+
+        try
+        {
+            using var data = DataDirectory.Open(Path.Combine(_folder, "data"));
+            var host = await HostPostgres.PrepareAsync(data, "secret", TextWriter.Null);
+            var port = Ports.Free();
+            // What is lost in a crash of the machine is of no interest here.
+            var (program, arguments) = host.Command(
+                host.Programs["postgres"], "-D", host.Cluster, "-p", $"{port}", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+                "-c", "fsync=off", "-c", "max_connections=300");
+            _process = ServiceProcess.Start("postgres", program, arguments, []);
+            _connectionString = $"Host=127.0.0.1;Port={port};Username={HostPostgres.User};Password=secret";
+            await Eventually.TrueAsync(AnswersAsync, "PostgreSQL answers");
+        }
+        catch (StartupException exception)
+        {
+            _missing = exception.Message;
+        }
+    }
+
+    /// <returns>The connection string of a new, empty database.</returns>
+    public async Task<string> CreateDatabaseAsync()
+    {
+        Assert.SkipWhen(_missing is not null, $"No PostgreSQL: {_missing}");
+        var name = $"test_{Guid.NewGuid():N}";
+        await using var source = NpgsqlDataSource.Create($"{_connectionString};Database=postgres;Pooling=false");
+        await using var create = source.CreateCommand($"create database {name}");
+        await create.ExecuteNonQueryAsync();
+        return $"{_connectionString};Database={name}";
+    }
+
+    private async Task<bool> AnswersAsync()
+    {
+        try
+        {
+            await using var connection = new NpgsqlConnection($"{_connectionString};Database=postgres;Pooling=false;Timeout=2");
+            await connection.OpenAsync();
+            return true;
+        }
+        catch (NpgsqlException)
+        {
+            return false;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is not null)
+        {
+            await _process.DisposeAsync();
+        }
+
+        Directory.Delete(_folder, recursive: true);
+    }
+}
