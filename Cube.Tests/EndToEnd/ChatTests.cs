@@ -1,0 +1,72 @@
+using System.ClientModel;
+using System.Text;
+using Cube.Tests.Systems;
+using OpenAI.Chat;
+
+namespace Cube.Tests.EndToEnd;
+
+/// <summary>The same chat through the official .NET SDK with each of the three kinds of model server.</summary>
+public sealed class ChatTests(PostgresServer postgres)
+{
+    [Fact]
+    public async Task The_guide_model_chats_whole_and_streamed()
+    {
+        await using var cube = await CubeSystem.StartAsync(postgres);
+        await ChatAsync(cube, "cube-guide");
+    }
+
+    [Fact]
+    public async Task The_real_Ollama_chats_whole_and_streamed_from_login_on()
+    {
+        await using var ollama = await OllamaServer.StartOrSkipAsync();
+        await using var cube = await CubeSystem.StartAsync(postgres, ("ollama", ollama.Address));
+        await ChatAsync(cube, OllamaServer.Model);
+    }
+
+    [Fact]
+    public async Task A_replayed_vLLM_chats_whole_and_streamed()
+    {
+        await using var vllm = ReplayingVllm.StartOrSkip();
+        await using var cube = await CubeSystem.StartAsync(postgres, ("vllm", vllm.Address));
+        var streamed = await ChatAsync(cube, ReplayingVllm.Model);
+        Assert.Contains("Ad", streamed, StringComparison.Ordinal);
+        Assert.Contains("\"content\":\"Ad\"", vllm.RecordedText("chat-stream-usage"), StringComparison.Ordinal);
+    }
+
+    private static async Task<string> ChatAsync(CubeSystem cube, string model)
+    {
+        var tenant = await cube.CreateTenantAsync();
+        var client = cube.ClientOf(tenant);
+
+        var models = await client.GetOpenAIModelClient().GetModelsAsync();
+        Assert.Contains(model, models.Value.Select(static found => found.Id));
+
+        var chat = client.GetChatClient(model);
+        ChatMessage[] messages = [new SystemChatMessage("Be brief."), new UserChatMessage("Say hello to Ada.")];
+        var whole = (await chat.CompleteChatAsync(messages, new ChatCompletionOptions { Temperature = 0 })).Value;
+        Assert.NotEmpty(whole.Content[0].Text);
+        Assert.True(whole.Usage.InputTokenCount > 0 && whole.Usage.OutputTokenCount > 0);
+        Assert.Equal(whole.Usage.TotalTokenCount, whole.Usage.InputTokenCount + whole.Usage.OutputTokenCount);
+
+        var (text, updates, usage, finish) = (new StringBuilder(), 0, default(ChatTokenUsage), default(ChatFinishReason?));
+        await foreach (var update in chat.CompleteChatStreamingAsync(messages, new ChatCompletionOptions { Temperature = 0 }))
+        {
+            text.Append(string.Concat(update.ContentUpdate.Select(static part => part.Text)));
+            updates++;
+            usage = update.Usage ?? usage;
+            finish = update.FinishReason ?? finish;
+        }
+
+        Assert.True(updates > 2, $"{updates} updates");
+        Assert.NotEmpty(text.ToString());
+        Assert.NotNull(usage);
+        Assert.NotNull(finish);
+
+        var unknown = await Assert.ThrowsAsync<ClientResultException>(() => client.GetChatClient("no-such-model").CompleteChatAsync(messages));
+        Assert.Equal(404, unknown.Status);
+        var stranger = await Assert.ThrowsAsync<ClientResultException>(() => cube.ClientOf(tenant, "forged").GetChatClient(model).CompleteChatAsync(messages));
+        Assert.Equal(401, stranger.Status);
+        Assert.Contains("invalid_api_key", stranger.Message, StringComparison.Ordinal);
+        return text.ToString();
+    }
+}

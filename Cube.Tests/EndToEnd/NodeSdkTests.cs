@@ -1,0 +1,67 @@
+using System.Text.Json;
+using Cube.AppHost.Startup;
+using Cube.Tests.Systems;
+
+namespace Cube.Tests.EndToEnd;
+
+/// <summary>The official SDK of npm, unmodified.</summary>
+[Collection(SharesGuide.Name)]
+public sealed class NodeSdkTests(GuideSystem system)
+{
+    [Fact]
+    public async Task The_npm_SDK_lists_chats_streams_and_gets_errors_of_its_own_classes()
+    {
+        var cube = system.Cube;
+        var folder = await InstallOrSkipAsync();
+        var (mine, foreign) = (await cube.CreateTenantAsync(), await cube.CreateTenantAsync());
+        await using var node = ServiceProcess.Start("node", "node", [Path.Combine(folder, "chat.mjs")],
+        [
+            new("CUBE_BASE_URL", new Uri(cube.Proxy, mine.Api).AbsoluteUri), new("CUBE_TOKEN", mine.Token), new("CUBE_MODEL", "cube-guide"),
+            new("CUBE_FOREIGN_URL", new Uri(cube.Proxy, foreign.Api).AbsoluteUri),
+        ]);
+        Assert.True(await node.WaitForExitAsync() == 0, node.Output);
+        var seen = JsonElement.Parse(node.Output);
+
+        Assert.Equal("cube-guide", seen.GetProperty("models")[0].GetString());
+        var whole = seen.GetProperty("whole");
+        Assert.Contains("cube-guide", whole.GetProperty("content").GetString(), StringComparison.Ordinal);
+        Assert.Equal("stop", whole.GetProperty("finish").GetString());
+        Assert.StartsWith("req_", whole.GetProperty("requestID").GetString(), StringComparison.Ordinal);
+        var streamed = seen.GetProperty("streamed");
+        Assert.Equal(whole.GetProperty("content").GetString(), streamed.GetProperty("content").GetString());
+        Assert.Equal(whole.GetProperty("usage").GetRawText(), streamed.GetProperty("usage").GetRawText());
+        Assert.Equal(whole.GetProperty("usage").GetProperty("completion_tokens").GetInt32() + 3, streamed.GetProperty("chunks").GetInt32());
+        Assert.Equal(whole.GetProperty("content").GetString(), seen.GetProperty("helper").GetString());
+        Assert.Equal("length", seen.GetProperty("text").GetProperty("finish").GetString());
+
+        AssertFailure("noToken", "AuthenticationError", 401, "invalid_api_key");
+        AssertFailure("foreign", "PermissionDeniedError", 403, "permission_denied");
+        AssertFailure("unknownModel", "NotFoundError", 404, "model_not_found");
+        AssertFailure("noMessages", "BadRequestError", 400, "missing_required_parameter");
+        AssertFailure("unknownPath", "NotFoundError", 404, "unknown_url");
+
+        void AssertFailure(string name, string type, int status, string code)
+        {
+            var failure = seen.GetProperty(name);
+            Assert.Equal(type, failure.GetProperty("name").GetString());
+            Assert.Equal(status, failure.GetProperty("status").GetInt32());
+            Assert.Equal(code, failure.GetProperty("code").GetString());
+            Assert.StartsWith("req_", failure.GetProperty("requestID").GetString(), StringComparison.Ordinal);
+        }
+    }
+
+    private static async Task<string> InstallOrSkipAsync()
+    {
+        Assert.SkipWhen(Commands.Find("node") is null || Commands.Find("npm") is null, "Node.js and npm are not here.");
+        var folder = Path.Combine(AppContext.BaseDirectory, "EndToEnd", "node");
+        if (!Directory.Exists(Path.Combine(folder, "node_modules", "openai")))
+        {
+            await using var npm = ServiceProcess.Start("npm", "npm", ["ci", "--prefix", folder, "--no-audit", "--no-fund"], []);
+            var exit = await npm.WaitForExitAsync();
+            Assert.SkipWhen(exit != 0 && npm.Output.Contains("network", StringComparison.OrdinalIgnoreCase), "The npm registry cannot be reached.");
+            Assert.True(exit == 0, npm.Output);
+        }
+
+        return folder;
+    }
+}

@@ -1,0 +1,54 @@
+using Cube.AppHost.Settings;
+
+namespace Cube.Tests.Systems;
+
+/// <summary>The real Ollama with a real small model.</summary>
+internal sealed class OllamaServer : IAsyncDisposable
+{
+    public const string Model = "smollm2:135m";
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("cube-ollama-").FullName;
+    private ServiceProcess? _process;
+
+    public Uri Address { get; } = new($"http://127.0.0.1:{Ports.Free()}");
+
+    public KeyValuePair<string, string>[] Environment =>
+        [new("OLLAMA_HOST", Address.Authority), new("OLLAMA_MODELS", Path.Combine(_folder, "models")), new("OLLAMA_NO_CLOUD", "1"), new("HOME", _folder)];
+
+    /// <summary>Skips the test where the program or the model is not here.</summary>
+    public static async Task<OllamaServer> StartOrSkipAsync()
+    {
+        var program = Path.Combine(TestFiles.FolderOrSkip("CUBE_TEST_BIN", "bin"), "ollama", "bin", "ollama");
+        var models = TestFiles.FolderOrSkip("CUBE_TEST_MODELS", "models");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists(program), $"{program} is not here or not for this system.");
+
+        var server = new OllamaServer();
+        server._process = ServiceProcess.Start("ollama", program, ["serve"], server.Environment);
+        using var http = new HttpClient(new SocketsHttpHandler());
+        await Eventually.TrueAsync(async () =>
+        {
+            try
+            {
+                using var response = await http.GetAsync(server.Address);
+                return response.IsSuccessStatusCode;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        }, "Ollama answers");
+        await using var create = ServiceProcess.Start("ollama", program, ["create", Model, "-f", Path.Combine(models, "Modelfile")], server.Environment);
+        Assert.True(await create.WaitForExitAsync() == 0, create.Output);
+        return server;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is not null)
+        {
+            await _process.DisposeAsync();
+        }
+
+        Directory.Delete(_folder, recursive: true);
+    }
+}
