@@ -52,10 +52,11 @@ internal sealed class DataDirectory : IDisposable
                 }
             }
 
-            File.Delete(System.IO.Path.Combine(path, "ready.json"));
+            // The lock comes before all else: what is in the directory may belong to a Cube that runs.
             var held = Open(System.IO.Path.Combine(path, "lock"), FileMode.OpenOrCreate);
             try
             {
+                File.Delete(System.IO.Path.Combine(path, "ready.json"));
                 return new DataDirectory(path, held);
             }
             catch (JsonException)

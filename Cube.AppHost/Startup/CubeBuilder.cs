@@ -50,7 +50,7 @@ internal sealed class CubeBuilder
         // Ctrl-C is over when everything that was started is gone.
         builder.Configuration["DcpPublisher:WaitForResourceCleanup"] = "true";
         // The start message says in a few lines what Aspire says in many.
-        builder.Services.AddLogging(static logging => logging.AddFilter("Aspire", LogLevel.Warning).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Microsoft.Extensions.Hosting", LogLevel.None)
+        builder.Services.AddLogging(static logging => logging.AddFilter("Aspire", LogLevel.Warning).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Microsoft.Extensions", LogLevel.None)
             // Readiness says the same with the reason, and a laptop needs no trusted certificate for plain http on loopback.
             .AddFilter("Aspire.Hosting.ApplicationModel.ResourceNotificationService", LogLevel.Critical)
             .AddFilter("Aspire.Hosting.Dcp.DcpHost", LogLevel.Error));

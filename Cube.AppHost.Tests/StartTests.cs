@@ -1,0 +1,65 @@
+using System.Net;
+using System.Net.Sockets;
+using Cube.Tests.Systems;
+
+namespace Cube.AppHost.Tests;
+
+/// <summary>What keeps Cube from starting is one clear line and exit code 1.</summary>
+[Collection(OneAtATime.Name)]
+public sealed class StartTests : IDisposable
+{
+    private readonly string _data = Directory.CreateTempSubdirectory("cube-start-").FullName;
+
+    [Theory]
+    [InlineData("CUBE_SERVERS", "cloud", "CUBE_SERVERS can be auto, containers, host")]
+    [InlineData("CUBE_PORTS", "1", "CUBE_PORTS can only be 0")]
+    [InlineData("CUBE_HTTP_PORT", "eighty", "CUBE_HTTP_PORT must be a port")]
+    [InlineData("CUBE_BIND", "example.com", "CUBE_BIND must be an IP address")]
+    [InlineData("CUBE_BACKEND_KIND", "llamacpp", "CUBE_BACKEND_KIND can be")]
+    [InlineData("CUBE_BACKEND_URL", "http://127.0.0.1:1", "CUBE_BACKEND_KIND=guide has no CUBE_BACKEND_URL")]
+    [InlineData("CUBE_DASHBOARD", "maybe", "CUBE_DASHBOARD can be true, false")]
+    [InlineData("CUBE_ATTESTATION", "sev-snp", "CUBE_ATTESTATION can be none")]
+    [InlineData("ASPIRE_CONTAINER_RUNTIME", "no-such-runtime", "CUBE_SERVERS=containers, but no-such-runtime does not answer", "CUBE_SERVERS", "containers")]
+    [InlineData("CUBE_ADMIN_PASSWORD", "short", "identity did not start. Cube.Identity: The first administrator cannot be made")]
+    public async Task A_setting_that_cannot_be_is_refused(string name, string value, string expected, string? alsoName = null, string? alsoValue = null)
+    {
+        KeyValuePair<string, string>[] settings = alsoName is null ? [new(name, value)] : [new(name, value), new(alsoName, alsoValue!)];
+        await RefusedAsync(expected, settings);
+    }
+
+    [Fact]
+    public async Task A_port_that_is_in_use_is_named_with_the_setting_that_chooses_another()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        var port = ((IPEndPoint)taken.LocalEndpoint).Port;
+        await RefusedAsync($"Port {port} is in use; choose another with CUBE_HTTP_PORT.", new KeyValuePair<string, string>("CUBE_HTTP_PORT", $"{port}"));
+    }
+
+    [Fact]
+    public async Task A_data_directory_that_cannot_be_written_is_named()
+    {
+        // Nobody, root included, makes a directory below a file.
+        var file = Path.Combine(_data, "file");
+        await File.WriteAllTextAsync(file, "");
+        var below = Path.Combine(file, "data");
+        await RefusedAsync($"The data directory {below} cannot be", new KeyValuePair<string, string>("CUBE_DATA", below));
+    }
+
+    [Fact]
+    public async Task A_database_that_does_not_answer_is_said_by_the_service_that_needs_it() => await RefusedAsync(
+        "identity did not start. Cube.Identity: The database identity does not answer",
+        new KeyValuePair<string, string>("ConnectionStrings__identity", "Host=127.0.0.1;Port=1;Username=x;Timeout=2"));
+
+    private async Task RefusedAsync(string expected, params KeyValuePair<string, string>[] settings)
+    {
+        await using var process = RunningCube.Launch(_data, settings);
+        Assert.True(await process.WaitForExitAsync() == 1, process.Output);
+        await Eventually.TrueAsync(() => Task.FromResult(process.Output.Contains("cube: ", StringComparison.Ordinal)), "a reason is given", 5);
+        var line = Assert.Single(process.Output.Split('\n'), static line => line.StartsWith("cube: ", StringComparison.Ordinal));
+        Assert.StartsWith($"cube: {expected}", line, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", process.Output, StringComparison.Ordinal);
+    }
+
+    public void Dispose() => Directory.Delete(_data, recursive: true);
+}

@@ -1,0 +1,93 @@
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Testing;
+
+namespace Cube.AppHost.Tests;
+
+/// <summary>The topology as data; nothing is started.</summary>
+[Collection(OneAtATime.Name)]
+public sealed class TopologyTests : IDisposable
+{
+    private readonly string _data = Directory.CreateTempSubdirectory("cube-model-").FullName;
+
+    [Fact]
+    public async Task Only_the_proxy_has_external_endpoints()
+    {
+        await using var app = await BuildAsync("--CUBE_BACKEND_KIND=guide", "--ConnectionStrings:identity=Host=elsewhere");
+        var external = app.Services.GetModel().Resources.OfType<IResourceWithEndpoints>()
+            .Where(static resource => resource.Annotations.OfType<EndpointAnnotation>().Any(static endpoint => endpoint.IsExternal));
+        Assert.Equal(["proxy"], external.Select(static resource => resource.Name));
+    }
+
+    [Fact]
+    public async Task With_addresses_given_no_server_is_started()
+    {
+        await using var app = await BuildAsync(
+            "--ConnectionStrings:identity=Host=elsewhere", "--CUBE_BACKEND_KIND=vllm", "--CUBE_BACKEND_URL=http://models.example:8000");
+        var resources = app.Services.GetModel().Resources;
+        Assert.Empty(resources.OfType<ContainerResource>());
+        Assert.Equal(["agent", "identity", "proxy"], resources.OfType<ProjectResource>().Select(static project => project.Name).Order());
+        Assert.DoesNotContain(resources, static resource => resource.Name is "postgres" or "ollama");
+        var agent = await EnvironmentAsync(resources, "agent");
+        Assert.Equal("vllm", agent["Backend__Kind"]);
+        Assert.Equal("http://models.example:8000/", agent["Backend__Url"]);
+    }
+
+    [Fact]
+    public async Task Each_service_gets_what_it_needs_and_waits_for_it()
+    {
+        await using var app = await BuildAsync("--CUBE_BACKEND_KIND=guide", "--ConnectionStrings:identity=Host=elsewhere");
+        var resources = app.Services.GetModel().Resources;
+        Assert.Equal(["agent", "identity"], WaitsOf(resources, "proxy"));
+        Assert.Equal(["identity-db"], WaitsOf(resources, "identity"));
+        Assert.All(resources.OfType<ProjectResource>(), static project => Assert.NotEmpty(project.Annotations.OfType<HealthCheckAnnotation>()));
+        var proxy = await EnvironmentAsync(resources, "proxy");
+        Assert.Equal(64, proxy["Proxy__AgentCertificates__0"].Length);
+        Assert.EndsWith("proxy.pem", proxy["Kestrel__Certificates__Default__Path"], StringComparison.Ordinal);
+        Assert.EndsWith("agent.key", (await EnvironmentAsync(resources, "agent"))["Kestrel__Certificates__Default__KeyPath"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Secrets_are_parameters_and_kept_in_the_data_directory_for_its_owner_alone()
+    {
+        await using var app = await BuildAsync("--CUBE_BACKEND_KIND=guide", "--ConnectionStrings:identity=Host=elsewhere");
+        var parameters = app.Services.GetModel().Resources.OfType<ParameterResource>().ToDictionary(static parameter => parameter.Name);
+        Assert.All((string[])["admin-password", "key-encryption-secret"], name => Assert.True(parameters[name].Secret));
+        var password = (await parameters["admin-password"].GetValueAsync(default))!;
+        Assert.Equal(24, password.Length);
+
+        var file = Path.Combine(_data, "secrets.json");
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+        }
+
+        Assert.Contains(password, await File.ReadAllTextAsync(file), StringComparison.Ordinal);
+    }
+
+    private async Task<DistributedApplication> BuildAsync(params string[] args)
+    {
+        var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.Cube_AppHost>(
+            [$"--CUBE_DATA={_data}", "--CUBE_PORTS=0", "--CUBE_SERVERS=host", .. args]);
+        return await builder.BuildAsync();
+    }
+
+    private static string[] WaitsOf(IResourceCollection resources, string name) =>
+        [.. resources.Single(resource => resource.Name == name).Annotations.OfType<WaitAnnotation>().Select(static wait => wait.Resource.Name).Distinct().Order()];
+
+    private static async Task<Dictionary<string, string>> EnvironmentAsync(IResourceCollection resources, string name)
+    {
+        var resource = (IResourceWithEnvironment)resources.Single(resource => resource.Name == name);
+#pragma warning disable CS0618 // Its successor needs a running application.
+        return await resource.GetEnvironmentVariableValuesAsync(DistributedApplicationOperation.Publish);
+#pragma warning restore CS0618
+    }
+
+    public void Dispose() => Directory.Delete(_data, recursive: true);
+}
+
+internal static class ModelExtensions
+{
+    public static DistributedApplicationModel GetModel(this IServiceProvider services) =>
+        (DistributedApplicationModel)services.GetService(typeof(DistributedApplicationModel))!;
+}
