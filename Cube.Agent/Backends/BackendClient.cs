@@ -1,6 +1,4 @@
-using System.Diagnostics;
-using System.Net;
-using Yarp.ReverseProxy.Forwarder;
+using Cube.ServiceDefaults.Peers;
 
 namespace Cube.Agent.Backends;
 
@@ -11,16 +9,7 @@ internal sealed class BackendClient : IDisposable
 
     private int _inUse;
 
-    public HttpMessageInvoker Invoker { get; } = new(new SocketsHttpHandler
-    {
-        UseProxy = false,
-        UseCookies = false,
-        AllowAutoRedirect = false,
-        AutomaticDecompression = DecompressionMethods.None,
-        ConnectTimeout = TimeSpan.FromSeconds(5),
-        PooledConnectionIdleTimeout = TimeSpan.FromSeconds(90),
-        ActivityHeadersPropagator = new ReverseProxyPropagator(DistributedContextPropagator.Current),
-    });
+    public HttpMessageInvoker Invoker { get; } = new(HopHandler.Create());
 
     /// <summary>
     /// .NET's pool can limit connections, not idle ones, and a limit on connections would make streams wait for one another.

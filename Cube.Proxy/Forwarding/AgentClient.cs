@@ -1,12 +1,9 @@
-using System.Diagnostics;
-using System.Net;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Cube.ServiceDefaults.Hosting;
 using Cube.ServiceDefaults.Peers;
 using Microsoft.Extensions.Options;
-using Yarp.ReverseProxy.Forwarder;
 
 namespace Cube.Proxy.Forwarding;
 
@@ -22,21 +19,13 @@ internal sealed class AgentClient : IDisposable
     {
         _peers = peers;
         _pins = [.. options.Value.AgentCertificates.Select(Convert.FromHexString)];
-        Invoker = new HttpMessageInvoker(new SocketsHttpHandler
+        var handler = HopHandler.Create();
+        handler.SslOptions = new SslClientAuthenticationOptions
         {
-            UseProxy = false,
-            UseCookies = false,
-            AllowAutoRedirect = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            ConnectTimeout = TimeSpan.FromSeconds(5),
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(90),
-            ActivityHeadersPropagator = new ReverseProxyPropagator(DistributedContextPropagator.Current),
-            SslOptions = new SslClientAuthenticationOptions
-            {
-                EnabledSslProtocols = AgentTls.Protocols,
-                RemoteCertificateValidationCallback = (_, certificate, _, _) => IsPinned(certificate),
-            },
-        });
+            EnabledSslProtocols = AgentTls.Protocols,
+            RemoteCertificateValidationCallback = (_, certificate, _, _) => IsPinned(certificate),
+        };
+        Invoker = new HttpMessageInvoker(handler);
     }
 
     public HttpMessageInvoker Invoker { get; }

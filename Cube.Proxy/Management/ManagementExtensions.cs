@@ -1,4 +1,3 @@
-using System.Net;
 using Cube.Proxy.Authentication;
 using Cube.Proxy.Forwarding;
 using Cube.ServiceDefaults.Errors;
@@ -17,16 +16,7 @@ internal static class ManagementExtensions
     {
         var forwarder = app.Services.GetRequiredService<IHttpForwarder>();
         var peers = app.Services.GetRequiredService<Peers>();
-        var invoker = new HttpMessageInvoker(new SocketsHttpHandler
-        {
-            UseProxy = false,
-            UseCookies = false,
-            AllowAutoRedirect = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            ConnectTimeout = TimeSpan.FromSeconds(5),
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(90),
-            ActivityHeadersPropagator = new ReverseProxyPropagator(System.Diagnostics.DistributedContextPropagator.Current),
-        });
+        var invoker = new HttpMessageInvoker(HopHandler.Create());
         app.Lifetime.ApplicationStopped.Register(invoker.Dispose);
 
         foreach (var path in IdentityPaths)
@@ -58,7 +48,12 @@ internal static class ManagementExtensions
     {
         public static Transformer Instance { get; } = new();
 
-        private static readonly string[] Claims = ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "Forwarded", "X-Real-IP", "Cookie"];
+        private static readonly string[] Claims =
+        [
+            "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "Forwarded", "X-Real-IP", "Cookie",
+            // The trace goes on from our own span.
+            "traceparent", "tracestate", "baggage", "Correlation-Context", "Request-Id",
+        ];
 
         public override async ValueTask TransformRequestAsync(
             HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)

@@ -8,7 +8,7 @@ namespace Cube.Tests.Proxy;
 public sealed class BackendFailureTests(FakeSystem system)
 {
     private const string Secret = "text of the model server at 10.0.0.7";
-    private readonly CubeSystem _cube = system.Cube;
+    private readonly CubeSystem _cube = system.Reset();
 
     [Theory]
     [InlineData(400, 400, "invalid_value")]

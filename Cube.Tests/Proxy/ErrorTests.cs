@@ -10,7 +10,7 @@ namespace Cube.Tests.Proxy;
 [Collection(SharesFake.Name)]
 public sealed class ErrorTests(FakeSystem system)
 {
-    private readonly CubeSystem _cube = system.Cube;
+    private readonly CubeSystem _cube = system.Reset();
 
     [Theory]
     [InlineData("GET", "/v1/nope", null, 404, "unknown_url")]

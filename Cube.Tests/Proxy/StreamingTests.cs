@@ -8,7 +8,7 @@ namespace Cube.Tests.Proxy;
 [Collection(SharesFake.Name)]
 public sealed class StreamingTests(FakeSystem system)
 {
-    private readonly CubeSystem _cube = system.Cube;
+    private readonly CubeSystem _cube = system.Reset();
 
     [Fact]
     public async Task Each_event_reaches_the_client_before_the_model_server_has_made_the_next()

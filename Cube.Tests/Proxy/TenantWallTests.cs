@@ -7,7 +7,7 @@ namespace Cube.Tests.Proxy;
 [Collection(SharesFake.Name)]
 public sealed class TenantWallTests(FakeSystem system)
 {
-    private readonly CubeSystem _cube = system.Cube;
+    private readonly CubeSystem _cube = system.Reset();
 
     public static readonly object Chat = new { model = "m", messages = (object[])[new { role = "user", content = "hi" }] };
 

@@ -19,6 +19,13 @@ public sealed class FakeSystem(PostgresServer postgres) : IAsyncLifetime
 
     public CubeSystem Cube { get; private set; } = null!;
 
+    /// <summary>Forgets what the test before told the model server to answer.</summary>
+    public CubeSystem Reset()
+    {
+        Backend.Answer = static context => FakeBackend.JsonAsync(context, 200, FakeBackend.Chat);
+        return Cube;
+    }
+
     public async ValueTask InitializeAsync()
     {
         await Backend.StartAsync();
