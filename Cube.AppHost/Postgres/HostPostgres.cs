@@ -53,7 +53,7 @@ internal sealed record HostPostgres(string Cluster, PostgresPrograms Programs, s
             return data["postgres"];
         }
 
-        var elsewhere = $"/var/lib/cube/{data.Hash}/postgres";
+        var elsewhere = $"/var/lib/cube/{data.Id}/postgres";
         Directory.CreateDirectory(Path.GetDirectoryName(elsewhere)!);
         data.Write(Note, elsewhere);
         return elsewhere;

@@ -25,8 +25,11 @@ internal sealed class DataDirectory : IDisposable
 
     public string ReadyFile => this["ready.json"];
 
-    /// <summary>A short name for this directory, the same at every start.</summary>
-    public string Hash => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path)))[..16];
+    /// <summary>
+    /// A short name for what belongs to this directory and lies elsewhere, the same at every start. It is random and kept with the
+    /// secrets: who deletes the directory gets new volumes too, not old ones whose password is gone.
+    /// </summary>
+    public string Id => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Secret("id", out _))))[..16];
 
     private string SecretsFile => this["secrets.json"];
 

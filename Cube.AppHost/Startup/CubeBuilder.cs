@@ -51,6 +51,7 @@ internal sealed class CubeBuilder
         builder.Configuration["DcpPublisher:WaitForResourceCleanup"] = "true";
         // The start message says in a few lines what Aspire says in many.
         builder.Services.AddLogging(static logging => logging.AddFilter("Aspire", LogLevel.Warning).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Microsoft.Extensions", LogLevel.None)
+            .AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error)
             // Readiness says the same with the reason, and a laptop needs no trusted certificate for plain http on loopback.
             .AddFilter("Aspire.Hosting.ApplicationModel.ResourceNotificationService", LogLevel.Critical)
             .AddFilter("Aspire.Hosting.Dcp.DcpHost", LogLevel.Error));
@@ -64,5 +65,5 @@ internal sealed class CubeBuilder
         : new GenerateParameterDefault { MinLength = 24, Special = false };
 
     /// <summary>One volume a data directory, so that two of them do not share a database.</summary>
-    public string VolumeName(string resource) => PublishedWithout is { } data ? $"cube-{resource}-{data.Hash}" : $"cube-{resource}";
+    public string VolumeName(string resource) => PublishedWithout is { } data ? $"cube-{resource}-{data.Id}" : $"cube-{resource}";
 }

@@ -18,6 +18,9 @@ internal sealed partial class Readiness(
     Topology topology, CubeSettings settings, DataDirectory data, ResourceNotificationService resources, ResourceLoggerService logs,
     IHostApplicationLifetime lifetime, IServiceProvider services) : BackgroundService
 {
+    /// <summary>How long nothing is said of a resource that does not get ready.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     /// <summary>Why this process ends, where it does not end well.</summary>
     public static string? Failure { get; private set; }
 
@@ -53,7 +56,13 @@ internal sealed partial class Readiness(
     {
         try
         {
-            await resources.WaitForResourceHealthyAsync(resource.Name, WaitBehavior.StopOnResourceUnavailable, ct);
+            var healthy = resources.WaitForResourceHealthyAsync(resource.Name, WaitBehavior.StopOnResourceUnavailable, ct);
+            while (await Task.WhenAny(healthy, Task.Delay(Patience, ct)) != healthy && !ct.IsCancellationRequested)
+            {
+                Console.WriteLine($"  {resource.Name,-12}not ready after {clock.Elapsed.TotalSeconds:F0} s; its log is in the dashboard");
+            }
+
+            await healthy;
             Console.WriteLine($"  {resource.Name,-12}ready after {clock.Elapsed.TotalSeconds:F1} s");
         }
         catch (DistributedApplicationException)

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
@@ -26,8 +27,13 @@ internal sealed class Memberships(HybridCache cache, IHttpClientFactory clients)
     {
         var answer = await cache.GetOrCreateAsync(
             $"{caller.SessionId:N}/{domain:N}",
-            (this, caller, domain),
-            static async (state, token) => new Answer(await state.Item1.AskAsync(state.caller, state.domain, token)),
+            (this, caller, domain, Activity.Current),
+            static async (state, token) =>
+            {
+                // The cache asks outside of the request; the question still belongs to the trace of who asked first.
+                Activity.Current = state.Current;
+                return new Answer(await state.Item1.AskAsync(state.caller, state.domain, token));
+            },
             Age,
             cancellationToken: ct);
         return answer.Membership;

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
 using Cube.Proxy.Forwarding;
@@ -69,7 +70,15 @@ internal sealed class ModelCatalogue(AgentClient agent, HybridCache cache)
         try
         {
             var list = await cache.GetOrCreateAsync(
-                "models", this, static async (catalogue, ct) => await catalogue.AskAsync(ct), Age, cancellationToken: context.RequestAborted);
+                "models",
+                (Catalogue: this, Activity.Current),
+                static async (state, ct) =>
+                {
+                    Activity.Current = state.Current;
+                    return await state.Catalogue.AskAsync(ct);
+                },
+                Age,
+                cancellationToken: context.RequestAborted);
             return list.Models;
         }
         catch (AgentException exception)

@@ -58,6 +58,12 @@ public static partial class ManagementErrorExtensions
             {
                 await ManagementError.Of(exception.StatusCode).WriteAsync(context, exception.StatusCode);
             }
+            catch (System.Data.Common.DbException exception) when (exception.SqlState is "22021" or "22P02" or "22P05" && !context.Response.HasStarted)
+            {
+                // Text that PostgreSQL cannot hold, such as U+0000 or half of a surrogate pair.
+                await new ManagementError("invalid_request", "The request holds a character that cannot be stored.")
+                    .WriteAsync(context, StatusCodes.Status400BadRequest);
+            }
             catch (Exception exception) when (!context.Response.HasStarted)
             {
                 var status = exception is UnavailableException or TimeoutException or System.Data.Common.DbException { IsTransient: true }

@@ -37,6 +37,10 @@ public sealed class DomainTests(GuideSystem system)
     [InlineData("""{"name":"a","route":"a234567890123456789012345678901234567"}""")]
     [InlineData("""{"name":"a","route":"abc","metadata":[]}""")]
     [InlineData("""{"name":"a","route":"abc","tags":[""]}""")]
+    [InlineData("""{"name":"a\u0000b","route":"abc"}""")]
+    [InlineData("""{"name":"a\ud800","route":"abc"}""")]
+    [InlineData("""{"name":"a","route":"abc","metadata":{"a":"\u0000"}}""")]
+    [InlineData("""{"name":"a","route":"abc","metadata":{"a":"\ud800"}}""")]
     [InlineData("""{"name":"a","route":"abc","id":"3f0e8c1e-6a4e-4a55-9d3f-0c7f0f9b8a11"}""")]
     public async Task A_domain_that_breaks_a_rule_is_a_400(string body)
     {

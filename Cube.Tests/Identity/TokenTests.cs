@@ -41,6 +41,7 @@ public sealed class TokenTests(GuideSystem system)
     [InlineData("{}", 400)]
     [InlineData("""{"username":"","password":"x"}""", 400)]
     [InlineData("""{"username":1,"password":"x"}""", 400)]
+    [InlineData("""{"username":"a\u0000b","password":"x"}""", 400)]
     public async Task A_malformed_login_is_a_400_in_the_management_shape(string body, int expected)
     {
         using var content = new StringContent(body, new MediaTypeHeaderValue("application/json"));
