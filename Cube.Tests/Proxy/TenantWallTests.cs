@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using Cube.Tests.Systems;
+using Npgsql;
 
 namespace Cube.Tests.Proxy;
 
@@ -63,7 +64,7 @@ public sealed class TenantWallTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task A_removed_member_an_ended_session_and_a_disabled_domain_are_refused_within_five_seconds()
+    public async Task A_removed_member_and_an_ended_session_are_refused_within_five_seconds()
     {
         var (tenant, user) = (await _cube.CreateTenantAsync(), await _cube.CreateUserAsync());
         var (_, domain) = await _cube.SendAsync(HttpMethod.Get, $"/domains/{tenant.Domain}?roles=true", tenant.Token);
@@ -82,6 +83,34 @@ public sealed class TenantWallTests(FakeSystem system)
         await Eventually.TrueAsync(async () => await StatusAsync(tenant.Token) == 401, "the ended session is refused", 5);
 
         async Task<int> StatusAsync(string token) => (await _cube.SendAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", token, Chat)).Status;
+    }
+
+    [Fact]
+    public async Task A_disabled_domain_and_a_disabled_user_are_refused_within_five_seconds()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        Assert.Equal((200, null), await AskAsync());
+        await ExecuteAsync("update domains set status = 'disabled' where id = $1", tenant.Domain);
+        await Eventually.TrueAsync(async () => await AskAsync() == (403, "domain_disabled"), "the domain is closed", 5);
+        await ExecuteAsync("update users set status = 'disabled' where id = $1", tenant.UserId);
+        await Eventually.TrueAsync(async () => await AskAsync() == (401, "invalid_api_key"), "the user is refused", 5);
+        Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Post, "/users/tokens/refresh", tenant.Tokens.Refresh)).Status);
+        Assert.Equal(401, (await _cube.SendAsync(
+            HttpMethod.Post, "/users/tokens/issue", null, new { username = tenant.Name, password = tenant.Password })).Status);
+
+        async Task<(int, string?)> AskAsync()
+        {
+            var (status, body) = await _cube.SendAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, Chat);
+            return (status, body.TryGetProperty("error", out var error) ? error.GetProperty("code").GetString() : null);
+        }
+
+        async Task ExecuteAsync(string sql, Guid id)
+        {
+            await using var source = NpgsqlDataSource.Create($"{_cube.Database};Pooling=false");
+            await using var command = source.CreateCommand(sql);
+            command.Parameters.AddWithValue(id);
+            Assert.Equal(1, await command.ExecuteNonQueryAsync());
+        }
     }
 
     [Fact]
