@@ -59,13 +59,19 @@ internal sealed class RunningCube : IAsyncDisposable
         return ((int)response.StatusCode, JsonElement.Parse(await response.Content.ReadAsStringAsync()));
     }
 
-    /// <summary>Ctrl-C.</summary>
+    /// <summary>Ctrl-C; SIGTERM, which does the same, where the tests run in a background that ignores SIGINT.</summary>
     public async Task<int> InterruptAsync()
     {
-        await using var kill = ServiceProcess.Start("kill", "kill", ["-INT", $"{Process.Id}"], []);
+        await using var kill = ServiceProcess.Start("kill", "kill", [IgnoresInterrupt(Process.Id) ? "-TERM" : "-INT", $"{Process.Id}"], []);
         await kill.WaitForExitAsync();
         return await Process.WaitForExitAsync();
     }
+
+    // SigIgn:	0000000000000002 is a mask whose second bit is SIGINT.
+    private static bool IgnoresInterrupt(int pid) =>
+        File.Exists($"/proc/{pid}/status")
+        && File.ReadLines($"/proc/{pid}/status").FirstOrDefault(static line => line.StartsWith("SigIgn:", StringComparison.Ordinal)) is { } mask
+        && (Convert.ToUInt64(mask["SigIgn:".Length..].Trim(), 16) & 2) != 0;
 
     public async ValueTask DisposeAsync()
     {

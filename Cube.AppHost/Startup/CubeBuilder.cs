@@ -43,14 +43,18 @@ internal sealed class CubeBuilder
             return new CubeBuilder(builder, settings, null);
         }
 
-        settings.Ports.RequireFree(settings.Bind, settings.Dashboard);
+        // First of all: what a Cube that was killed left behind must not be taken for this one's.
         var data = DataDirectory.Open(settings.DataDirectory);
+        settings.Ports.RequireFree(settings.Bind, settings.Dashboard);
         // A factory, so that it is disposed with the application: ready.json goes, then the lock.
         builder.Services.AddSingleton(settings).AddSingleton(_ => data);
         // Ctrl-C is over when everything that was started is gone.
         builder.Configuration["DcpPublisher:WaitForResourceCleanup"] = "true";
         // The start message says in a few lines what Aspire says in many.
-        builder.Services.AddLogging(static logging => logging.AddFilter("Aspire", LogLevel.Warning).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Microsoft.Extensions", LogLevel.None)
+        builder.Services.AddLogging(static logging => logging
+            .AddFilter("Aspire", LogLevel.Warning)
+            .AddFilter("Microsoft", LogLevel.Warning)
+            .AddFilter("Microsoft.Extensions", LogLevel.None)
             .AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error)
             // Readiness says the same with the reason, and a laptop needs no trusted certificate for plain http on loopback.
             .AddFilter("Aspire.Hosting.ApplicationModel.ResourceNotificationService", LogLevel.Critical)
