@@ -10,6 +10,12 @@ public sealed class TopologyTests : IDisposable
 {
     private readonly string _data = Directory.CreateTempSubdirectory("cube-model-").FullName;
 
+    [Theory]
+    [InlineData("llama3.2", "llama3.2:latest")]
+    [InlineData("smollm2:135m", "smollm2:135m")]
+    public void A_model_without_a_tag_is_looked_for_as_the_server_lists_it(string asked, string listed) =>
+        Assert.Equal(listed, new OllamaModelResource("model", asked, new OllamaResource("ollama")).ModelName);
+
     [Fact]
     public async Task Only_the_proxy_has_external_endpoints()
     {

@@ -8,7 +8,7 @@ namespace Aspire.Hosting;
 /// <summary>
 /// Ollama as a resource, in the shape of CommunityToolkit.Aspire.Hosting.Ollama, which takes its place once the package feed has it.
 /// </summary>
-internal static class OllamaExtensions
+internal static partial class OllamaExtensions
 {
     private const int Port = 11434;
 
@@ -42,7 +42,7 @@ internal static class OllamaExtensions
             return Task.CompletedTask;
         });
         return builder.AddResource(model)
-            .WithInitialState(new CustomResourceSnapshot { ResourceType = "OllamaModel", Properties = [new("model", modelName)], State = KnownResourceStates.Waiting })
+            .WithInitialState(new CustomResourceSnapshot { ResourceType = "OllamaModel", Properties = [new("model", model.ModelName)], State = KnownResourceStates.Waiting })
             .WithHealthCheck(key)
             .ExcludeFromManifest();
     }
@@ -66,12 +66,13 @@ internal static class OllamaExtensions
         }
         catch (Exception exception) when (exception is HttpRequestException or InvalidOperationException or IOException)
         {
-#pragma warning disable CA1848 // A line for people in the dashboard, once.
-            logger.LogError("The model {Model} could not be pulled: {Reason}", model.ModelName, exception.Message);
-#pragma warning restore CA1848
+            NotPulled(logger, model.ModelName, exception.Message);
             await notifications.PublishUpdateAsync(model, static state => state with { State = KnownResourceStates.FailedToStart });
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The model {Model} could not be pulled: {Reason}")]
+    private static partial void NotPulled(ILogger logger, string model, string reason);
 
     private sealed class PulledHealthCheck(OllamaModelResource model) : IHealthCheck
     {

@@ -14,9 +14,10 @@ internal sealed class OllamaResource(string name) : ContainerResource(name), IRe
 internal sealed class OllamaModelResource(string name, string modelName, OllamaResource parent)
     : Resource(name), IResourceWithParent<OllamaResource>, IResourceWithConnectionString
 {
-    public string ModelName => modelName;
+    /// <summary>As the server lists it: a name without a tag means <c>latest</c>.</summary>
+    public string ModelName { get; } = modelName.Contains(':', StringComparison.Ordinal) ? modelName : $"{modelName}:latest";
 
     public OllamaResource Parent => parent;
 
-    public ReferenceExpression ConnectionStringExpression => ReferenceExpression.Create($"{parent};Model={modelName}");
+    public ReferenceExpression ConnectionStringExpression => ReferenceExpression.Create($"{parent};Model={ModelName}");
 }

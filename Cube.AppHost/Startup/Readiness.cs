@@ -156,7 +156,7 @@ internal sealed partial class Readiness(
         {
             using var client = new ModelServerClient(new Uri(await topology.Model.Url.GetValueAsync(ct) ?? ""));
             var models = await client.ModelsAsync(ct);
-            return models.FirstOrDefault(model => model == settings.Model) ?? (models.Count > 0 ? models[0] : null);
+            return models.FirstOrDefault(model => model == settings.Model || model == $"{settings.Model}:latest") ?? (models.Count > 0 ? models[0] : null);
         }
         catch (HttpRequestException)
         {
