@@ -84,4 +84,4 @@ public static partial class ManagementErrorExtensions
 }
 
 /// <summary>Something that this service needs does not answer. Callers hear 503.</summary>
-public sealed class UnavailableException(string what, Exception? inner = null) : Exception($"{what} is not available.", inner);
+public class UnavailableException(string what, Exception? inner = null) : Exception($"{what} is not available.", inner);

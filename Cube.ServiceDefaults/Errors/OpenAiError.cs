@@ -96,6 +96,8 @@ public sealed record OpenAiError(int Status, string Type, string Code, string Me
     public static OpenAiError TokenExpired { get; } = Invalid(401, "token_expired", "The token has expired; refresh it.");
     public static OpenAiError PermissionDenied { get; } =
         new(403, "permission_error", "permission_denied", "You have no access to this domain.") { ShouldRetry = false };
+    public static OpenAiError InsufficientPermissions { get; } =
+        new(403, "permission_error", "insufficient_permissions", "Your role or token does not allow this.") { ShouldRetry = false };
     public static OpenAiError DomainDisabled { get; } =
         new(403, "permission_error", "domain_disabled", "This domain is disabled.") { ShouldRetry = false };
     public static OpenAiError InvalidPath { get; } = Invalid(400, "invalid_path", "The path is not well formed.");

@@ -1,0 +1,88 @@
+namespace Cube.Authorization.Schema;
+
+/// <summary>What a schema must be beyond its grammar: every name is defined, and arrows begin at relations to plain objects.</summary>
+internal static class ZedRules
+{
+    public static void Check(ZedSchema schema)
+    {
+        foreach (var definition in schema.Definitions.Values)
+        {
+            foreach (var relation in definition.Relations.Values)
+            {
+                CheckRelation(schema, definition, relation);
+            }
+
+            foreach (var permission in definition.Permissions.Values)
+            {
+                CheckExpression(definition, permission, permission.Expression);
+                CheckCycle(definition, permission.Expression, [permission.Name]);
+            }
+        }
+    }
+
+    private static void CheckRelation(ZedSchema schema, ZedDefinition definition, ZedRelation relation)
+    {
+        var seen = new HashSet<ZedSubject>();
+        foreach (var subject in relation.Subjects)
+        {
+            if (!schema.Definitions.TryGetValue(subject.Type, out var type))
+            {
+                throw Fault($"could not lookup definition `{subject.Type}` for relation `{relation.Name}`: object definition `{subject.Type}` not found");
+            }
+
+            if (subject.Relation is { } name && !type.Has(name))
+            {
+                throw Fault($"relation/permission `{name}` not found under definition `{subject.Type}`");
+            }
+
+            if (!seen.Add(subject))
+            {
+                throw Fault($"found duplicate allowed subject type `{subject}` on relation `{relation.Name}` under definition `{definition.Name}`");
+            }
+        }
+    }
+
+    private static void CheckExpression(ZedDefinition definition, ZedPermission permission, ZedExpression expression)
+    {
+        switch (expression)
+        {
+            case ZedExpression.Reference { Name: var name } when !definition.Has(name):
+                throw Fault($"relation/permission `{name}` not found under definition `{definition.Name}`");
+            case ZedExpression.Arrow { Relation: var name } when !definition.Has(name):
+                throw Fault($"relation/permission `{name}` not found under definition `{definition.Name}`");
+            case ZedExpression.Arrow { Relation: var name } when !definition.Relations.ContainsKey(name):
+                throw Fault(
+                    $"under permission `{permission.Name}` under definition `{definition.Name}`: permissions cannot be used on the left hand side of an arrow (found `{name}`)");
+            case ZedExpression.Arrow { Relation: var name } when definition.Relations[name].Subjects.Any(static subject => subject.IsWildcard):
+                throw Fault(
+                    $"for arrow under permission `{permission.Name}`: relation `{definition.Name}#{name}` includes a wildcard type: wildcard relations cannot be used on the left side of arrows");
+            case ZedExpression.Combination { Left: var left, Right: var right }:
+                CheckExpression(definition, permission, left);
+                CheckExpression(definition, permission, right);
+                break;
+        }
+    }
+
+    /// <summary>A permission that is made of itself has no answer. Through an arrow it may be: the objects differ.</summary>
+    private static void CheckCycle(ZedDefinition definition, ZedExpression expression, HashSet<string> path)
+    {
+        switch (expression)
+        {
+            case ZedExpression.Reference { Name: var name } when definition.Permissions.TryGetValue(name, out var next):
+                if (!path.Add(name))
+                {
+                    throw Fault($"under definition `{definition.Name}`, there exists a cycle in permissions: {name}");
+                }
+
+                CheckCycle(definition, next.Expression, path);
+                path.Remove(name);
+                break;
+            case ZedExpression.Combination { Left: var left, Right: var right }:
+                CheckCycle(definition, left, path);
+                CheckCycle(definition, right, path);
+                break;
+        }
+    }
+
+    private static ZedException Fault(string message) => new(message, isParseError: false);
+}

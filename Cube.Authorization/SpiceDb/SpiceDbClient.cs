@@ -1,0 +1,150 @@
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Cube.Authorization.Relationships;
+using Cube.ServiceDefaults.Errors;
+using Microsoft.Extensions.Options;
+
+namespace Cube.Authorization.SpiceDb;
+
+/// <summary>
+/// SpiceDB over its HTTP API. Questions are asked fully consistent: their answers are cached by who asks, and dropped when something
+/// changes, so that an answer of yesterday must not come back from SpiceDB's own cache.
+/// </summary>
+internal sealed class SpiceDbClient(IHttpClientFactory clients, IOptions<AuthorizationOptions> options) : IAuthorizationEngine
+{
+    public const string ClientName = "authorization";
+
+    private const int NotFound = 5;
+
+    public string Name => options.Value.Engine;
+
+    public async Task<string?> ReadSchemaAsync(CancellationToken ct)
+    {
+        using var response = await SendAsync("v1/schema/read", new Contracts.ReadSchema(), ContractsJson.Default.ReadSchema, ct);
+        if (response.StatusCode == System.Net.HttpStatusCode.NotFound && (await FaultAsync(response, ct)).Code == NotFound)
+        {
+            return null;
+        }
+
+        return (await ReadAsync(response, ContractsJson.Default.SchemaText, ct)).Value;
+    }
+
+    public async Task WriteSchemaAsync(string schema, CancellationToken ct)
+    {
+        using var response = await SendAsync("v1/schema/write", new Contracts.WriteSchema(schema), ContractsJson.Default.WriteSchema, ct);
+        await ReadAsync(response, ContractsJson.Default.Written, ct);
+    }
+
+    public async Task WriteAsync(IReadOnlyCollection<RelationshipUpdate> updates, CancellationToken ct)
+    {
+        var body = new Contracts.Write([.. updates.Select(static update => new Contracts.Update(
+            Contracts.OperationPrefix + update.Change.ToString().ToUpperInvariant(), ToTuple(update.Relationship)))]);
+        using var response = await SendAsync("v1/relationships/write", body, ContractsJson.Default.Write, ct);
+        await ReadAsync(response, ContractsJson.Default.Written, ct);
+    }
+
+    public async IAsyncEnumerable<Relationship> ReadAsync(RelationshipFilter filter, [EnumeratorCancellation] CancellationToken ct)
+    {
+        var body = new Contracts.Read(Contracts.Consistency.Full, ToContract(filter));
+        using var response = await SendAsync("v1/relationships/read", body, ContractsJson.Default.Read, ct);
+        if (!response.IsSuccessStatusCode)
+        {
+            throw new UnavailableException("The authorization engine", new HttpRequestException((await FaultAsync(response, ct)).Message));
+        }
+
+        using var lines = new StreamReader(await response.Content.ReadAsStreamAsync(ct));
+        while (await lines.ReadLineAsync(ct) is { } line)
+        {
+            if (line.Length > 0)
+            {
+                yield return JsonSerializer.Deserialize(line, ContractsJson.Default.ReadLine)?.Result?.Relationship is { } tuple
+                    ? FromTuple(tuple)
+                    : throw new UnavailableException("The authorization engine", new JsonException("A stream of relationships ended in an error."));
+            }
+        }
+    }
+
+    public async Task<bool[]> CheckAsync(IReadOnlyList<Question> questions, CancellationToken ct)
+    {
+        var body = new Contracts.CheckBulk(Contracts.Consistency.Full, [.. questions.Select(static question => new Contracts.CheckItem(
+            ToObject(question.Resource), question.Permission, ToSubject(question.Subject)))]);
+        using var response = await SendAsync("v1/permissions/checkbulk", body, ContractsJson.Default.CheckBulk, ct);
+        var pairs = (await ReadAsync(response, ContractsJson.Default.CheckedBulk, ct)).Pairs;
+        return pairs.Count == questions.Count && pairs.All(static pair => pair.Item is not null)
+            ? [.. pairs.Select(static pair => pair.Item!.Permissionship == Contracts.HasPermission)]
+            : throw new UnavailableException(
+                "The authorization engine", new HttpRequestException(pairs.FirstOrDefault(static pair => pair.Error is not null)?.Error?.Message ?? "Answers are missing."));
+    }
+
+    private async Task<HttpResponseMessage> SendAsync<T>(string path, T body, JsonTypeInfo<T> type, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", options.Value.Key);
+        // Not chunked: SpiceDB's gateway is happier with a length, and so are traces.
+        request.Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, type))
+        {
+            Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
+        };
+        try
+        {
+            return await clients.CreateClient(ClientName).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
+        }
+        catch (Exception exception) when (exception is HttpRequestException || (exception is TaskCanceledException && !ct.IsCancellationRequested))
+        {
+            throw new UnavailableException("The authorization engine", exception);
+        }
+    }
+
+    private static async Task<T> ReadAsync<T>(HttpResponseMessage response, JsonTypeInfo<T> type, CancellationToken ct)
+    {
+        if (!response.IsSuccessStatusCode)
+        {
+            throw new UnavailableException("The authorization engine", new HttpRequestException((await FaultAsync(response, ct)).Message));
+        }
+
+        try
+        {
+            return await response.Content.ReadFromJsonAsync(type, ct) ?? throw new JsonException("The answer is empty.");
+        }
+        catch (Exception exception) when (exception is JsonException or HttpRequestException or IOException)
+        {
+            throw new UnavailableException("The authorization engine", exception);
+        }
+    }
+
+    private static async Task<Contracts.Fault> FaultAsync(HttpResponseMessage response, CancellationToken ct)
+    {
+        try
+        {
+            return await response.Content.ReadFromJsonAsync(ContractsJson.Default.Fault, ct) ?? Unknown(response);
+        }
+        catch (JsonException)
+        {
+            return Unknown(response);
+        }
+
+        static Contracts.Fault Unknown(HttpResponseMessage response) => new(0, $"It answers {(int)response.StatusCode}.", []);
+    }
+
+    private static Contracts.Object ToObject(ObjectRef reference) => new(reference.Type, reference.Id);
+
+    private static Contracts.Subject ToSubject(SubjectRef subject) => new(ToObject(subject.Object), subject.Relation.Length == 0 ? null : subject.Relation);
+
+    private static Contracts.Tuple ToTuple(Relationship relationship) =>
+        new(ToObject(relationship.Resource), relationship.Relation, ToSubject(relationship.Subject));
+
+    private static Relationship FromTuple(Contracts.Tuple tuple) => new(
+        FromObject(tuple.Resource), tuple.Relation ?? "", new SubjectRef(FromObject(tuple.Subject?.Object), tuple.Subject?.OptionalRelation ?? ""));
+
+    private static ObjectRef FromObject(Contracts.Object? reference) => new(reference?.ObjectType ?? "", reference?.ObjectId ?? "");
+
+    private static Contracts.Filter ToContract(RelationshipFilter filter) => new(
+        filter.ResourceType, filter.ResourceId, null, filter.Relation,
+        filter.SubjectType is null
+            ? null
+            : new(filter.SubjectType, filter.SubjectId, filter.SubjectRelation is null ? null : new(filter.SubjectRelation)));
+}
