@@ -25,6 +25,7 @@ public sealed class ManifestTests : IDisposable
         Assert.Equal(["agent", "identity", "proxy"], projects);
         Assert.StartsWith("container", resources.GetProperty("postgres").GetProperty("type").GetString(), StringComparison.Ordinal);
         Assert.Contains("ollama/ollama", resources.GetProperty("ollama").GetProperty("image").GetString(), StringComparison.Ordinal);
+        Assert.Equal("docker.io/authzed/spicedb:v1.30.0", resources.GetProperty("spicedb").GetProperty("image").GetString());
         Assert.DoesNotContain(":latest", await File.ReadAllTextAsync(path), StringComparison.Ordinal);
 
         var external = resources.EnumerateObject().Where(static resource => resource.Value.TryGetProperty("bindings", out var bindings)
@@ -35,6 +36,9 @@ public sealed class ManifestTests : IDisposable
         Assert.Equal("{key-encryption-secret.value}", identity.GetProperty("Identity__KeyEncryptionSecret").GetString());
         Assert.Equal("{admin-password.value}", identity.GetProperty("Identity__AdminPassword").GetString());
         Assert.Equal("{identity-db.connectionString}", identity.GetProperty("ConnectionStrings__identity").GetString());
+        Assert.Equal("{notify-connection.value}", identity.GetProperty("ConnectionStrings__notify").GetString());
+        Assert.Equal("{authorization-key.value}", identity.GetProperty("Authorization__Key").GetString());
+        Assert.Equal("{spicedb.bindings.http.url}", identity.GetProperty("services__authorization__http__0").GetString());
         Assert.True(resources.GetProperty("admin-password").GetProperty("inputs").GetProperty("value").GetProperty("secret").GetBoolean());
         Assert.Equal("{agent.bindings.https.url}", resources.GetProperty("proxy").GetProperty("env").GetProperty("services__agent__https__0").GetString());
     }

@@ -44,8 +44,8 @@ public sealed class TopologyTests : IDisposable
     {
         await using var app = await BuildAsync("--CUBE_BACKEND_KIND=guide", "--ConnectionStrings:identity=Host=elsewhere");
         var resources = app.Services.GetModel().Resources;
-        Assert.Equal(["agent", "identity"], WaitsOf(resources, "proxy"));
-        Assert.Equal(["identity-db"], WaitsOf(resources, "identity"));
+        Assert.Equal(["agent", "identity", "proxy-db"], WaitsOf(resources, "proxy"));
+        Assert.Equal(["identity-db", "proxy-db"], WaitsOf(resources, "identity"));
         Assert.All(resources.OfType<ProjectResource>(), static project => Assert.NotEmpty(project.Annotations.OfType<HealthCheckAnnotation>()));
         var proxy = await EnvironmentAsync(resources, "proxy");
         Assert.Equal(64, proxy["Proxy__AgentCertificates__0"].Length);
@@ -69,6 +69,47 @@ public sealed class TopologyTests : IDisposable
         }
 
         Assert.Contains(password, await File.ReadAllTextAsync(file), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_SpiceDB_the_engine_in_Identity_decides_and_both_services_have_the_key_to_it()
+    {
+        await using var app = await BuildAsync("--CUBE_BACKEND_KIND=guide", "--ConnectionStrings:identity=Host=elsewhere");
+        var resources = app.Services.GetModel().Resources;
+        var (identity, proxy) = (await EnvironmentAsync(resources, "identity"), await EnvironmentAsync(resources, "proxy"));
+        Assert.All([identity, proxy], static service => Assert.Equal(("embedded", "{authorization-key.value}"), (service["Authorization__Engine"], service["Authorization__Key"])));
+        Assert.Equal("{identity.bindings.http.url}", proxy["services__authorization__http__0"]);
+    }
+
+    [Fact]
+    public async Task A_SpiceDB_elsewhere_is_asked_by_both_services()
+    {
+        await using var app = await BuildAsync(
+            "--CUBE_BACKEND_KIND=guide", "--ConnectionStrings:identity=Host=elsewhere", "--CUBE_SPICEDB_URL=https://spicedb.example:8443/", "--CUBE_SPICEDB_KEY=a-key-of-sixteen-letters");
+        var resources = app.Services.GetModel().Resources;
+        foreach (var name in (string[])["identity", "proxy"])
+        {
+            var service = await EnvironmentAsync(resources, name);
+            Assert.Equal("spicedb", service["Authorization__Engine"]);
+            Assert.Equal("https://spicedb.example:8443", service["services__authorization__https__0"]);
+        }
+    }
+
+    [Fact]
+    public async Task A_SpiceDB_program_migrates_its_own_database_first_and_its_secrets_are_on_no_command_line()
+    {
+        var program = Path.Combine(_data, "spicedb");
+        await File.WriteAllTextAsync(program, "");
+        await using var app = await BuildAsync(
+            "--CUBE_BACKEND_KIND=guide", "--ConnectionStrings:identity=Host=elsewhere", "--ConnectionStrings:spicedb=Host=db;Username=u;Password=p'@/w;Database=s",
+            $"--CUBE_SPICEDB_PROGRAM={program}");
+        var resources = app.Services.GetModel().Resources;
+        Assert.Equal(["spicedb-migrate"], WaitsOf(resources, "spicedb"));
+        Assert.Contains("spicedb", WaitsOf(resources, "proxy"));
+        Assert.Contains("spicedb", WaitsOf(resources, "identity"));
+        var store = resources.OfType<ParameterResource>().Single(static parameter => parameter.Name == "spicedb-uri");
+        Assert.Equal("postgres://u:p%27%40%2Fw@db:5432/s?sslmode=prefer", await store.GetValueAsync(default));
+        Assert.Equal("{spicedb-uri.value}", (await EnvironmentAsync(resources, "spicedb"))["SPICEDB_DATASTORE_CONN_URI"]);
     }
 
     private async Task<DistributedApplication> BuildAsync(params string[] args)

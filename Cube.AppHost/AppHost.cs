@@ -1,6 +1,7 @@
 using Cube.AppHost.Models;
 using Cube.AppHost.Postgres;
 using Cube.AppHost.Settings;
+using Cube.AppHost.SpiceDb;
 using Cube.AppHost.Startup;
 
 return await Launch.RunAsync(async () =>
@@ -14,13 +15,18 @@ return await Launch.RunAsync(async () =>
         .WithDescription("Encrypts the token signing keys in the database.");
 
     var databases = await DatabaseServer.AddAsync(cube);
+    var authorization = await AuthorizationServer.AddAsync(cube, databases);
     var model = await ModelServer.AddAsync(cube);
     var (proxyCertificate, agentCertificate) = cube.EnsureCertificates();
 
     var identityDatabase = databases.AddDatabase("identity");
+    var proxyDatabase = databases.AddDatabase("proxy");
     var identity = cube.AddService<Projects.Cube_Identity>("identity")
         .WithListener(cube, "http", cube.Settings.Ports.Identity)
         .WithReference(identityDatabase, connectionName: "identity").WaitFor(identityDatabase)
+        .WithEnvironment("ConnectionStrings__notify", databases.AddNotifier()).WaitFor(proxyDatabase)
+        .WithAuthorization(authorization)
+        .WithMail(cube)
         .WithEnvironment("Identity__AdminEmail", adminEmail)
         .WithEnvironment("Identity__AdminPassword", adminPassword)
         .WithEnvironment("Identity__FirstDomain", CubeResources.FirstDomain)
@@ -38,11 +44,13 @@ return await Launch.RunAsync(async () =>
         .WithListener(cube, "https", cube.Settings.Ports.Https, cube.Settings.Bind)
         .WithExternalHttpEndpoints()
         .WithCertificate(proxyCertificate)
+        .WithReference(proxyDatabase, connectionName: "proxy").WaitFor(proxyDatabase)
         .WithReference(identity).WaitFor(identity)
+        .WithAuthorization(authorization, identity)
         .WithReference(agent).WaitFor(agent)
         .WithAgentPin(cube, agentCertificate)
         .WithHttpHealthCheck("/health", endpointName: "http");
 
-    cube.AddReadiness(identityDatabase, databases, model, proxyCertificate, [identity.Resource, agent.Resource, proxy.Resource]);
+    cube.AddReadiness(identityDatabase, databases, authorization, model, proxyCertificate, [identity.Resource, agent.Resource, proxy.Resource]);
     return builder.Build();
 });

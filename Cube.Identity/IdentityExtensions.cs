@@ -2,7 +2,10 @@ using System.Net;
 using System.Text.Json;
 using Cube.Identity.Authentication;
 using Cube.Identity.Domains;
+using Cube.Identity.Invitations;
+using Cube.Identity.Journal;
 using Cube.Identity.Keys;
+using Cube.Identity.Pats;
 using Cube.Identity.Tokens;
 using Cube.Identity.Users;
 using Cube.ServiceDefaults.Errors;
@@ -20,8 +23,10 @@ internal static class IdentityExtensions
         services.AddOptionsWithValidateOnStart<IdentityOptions, IdentityOptionsValidator>().BindConfiguration(IdentityOptions.Section);
         services.AddSingleton<KeyRing>().AddHostedService<KeyRotation>();
         services.AddSingleton<TokenIssuer>().AddSingleton<TokenReader>().AddSingleton<SessionStore>().AddSingleton<LoginThrottle>();
-        services.AddSingleton<UserStore>().AddSingleton<Passwords>().AddHostedService<FirstAdministrator>();
-        services.AddSingleton<DomainStore>().AddSingleton<RoleStore>();
+        services.AddSingleton<UserStore>().AddSingleton<UserStanding>().AddSingleton<Passwords>();
+        services.AddHostedService<FirstAdministrator>().AddHostedService<UserPurge>();
+        services.AddSingleton<DomainStore>().AddSingleton<RoleStore>().AddSingleton<Members>().AddSingleton<BuiltInRoles>();
+        services.AddSingleton<InvitationStore>().AddSingleton<PatStore>().AddSingleton<ScopeStore>().AddSingleton<JournalStore>();
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower);
         // Otherwise Development answers a malformed body with an exception page.
         services.Configure<RouteHandlerOptions>(static routes => routes.ThrowOnBadRequest = false);
@@ -36,6 +41,7 @@ internal static class IdentityExtensions
         app.UseManagementErrors();
         app.UseRouting();
         app.UseMiddleware<CallerMiddleware>();
+        app.UseMiddleware<DomainActionMiddleware>();
         return app;
     }
 

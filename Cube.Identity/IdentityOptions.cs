@@ -28,6 +28,10 @@ internal sealed class IdentityOptions
     /// <summary>Whether anybody may make an account for himself. Such accounts must be verified before they can log in.</summary>
     public bool SelfRegistration { get; set; }
 
+    /// <summary>How long what is known of a deleted user is kept: 1 hour to 10 years.</summary>
+    [Range(typeof(TimeSpan), "01:00:00", "3650.00:00:00", ErrorMessage = "Identity__DeletedUserRetention must be between 01:00:00 and 3650.00:00:00.")]
+    public TimeSpan DeletedUserRetention { get; set; } = TimeSpan.FromDays(30);
+
     /// <summary>First administrator, made where there is none yet.</summary>
     public string AdminEmail { get; set; } = "";
 

@@ -1,7 +1,13 @@
 using Cube.Identity;
 using Cube.Identity.Database;
 using Cube.Identity.Domains;
+using Cube.Identity.Engine;
+using Cube.Identity.Invitations;
+using Cube.Identity.Journal;
 using Cube.Identity.Keys;
+using Cube.Identity.Mail;
+using Cube.Identity.Pats;
+using Cube.Identity.Relations;
 using Cube.Identity.Tokens;
 using Cube.Identity.Users;
 using Cube.ServiceDefaults;
@@ -11,12 +17,12 @@ return await ServiceHost.RunAsync(() =>
 {
     var builder = WebApplication.CreateBuilder(args);
     builder.AddServiceDefaults();
-    builder.AddDatabase().AddIdentity();
+    builder.AddDatabase().AddEngine().AddRelations().AddMail().AddIdentity();
 
     var app = builder.Build();
-    app.MigrateDatabase();
+    app.MigrateDatabase().EmptyOtherStores();
     app.UseIdentity();
     app.MapDefaultEndpoints("cube-identity");
-    app.MapTokens().MapUsers().MapKeys().MapDomains();
+    app.MapTokens().MapUsers().MapMail().MapKeys().MapDomains().MapInvitations().MapPats().MapJournal().MapEngine();
     return app;
 });

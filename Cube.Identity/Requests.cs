@@ -14,6 +14,11 @@ internal static class Requests
 
     public static JsonHttpResult<ManagementError> Conflict(string message) => Fail(StatusCodes.Status409Conflict, "conflict", message);
 
+    public static JsonHttpResult<ManagementError> NotFound(string message) => Fail(StatusCodes.Status404NotFound, "not_found", message);
+
+    /// <summary>A rule of Cube forbids it as things stand.</summary>
+    public static JsonHttpResult<ManagementError> Refused(string error, string message) => Fail(StatusCodes.Status422UnprocessableEntity, error, message);
+
     /// <summary>The same for what is not there and for what is somebody else's.</summary>
     public static JsonHttpResult<ManagementError> Forbidden { get; } = Fail(StatusCodes.Status403Forbidden, "forbidden", "You may not do this.");
 
@@ -34,6 +39,8 @@ internal static class Requests
         _ => null,
     };
 
-    public static string JsonOf(JsonElement? value) =>
-        value is { ValueKind: JsonValueKind.Object } json ? json.GetRawText() : "{}";
+    /// <returns>Null where nothing was given, so that nothing changes.</returns>
+    public static string? GivenJson(JsonElement? value) => value is { ValueKind: JsonValueKind.Object } json ? json.GetRawText() : null;
+
+    public static string JsonOf(JsonElement? value) => GivenJson(value) ?? "{}";
 }

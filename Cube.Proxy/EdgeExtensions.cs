@@ -1,3 +1,4 @@
+using Cube.Authorization;
 using Cube.Proxy.Authentication;
 using Cube.Proxy.Authorization;
 using Cube.Proxy.Edge;
@@ -26,15 +27,19 @@ internal static class EdgeExtensions
         builder.Environment.RefuseInProduction($"A proxy whose attestation is '{Attestation}'");
         Peers.Require(builder.Configuration, IdentityKeys.ClientName, "http", "https");
         Peers.Require(builder.Configuration, AgentClient.Peer, "https");
+        StaleNotices.Source.Require(builder.Configuration);
+        builder.AddAuthorizationClient();
 
         var services = builder.Services;
         services.AddSingleton<IValidateOptions<ProxyOptions>, ProxyOptionsValidator>();
         services.AddOptions<ProxyOptions>().BindConfiguration(ProxyOptions.Section).ValidateOnStart();
         services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
-        services.AddHybridCache(static cache => cache.MaximumKeyLength = 256);
+        services.AddHybridCache(static cache => cache.MaximumKeyLength = 1024);
         services.AddHttpForwarder();
         services.AddSingleton<Peers>().AddSingleton<AgentClient>().AddSingleton<ModelCatalogue>().AddSingleton<ForwardStage>();
-        services.AddSingleton<IdentityKeys>().AddSingleton<TokenVerifier>().AddSingleton<Memberships>();
+        services.AddSingleton<IdentityKeys>().AddSingleton<IdentityClient>().AddSingleton<PersonalTokens>().AddSingleton<TokenVerifier>();
+        services.AddSingleton<Standings>().AddSingleton<Permissions>();
+        services.AddSingleton<StaleNotices.Source>().AddHostedService<StaleNotices>();
         services.AddHttpClient(IdentityKeys.ClientName, static client =>
         {
             client.BaseAddress = new Uri($"https+http://{IdentityKeys.ClientName}/");
@@ -67,6 +72,7 @@ internal static class EdgeExtensions
             .UseMiddleware<TracingStage>()
             .UseMiddleware<MetricsStage>()
             .UseMiddleware<RouteStage>()
+            .UseMiddleware<ModelStage>()
             .Run(static context => context.RequestServices.GetRequiredService<ForwardStage>().InvokeAsync(context)));
         app.UseManagementErrors();
         app.UseRouting();

@@ -17,55 +17,123 @@ internal abstract class DatabaseServer
     /// <param name="name">Name of the database; the resource is called <c>{name}-db</c>, since the service has the plain name.</param>
     public abstract IResourceBuilder<IResourceWithConnectionString> AddDatabase(string name);
 
+    /// <summary>The address of a database as programs of the world outside .NET read it.</summary>
+    /// <param name="name">Name of the database.</param>
+    /// <returns>Null where there is no such database.</returns>
+    public abstract ReferenceExpression? UriOf(string name);
+
+    /// <summary>
+    /// The connection string, for the database of the proxies, of a role that may do nothing there but connect and so notify.
+    /// </summary>
+    public abstract ReferenceExpression AddNotifier();
+
+    private const string ProxyDatabase = "proxy";
+    private const string NotifierRole = "cube_notify";
+
     private static string ResourceName(string database) => $"{database}-db";
 
     /// <summary>The first that is there: an address in the configuration, a container, a program of this host, binaries that are fetched once.</summary>
     public static async Task<DatabaseServer> AddAsync(CubeBuilder cube)
     {
         var builder = cube.Builder;
-        if (builder.Configuration.GetSection("ConnectionStrings:identity").Value is { Length: > 0 })
+        if (builder.Configuration.GetSection("ConnectionStrings:identity").Value is { Length: > 0 } given)
         {
-            return new Configured(builder);
+            return new Configured(builder, given);
         }
 
         var password = builder.AddParameter("postgres-password", cube.Secret("postgres-password"), secret: true)
             .WithDescription("Password of Cube's own PostgreSQL.");
         if (builder.ExecutionContext.IsPublishMode || await cube.HasContainersAsync())
         {
-            return new Container(builder.AddPostgres(ServerName, password: password).WithDataVolume(cube.VolumeName(ServerName)));
+            return new Container(cube, builder.AddPostgres(ServerName, password: password).WithDataVolume(cube.VolumeName(ServerName)));
         }
 
         var host = await HostPostgres.PrepareAsync(cube.Data, (await password.Resource.GetValueAsync(default))!, Console.Out);
-        return new Host(builder, host, password);
+        return new Host(cube, host, password);
     }
 
-    private sealed class Configured(IDistributedApplicationBuilder builder) : DatabaseServer
+    /// <summary>Databases whose connection strings are not given are looked for on the same server, under their names.</summary>
+    private sealed class Configured(IDistributedApplicationBuilder builder, string identity) : DatabaseServer
     {
         public override string Description => "as configured";
 
         public override IResourceBuilder<IResourceWithConnectionString> AddDatabase(string name)
         {
-            var given = builder.AddParameterFromConfiguration($"{name}-connection", $"ConnectionStrings:{name}", secret: true);
+            var given = builder.AddParameter($"{name}-connection", () => Connection(name), secret: true);
             return builder.AddConnectionString(ResourceName(name), ReferenceExpression.Create($"{given}"));
         }
+
+        public override ReferenceExpression? UriOf(string name)
+        {
+            if (builder.Configuration[$"ConnectionStrings:{name}"] is not { Length: > 0 } connection)
+            {
+                return null;
+            }
+
+            var parts = new NpgsqlConnectionStringBuilder(connection);
+            var mode = parts.SslMode switch { SslMode.Disable => "disable", SslMode.VerifyCA => "verify-ca", SslMode.VerifyFull => "verify-full", SslMode.Require => "require", _ => "prefer" };
+            var uri = $"postgres://{Uri.EscapeDataString(parts.Username ?? "")}:{Uri.EscapeDataString(parts.Password ?? "")}@{parts.Host}:{parts.Port}/{parts.Database}?sslmode={mode}";
+            return ReferenceExpression.Create($"{builder.AddParameter($"{name}-uri", () => uri, secret: true)}");
+        }
+
+        public override ReferenceExpression AddNotifier() => ReferenceExpression.Create(
+            $"{builder.AddParameter("notify-connection", () => builder.Configuration["ConnectionStrings:notify"] is { Length: > 0 } given ? given : Connection(ProxyDatabase), secret: true)}");
+
+        private string Connection(string name) => builder.Configuration[$"ConnectionStrings:{name}"] is { Length: > 0 } given
+            ? given
+            : new NpgsqlConnectionStringBuilder(identity) { Database = name }.ConnectionString;
     }
 
-    private sealed class Container(IResourceBuilder<PostgresServerResource> server) : DatabaseServer
+    private sealed class Container(CubeBuilder cube, IResourceBuilder<PostgresServerResource> server) : DatabaseServer
     {
         public override string Description => "container";
 
         public override IResourceBuilder<IResourceWithConnectionString> AddDatabase(string name) => server.AddDatabase(ResourceName(name), name);
+
+        public override ReferenceExpression UriOf(string name) => ReferenceExpression.Create($"{server.Resource.UriExpression}/{name}?sslmode=disable");
+
+        public override ReferenceExpression AddNotifier()
+        {
+            // Who deploys makes the role, as docs/operations.md says.
+            if (cube.Builder.ExecutionContext.IsPublishMode)
+            {
+                return ReferenceExpression.Create($"{cube.Builder.AddParameter("notify-connection", secret: true)}");
+            }
+
+            var password = NotifierPassword(cube);
+            server.OnResourceReady(async (ready, _, ct) => await CreateNotifierAsync(
+                $"{await ready.ConnectionStringExpression.GetValueAsync(ct)};Database=postgres;Pooling=false", (await password.Resource.GetValueAsync(ct))!, ct));
+            var endpoint = server.Resource.PrimaryEndpoint;
+            return ReferenceExpression.Create(
+                $"Host={endpoint.Property(EndpointProperty.Host)};Port={endpoint.Property(EndpointProperty.Port)};Username={NotifierRole};Password={password};Database={ProxyDatabase}");
+        }
+    }
+
+    private static IResourceBuilder<ParameterResource> NotifierPassword(CubeBuilder cube) =>
+        cube.Builder.AddParameter("notify-password", cube.Secret("notify-password"), secret: true).WithDescription("Password of the role with which Identity notifies the proxies.");
+
+    private static async Task CreateNotifierAsync(string connectionString, string password, CancellationToken ct)
+    {
+        await using var source = NpgsqlDataSource.Create(connectionString);
+        await using var exists = source.CreateCommand("select 1 from pg_roles where rolname = $1");
+        exists.Parameters.AddWithValue(NotifierRole);
+        var verb = await exists.ExecuteScalarAsync(ct) is null ? "create" : "alter";
+        // A statement of this kind takes no parameters; the password is made of letters and digits, and quoted all the same.
+        await using var make = source.CreateCommand($"{verb} role {NotifierRole} login password '{password.Replace("'", "''", StringComparison.Ordinal)}'");
+        await make.ExecuteNonQueryAsync(ct);
     }
 
     private sealed class Host : DatabaseServer
     {
-        private readonly IDistributedApplicationBuilder _builder;
+        private readonly CubeBuilder _cube;
         private readonly IResourceBuilder<HostPostgresResource> _server;
         private readonly List<HostPostgresDatabaseResource> _databases = [];
+        private ParameterResource? _notifier;
 
-        public Host(IDistributedApplicationBuilder builder, HostPostgres host, IResourceBuilder<ParameterResource> password)
+        public Host(CubeBuilder cube, HostPostgres host, IResourceBuilder<ParameterResource> password)
         {
-            _builder = builder;
+            var builder = cube.Builder;
+            _cube = cube;
             Description = $"PostgreSQL {host.Programs.Major} of this host";
             var port = Ports.Free();
             var (program, arguments) = host.Command(
@@ -93,13 +161,28 @@ internal abstract class DatabaseServer
         {
             var database = new HostPostgresDatabaseResource(ResourceName(name), name, _server.Resource);
             _databases.Add(database);
-            return _builder.AddResource(database)
+            return _cube.Builder.AddResource(database)
                 .WithInitialState(new CustomResourceSnapshot { ResourceType = "PostgresDatabase", Properties = [], State = KnownResourceStates.Waiting })
                 .ExcludeFromManifest();
         }
 
+        public override ReferenceExpression UriOf(string name) => _server.Resource.UriOf(name);
+
+        public override ReferenceExpression AddNotifier()
+        {
+            _notifier = NotifierPassword(_cube).Resource;
+            var endpoint = _server.Resource.Endpoint;
+            return ReferenceExpression.Create(
+                $"Host={endpoint.Property(EndpointProperty.Host)};Port={endpoint.Property(EndpointProperty.Port)};Username={NotifierRole};Password={_notifier};Database={ProxyDatabase}");
+        }
+
         private async Task CreateDatabasesAsync(HostPostgresResource server, ResourceNotificationService notifications, CancellationToken ct)
         {
+            if (_notifier is not null)
+            {
+                await CreateNotifierAsync(await ConnectionStringAsync(server, ct), (await _notifier.GetValueAsync(ct))!, ct);
+            }
+
             await using var source = NpgsqlDataSource.Create(await ConnectionStringAsync(server, ct));
             foreach (var database in _databases)
             {

@@ -8,6 +8,9 @@ internal sealed class HostPostgresResource(string name, string command, string w
 
     public ReferenceExpression ConnectionStringExpression =>
         ReferenceExpression.Create($"Host={Endpoint.Property(EndpointProperty.Host)};Port={Endpoint.Property(EndpointProperty.Port)};Username={user};Password={password}");
+
+    public ReferenceExpression UriOf(string database) => ReferenceExpression.Create(
+        $"postgres://{user}:{password:uri}@{Endpoint.Property(EndpointProperty.Host)}:{Endpoint.Property(EndpointProperty.Port)}/{database}?sslmode=disable");
 }
 
 /// <summary>One database on it.</summary>

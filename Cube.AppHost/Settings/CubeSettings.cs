@@ -37,6 +37,14 @@ internal sealed record CubeSettings
     /// <summary>The model that a container of Cube's own serves, and that the start message names where there are several.</summary>
     public required string? Model { get; init; }
 
+    /// <summary>A SpiceDB that runs elsewhere: its HTTP address and its preshared key.</summary>
+    public required Uri? SpiceDbUrl { get; init; }
+
+    public required string? SpiceDbKey { get; init; }
+
+    /// <summary>Path of the program <c>spicedb</c>.</summary>
+    public required string? SpiceDbProgram { get; init; }
+
     public required string AdminEmail { get; init; }
 
     public required string? AdminPassword { get; init; }
@@ -65,6 +73,11 @@ internal sealed record CubeSettings
             BackendKind = OneOf("CUBE_BACKEND_KIND", "", "ollama", "vllm", "guide"),
             BackendUrl = Url("CUBE_BACKEND_URL"),
             Model = Text("CUBE_MODEL"),
+            SpiceDbUrl = Url("CUBE_SPICEDB_URL"),
+            SpiceDbKey = Text("CUBE_SPICEDB_KEY"),
+            SpiceDbProgram = Text("CUBE_SPICEDB_PROGRAM") is { } program
+                ? File.Exists(program) ? Path.GetFullPath(program) : throw new StartupException($"CUBE_SPICEDB_PROGRAM names {program}, and there is no such file.")
+                : null,
             AdminEmail = Text("CUBE_ADMIN_EMAIL") ?? "admin@example.com",
             AdminPassword = Text("CUBE_ADMIN_PASSWORD"),
         };
@@ -72,6 +85,8 @@ internal sealed record CubeSettings
         _ = OneOf("CUBE_ATTESTATION", "none");
         return settings switch
         {
+            { SpiceDbUrl: not null, SpiceDbKey: null } or { SpiceDbUrl: null, SpiceDbKey: not null } =>
+                throw new StartupException("CUBE_SPICEDB_URL and CUBE_SPICEDB_KEY belong together: where SpiceDB is, and the key that opens it."),
             { BackendUrl: not null, BackendKind: "" } => throw new StartupException("CUBE_BACKEND_URL needs CUBE_BACKEND_KIND: ollama or vllm."),
             { BackendUrl: not null, BackendKind: "guide" } => throw new StartupException("CUBE_BACKEND_KIND=guide has no CUBE_BACKEND_URL: it is built in."),
             _ => settings,

@@ -1,8 +1,10 @@
+using System.Globalization;
 using System.Net.Security;
 using System.Security.Cryptography;
 using Cube.AppHost.Models;
 using Cube.AppHost.Postgres;
 using Cube.AppHost.Settings;
+using Cube.AppHost.SpiceDb;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
@@ -71,6 +73,35 @@ internal static class CubeResources
         return model.WaitFor is { } server ? agent.WaitFor(server) : agent;
     }
 
+    /// <summary>Who decides what callers may do, and the key to it.</summary>
+    /// <param name="service">Who asks.</param>
+    /// <param name="authorization">Who decides.</param>
+    /// <param name="embedded">Where the engine in Identity is asked; null for Identity itself.</param>
+    public static IResourceBuilder<ProjectResource> WithAuthorization(
+        this IResourceBuilder<ProjectResource> service, AuthorizationServer authorization, IResourceBuilder<ProjectResource>? embedded = null)
+    {
+        service.WithEnvironment("Authorization__Engine", authorization.Engine).WithEnvironment("Authorization__Key", authorization.Key);
+        if (authorization.Url is { } url)
+        {
+            service.WithEnvironment($"services__authorization__{authorization.Scheme}__0", url);
+        }
+        else if (embedded is not null)
+        {
+            service.WithEnvironment("services__authorization__http__0", embedded.GetEndpoint("http"));
+        }
+
+        return authorization.WaitFor is { } server ? service.WaitFor(server) : service;
+    }
+
+    /// <summary>Mails of a Cube that runs from here are files in its data directory, unless a server is configured.</summary>
+    public static IResourceBuilder<ProjectResource> WithMail(this IResourceBuilder<ProjectResource> identity, CubeBuilder cube) =>
+        cube.Builder.ExecutionContext.IsPublishMode || Environment.GetEnvironmentVariable("Mail__Host") is { Length: > 0 }
+            ? identity
+            : identity
+                .WithEnvironment("Mail__Directory", cube.Data["mail"])
+                .WithEnvironment("Mail__From", "cube@localhost")
+                .WithEnvironment("Mail__LinkBase", string.Create(CultureInfo.InvariantCulture, $"http://localhost:{cube.Settings.Ports.Http}"));
+
     /// <summary>The one agent certificate that the proxy connects to. A deployment names that of its own agent.</summary>
     public static IResourceBuilder<ProjectResource> WithAgentPin(
         this IResourceBuilder<ProjectResource> proxy, CubeBuilder cube, LocalCertificate? certificate)
@@ -93,8 +124,8 @@ internal static class CubeResources
 
     /// <summary>Where Cube runs rather than being published: tells when it is ready and keeps it running.</summary>
     public static void AddReadiness(
-        this CubeBuilder cube, IResourceBuilder<IResourceWithConnectionString> database, DatabaseServer databases, ModelServer model,
-        LocalCertificate? proxyCertificate, IReadOnlyList<IResource> services)
+        this CubeBuilder cube, IResourceBuilder<IResourceWithConnectionString> database, DatabaseServer databases, AuthorizationServer authorization,
+        ModelServer model, LocalCertificate? proxyCertificate, IReadOnlyList<IResource> services)
     {
         if (proxyCertificate is null)
         {
@@ -102,9 +133,10 @@ internal static class CubeResources
         }
 
         List<IResource> awaited = [.. services];
-        awaited.InsertRange(0, new[] { (database.Resource as IResourceWithParent)?.Parent, model.WaitFor?.Resource }.OfType<IResource>());
+        awaited.InsertRange(
+            0, new[] { (database.Resource as IResourceWithParent)?.Parent, authorization.WaitFor?.Resource, model.WaitFor?.Resource }.OfType<IResource>());
         cube.Builder.Services
-            .AddSingleton(new Topology(database.Resource, databases.Description, model, proxyCertificate, awaited))
+            .AddSingleton(new Topology(database.Resource, databases.Description, authorization, model, proxyCertificate, awaited))
             .AddSingleton<Supervisor>()
             // First of all hosted services: Aspire's own does not return before everything has been started.
             .Insert(0, ServiceDescriptor.Singleton<IHostedService, Readiness>());

@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Text.RegularExpressions;
 using Cube.AppHost.Models;
 using Cube.AppHost.Settings;
+using Cube.AppHost.SpiceDb;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Npgsql;
@@ -11,7 +12,8 @@ namespace Cube.AppHost.Startup;
 
 /// <summary>What <see cref="Readiness"/> waits for and tells of.</summary>
 internal sealed record Topology(
-    IResourceWithConnectionString Database, string DatabaseDescription, ModelServer Model, LocalCertificate ProxyCertificate, IReadOnlyList<IResource> Awaited);
+    IResourceWithConnectionString Database, string DatabaseDescription, AuthorizationServer Authorization, ModelServer Model,
+    LocalCertificate ProxyCertificate, IReadOnlyList<IResource> Awaited);
 
 /// <summary>Says what has started, then how to use it, and writes <see cref="ReadyFile"/>. Where something does not start, says why and stops everything.</summary>
 internal sealed partial class Readiness(
@@ -129,6 +131,10 @@ internal sealed partial class Readiness(
             Certificate = topology.ProxyCertificate.CertificatePath,
             Identity = $"http://127.0.0.1:{settings.Ports.Identity}",
             Agent = $"https://127.0.0.1:{settings.Ports.Agent}",
+            // The engine in Identity answers at Identity's address.
+            Authorization = topology.Authorization.Url is { } url
+                ? (await url.GetValueAsync(ct))?.TrimEnd('/')
+                : $"http://127.0.0.1:{settings.Ports.Identity}",
             Domain = await FindDomainAsync(ct),
             Model = await FindModelAsync(ct),
             Backend = topology.Model.Kind,

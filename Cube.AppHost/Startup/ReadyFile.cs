@@ -27,7 +27,10 @@ internal sealed record ReadyFile
     public required string Identity { get; init; }
     public string? Guardrails { get; init; }
     public required string Agent { get; init; }
-    public string? Authorization { get; init; }
+
+    /// <summary>SpiceDB's HTTP API, of SpiceDB itself or of the engine in Identity.</summary>
+    public required string? Authorization { get; init; }
+
 
     /// <summary>Id of the domain <c>default</c>.</summary>
     public required Guid? Domain { get; init; }

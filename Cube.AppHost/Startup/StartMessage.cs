@@ -20,6 +20,7 @@ internal static class StartMessage
               Dashboard      {(settings.Dashboard ? DashboardDefaults.LoginUrl : "off (CUBE_DASHBOARD=false)")}
               Model          {ready.Model ?? "none yet"} ({ready.Backend}: {topology.Model.Description})
               Database       {topology.DatabaseDescription}
+              Authorization  {topology.Authorization.Engine}: {topology.Authorization.Description}
               Attestation    {ready.Attestation}: what the agent runs on is not proved to anybody
               Administrator  {settings.AdminEmail}{(isFirstStart ? $"  password {password}" : "")}
               For scripts    {data.ReadyFile}

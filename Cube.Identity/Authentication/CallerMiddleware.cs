@@ -1,3 +1,4 @@
+using Cube.Identity.Pats;
 using Cube.Identity.Tokens;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Tokens;
@@ -8,10 +9,11 @@ using Npgsql;
 namespace Cube.Identity.Authentication;
 
 /// <summary>
-/// Lets a request reach an endpoint only with an access token of a living session of an enabled user. Every endpoint asks for one
-/// unless it says <c>AllowAnonymous</c>; a token that is sent to such an endpoint is looked at all the same.
+/// Lets a request reach an endpoint only with an access token of a living session of an enabled user, or with a personal access token
+/// where the endpoint takes one. Every endpoint asks for a token unless it says <c>AllowAnonymous</c>; one that is sent to such an
+/// endpoint is looked at all the same.
 /// </summary>
-internal sealed class CallerMiddleware(RequestDelegate next, TokenReader tokens, NpgsqlDataSource database)
+internal sealed class CallerMiddleware(RequestDelegate next, TokenReader tokens, PatStore pats, NpgsqlDataSource database)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -24,22 +26,32 @@ internal sealed class CallerMiddleware(RequestDelegate next, TokenReader tokens,
 
         var anonymous = endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null;
         var token = BearerToken.Read(context.Request.Headers);
-        if (token is not null && await FindAsync(token, context.RequestAborted) is { } caller)
-        {
-            context.Features.Set(caller);
-        }
-        else if (!anonymous)
+        var caller = string.IsNullOrEmpty(token) ? null : await FindAsync(token, context.RequestAborted);
+        if (caller is null && !anonymous)
         {
             context.Response.Headers.WWWAuthenticate = token is null ? "Bearer" : "Bearer error=\"invalid_token\"";
             await ManagementError.Of(StatusCodes.Status401Unauthorized).WriteAsync(context, StatusCodes.Status401Unauthorized);
             return;
         }
 
+        // A token with scopes opens what its scopes can name, and nothing else.
+        if (caller is { PatId: not null } && endpoint.Metadata.GetMetadata<TakesPersonalTokens>() is null)
+        {
+            await ManagementError.Of(StatusCodes.Status403Forbidden).WriteAsync(context, StatusCodes.Status403Forbidden);
+            return;
+        }
+
+        context.Features.Set(caller);
         await next(context);
     }
 
     private async Task<Caller?> FindAsync(string token, CancellationToken ct)
     {
+        if (token.StartsWith(PatSecret.Prefix, StringComparison.Ordinal))
+        {
+            return await pats.UseAsync(token, ct) is { } pat ? new Caller(pat.UserId, Guid.Empty, IsAdministrator: false, pat.Id) : null;
+        }
+
         if (await tokens.ReadAsync(token, TokenFormat.AccessTyp, ct) is not { } read)
         {
             return null;
@@ -55,4 +67,10 @@ internal sealed class CallerMiddleware(RequestDelegate next, TokenReader tokens,
             cancellationToken: ct));
         return role is null ? null : new Caller(read.UserId, read.SessionId, role == "admin");
     }
+}
+
+/// <summary>Marks endpoints that a personal access token may call: those whose right its scopes can name.</summary>
+internal sealed class TakesPersonalTokens
+{
+    public static TakesPersonalTokens Instance { get; } = new();
 }

@@ -38,6 +38,7 @@ internal static class DatabaseExtensions
                 .PostgresqlDatabase(app.Configuration.GetConnectionString(Name))
                 .WithScriptsEmbeddedInAssembly(typeof(DatabaseExtensions).Assembly)
                 .WithTransactionPerScript()
+                .WithVariablesDisabled()
                 .LogToNowhere()
                 .Build()
                 .PerformUpgrade();

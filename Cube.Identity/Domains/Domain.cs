@@ -20,10 +20,11 @@ internal sealed class Domain
     public string? RoleId { get; init; }
     public string? RoleName { get; init; }
 
-    public bool IsAdministrator => RoleName == BuiltInRoles.Admin;
+    /// <summary>What that role may do.</summary>
+    public string[]? Actions { get; init; }
 
-    public DomainView ToView(IEnumerable<Role>? roles = null) => new(
-        Id, Name, Route, Tags, JsonElement.Parse(Metadata), Status, CreatedBy, CreatedAt, UpdatedBy, UpdatedAt, MemberId, RoleId, RoleName, roles);
+    public DomainView ToView(IEnumerable<RoleView>? roles = null) => new(
+        Id, Name, Route, Tags, JsonElement.Parse(Metadata), Status, CreatedBy, CreatedAt, UpdatedBy, UpdatedAt, MemberId, RoleId, RoleName, Actions, roles);
 }
 
 /// <param name="MemberId">The asking user, where he is a member; absent where he only administers the platform.</param>
@@ -41,17 +42,20 @@ internal sealed record DomainView(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Guid? MemberId,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? RoleId,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? RoleName,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IEnumerable<Role>? Roles);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IEnumerable<string>? Actions,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IEnumerable<RoleView>? Roles);
 
 internal sealed record NewDomain(string Name, string Route, string[] Tags, string Metadata);
 
-internal sealed record Role(string Id, string Name, Guid EntityId, Guid CreatedBy, DateTime CreatedAt);
-
-internal static class BuiltInRoles
+internal static class DomainStatus
 {
-    /// <summary>Manages the domain.</summary>
-    public const string Admin = "admin";
+    public const string Enabled = "enabled";
 
-    /// <summary>Uses its models.</summary>
-    public const string Member = "member";
+    /// <summary>Closed by who administers the domain.</summary>
+    public const string Disabled = "disabled";
+
+    /// <summary>Closed by who administers the platform.</summary>
+    public const string Freezed = "freezed";
+
+    public const string Deleted = "deleted";
 }

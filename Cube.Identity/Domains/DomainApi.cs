@@ -1,10 +1,15 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Cube.Authorization;
 using Cube.Identity.Authentication;
+using Cube.Identity.Relations;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Cube.Identity.Domains;
+
+using Answer = Results<Ok<DomainView>, JsonHttpResult<ManagementError>>;
+using StatusAnswer = Results<Ok, JsonHttpResult<ManagementError>>;
 
 internal static partial class DomainApi
 {
@@ -12,12 +17,20 @@ internal static partial class DomainApi
 
     public static IEndpointRouteBuilder MapDomains(this IEndpointRouteBuilder endpoints)
     {
-        var domains = endpoints.MapGroup("/domains");
+        var domains = endpoints.MapGroup("/domains").InForceWhenAnswered().WithTags("Domains");
         domains.MapPost("/", Create);
         domains.MapGet("/", List);
-        domains.MapGet("/{id:guid}", Get);
-        domains.MapPatch("/{id:guid}", Update);
+        domains.MapGet("/roles/available-actions", AvailableActions);
+        domains.MapGet("/{id:guid}", Get).RequireAction("read");
+        domains.MapPatch("/{id:guid}", Update).RequireAction("update");
+        domains.MapDelete("/{id:guid}", Delete).RequireAction("delete");
+        domains.MapPost("/{id:guid}/enable", Enable).RequireAction("enable");
+        domains.MapPost("/{id:guid}/disable", Disable).RequireAction("disable");
+        domains.MapPost("/{id:guid}/freeze", Freeze);
+        domains.MapGet("/{id:guid}/standing", Standing).WithMetadata(TakesPersonalTokens.Instance);
+        domains.MapGet("/{id:guid}/users", MemberApi.ListUsers).RequireAction("view_role_users");
         domains.MapRoles();
+        domains.MapMembers();
         return endpoints;
     }
 
@@ -26,6 +39,12 @@ internal static partial class DomainApi
     internal sealed record UpdateRequest(string? Name, string[]? Tags, JsonElement? Metadata, JsonElement? Route);
 
     internal sealed record DomainPage(long Total, int Offset, int Limit, IEnumerable<DomainView> Domains);
+
+    internal sealed record ActionList(IEnumerable<string> AvailableActions);
+
+    /// <param name="UserId">Who asks.</param>
+    /// <param name="Status">Whether the domain is open.</param>
+    internal sealed record StandingView(Guid UserId, string Status);
 
     private static async Task<Results<Created<DomainView>, JsonHttpResult<ManagementError>>> Create(
         CreateRequest request, Caller caller, DomainStore domains, CancellationToken ct)
@@ -52,9 +71,9 @@ internal static partial class DomainApi
 
     /// <summary>A caller's own domains; all of them for an administrator of the platform.</summary>
     private static async Task<Results<Ok<DomainPage>, JsonHttpResult<ManagementError>>> List(
-        int? offset, int? limit, string? status, string? name, string? order, string? dir, Caller caller, DomainStore domains, CancellationToken ct)
+        [AsParameters] DomainQuery query, Caller caller, DomainStore domains, CancellationToken ct)
     {
-        var (filter, fault) = DomainFilter.Parse(offset, limit, status, name, order, dir);
+        var (filter, fault) = DomainFilter.Parse(query);
         if (filter is null)
         {
             return Requests.Invalid(fault!);
@@ -64,27 +83,15 @@ internal static partial class DomainApi
         return TypedResults.Ok(new DomainPage(total, filter.Offset, filter.Limit, found.Select(static domain => domain.ToView())));
     }
 
-    private static async Task<Results<Ok<DomainView>, JsonHttpResult<ManagementError>>> Get(
-        Guid id, bool? roles, Caller caller, DomainStore domains, RoleStore roleStore, CancellationToken ct)
-    {
-        var domain = await domains.FindAsync(id, caller.UserId, ct);
-        return domain switch
-        {
-            { MemberId: not null } => TypedResults.Ok(domain.ToView(roles is true ? await roleStore.ListAsync(id, ct) : null)),
-            not null when caller.IsAdministrator => TypedResults.Ok(domain.ToView(roles is true ? await roleStore.ListAsync(id, ct) : null)),
-            null when caller.IsAdministrator => Requests.Fail(StatusCodes.Status404NotFound, "not_found", "There is no such domain."),
-            _ => Requests.Forbidden,
-        };
-    }
+    private static Ok<ActionList> AvailableActions(Caller caller) => TypedResults.Ok(new ActionList(CubeSchema.Actions));
 
-    private static async Task<Results<Ok<DomainView>, JsonHttpResult<ManagementError>>> Update(
-        Guid id, UpdateRequest request, Caller caller, DomainStore domains, CancellationToken ct)
-    {
-        if (await domains.FindAsync(id, caller.UserId, ct) is not { IsAdministrator: true })
-        {
-            return Requests.Forbidden;
-        }
+    private static async Task<Answer> Get(Guid id, bool? roles, Caller caller, DomainStore domains, RoleStore roleStore, CancellationToken ct) =>
+        await domains.FindAsync(id, caller.UserId, ct) is { } domain
+            ? TypedResults.Ok(domain.ToView(roles is true ? (await roleStore.ListAsync(id, ct)).Select(static role => role.ToView()) : null))
+            : Requests.Forbidden;
 
+    private static async Task<Answer> Update(Guid id, UpdateRequest request, Caller caller, DomainStore domains, CancellationToken ct)
+    {
         var fault = (request.Name is null ? null : FaultOfName(request.Name))
             ?? (request.Route is null ? null : "route cannot be changed.")
             ?? Requests.FaultOf(request.Tags)
@@ -94,11 +101,45 @@ internal static partial class DomainApi
             return Requests.Invalid(fault);
         }
 
-        var metadata = request.Metadata is { ValueKind: JsonValueKind.Object } json ? json.GetRawText() : null;
-        return await domains.UpdateAsync(id, request.Name, request.Tags, metadata, caller.UserId, ct) is { } updated
+        return await domains.UpdateAsync(id, request.Name, request.Tags, Requests.GivenJson(request.Metadata), caller, ct) is { } updated
             ? TypedResults.Ok(updated.ToView())
             : Requests.Forbidden;
     }
+
+    private static async Task<NoContent> Delete(Guid id, Caller caller, DomainStore domains, CancellationToken ct)
+    {
+        await domains.DeleteAsync(id, caller, ct);
+        return TypedResults.NoContent();
+    }
+
+    private static Task<StatusAnswer> Enable(Guid id, Caller caller, DomainStore domains, CancellationToken ct) =>
+        ChangeAsync(id, DomainStatus.Enabled, caller, domains, ct);
+
+    private static Task<StatusAnswer> Disable(Guid id, Caller caller, DomainStore domains, CancellationToken ct) =>
+        ChangeAsync(id, DomainStatus.Disabled, caller, domains, ct);
+
+    /// <summary>Closes a domain to its own administrators too. Only <c>enable</c> by an administrator of the platform opens it again.</summary>
+    private static async Task<StatusAnswer> Freeze(Guid id, Caller caller, DomainStore domains, CancellationToken ct)
+    {
+        if (!caller.IsAdministrator)
+        {
+            return Requests.Forbidden;
+        }
+
+        return await domains.StandAsync(id, null, ct) is null
+            ? Requests.NotFound("There is no such domain.")
+            : await ChangeAsync(id, DomainStatus.Freezed, caller, domains, ct);
+    }
+
+    private static async Task<StatusAnswer> ChangeAsync(Guid id, string status, Caller caller, DomainStore domains, CancellationToken ct) =>
+        await domains.ChangeStatusAsync(id, status, caller, ct) ? TypedResults.Ok() : Requests.Refused("status_already_assigned", $"The domain is {status} already.");
+
+    /// <summary>Whether the caller, with whatever kind of token, belongs to a domain, and whether that is open: what proxies ask.</summary>
+    private static async Task<Results<Ok<StandingView>, JsonHttpResult<ManagementError>>> Standing(
+        Guid id, Caller caller, DomainStore domains, CancellationToken ct) =>
+        await domains.FindAsync(id, caller.UserId, ct) is { MemberId: not null } domain
+            ? TypedResults.Ok(new StandingView(caller.UserId, domain.Status))
+            : Requests.Forbidden;
 
     private static string? FaultOfName(string? name) =>
         string.IsNullOrWhiteSpace(name) || name.Length > MaxName ? $"name must have 1 to {MaxName} characters." : null;

@@ -1,4 +1,5 @@
-using System.Security.Cryptography;
+using Cube.Identity.Authentication;
+using Cube.Identity.Database;
 using Dapper;
 using Npgsql;
 
@@ -9,7 +10,8 @@ internal sealed class DomainStore(NpgsqlDataSource database, TimeProvider time)
     private const string Select =
         """
         select d.id, d.name, d.route, d.tags, d.metadata, d.status, d.created_by, d.created_at, d.updated_by, d.updated_at,
-               m.user_id as member_id, r.id as role_id, r.name as role_name
+               m.user_id as member_id, r.id as role_id, r.name as role_name,
+               case when r.id is not null then array(select action from role_actions where role_id = r.id order by action) end as actions
         from domains d
         left join role_members m on m.domain_id = d.id and m.user_id = @userId
         left join roles r on r.id = m.role_id
@@ -19,37 +21,40 @@ internal sealed class DomainStore(NpgsqlDataSource database, TimeProvider time)
     public async Task<Domain?> AddAsync(NewDomain domain, Guid userId, CancellationToken ct)
     {
         var (id, now) = (Guid.NewGuid(), time.GetUtcNow());
-        await using var connection = await database.OpenConnectionAsync(ct);
-        await using var transaction = await connection.BeginTransactionAsync(ct);
-        try
+        await using (var change = await database.BeginChangeAsync(userId, ct))
         {
-            await connection.ExecuteAsync(
-                """
-                insert into domains (id, name, route, tags, metadata, created_by, created_at, updated_at)
-                values (@id, @Name, @Route, @Tags, @Metadata::jsonb, @userId, @now, @now)
-                """,
-                new { id, domain.Name, domain.Route, domain.Tags, domain.Metadata, userId, now },
-                transaction);
-        }
-        catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
-        {
-            return null;
+            try
+            {
+                await change.Connection.ExecuteAsync(
+                    """
+                    insert into domains (id, name, route, tags, metadata, created_by, created_at, updated_at)
+                    values (@id, @Name, @Route, @Tags, @Metadata::jsonb, @userId, @now, @now)
+                    """,
+                    new { id, domain.Name, domain.Route, domain.Tags, domain.Metadata, userId, now });
+            }
+            catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
+            {
+                return null;
+            }
+
+            foreach (var (name, actions) in BuiltInRoles.Actions)
+            {
+                var roleId = RoleStore.NewId();
+                await change.Connection.ExecuteAsync(
+                    "insert into roles (id, domain_id, name, built_in, created_by, created_at) values (@roleId, @id, @name, true, @userId, @now)",
+                    new { roleId, id, name, userId, now });
+                await BuiltInRoles.AddActionsAsync(change.Connection, id, roleId, actions);
+                if (name == BuiltInRoles.Admin)
+                {
+                    await change.Connection.ExecuteAsync(
+                        "insert into role_members (domain_id, user_id, role_id, added_at) values (@id, @userId, @roleId, @now)",
+                        new { id, userId, roleId, now });
+                }
+            }
+
+            await change.CommitAsync();
         }
 
-        var admin = NewRoleId();
-        await connection.ExecuteAsync(
-            "insert into roles (id, domain_id, name, created_by, created_at) values (@RoleId, @id, @Name, @userId, @now)",
-            new object[]
-            {
-                new { RoleId = admin, id, Name = BuiltInRoles.Admin, userId, now },
-                new { RoleId = NewRoleId(), id, Name = BuiltInRoles.Member, userId, now },
-            },
-            transaction);
-        await connection.ExecuteAsync(
-            "insert into role_members (domain_id, user_id, role_id, added_at) values (@id, @userId, @admin, @now)",
-            new { id, userId, admin, now },
-            transaction);
-        await transaction.CommitAsync(ct);
         return await FindAsync(id, userId, ct);
     }
 
@@ -60,14 +65,36 @@ internal sealed class DomainStore(NpgsqlDataSource database, TimeProvider time)
             $"{Select} where d.id = @id and d.status <> 'deleted'", new { id, userId }, cancellationToken: ct));
     }
 
+    /// <returns>The status of a domain and whether it has that role, or null where there is no such domain.</returns>
+    public async Task<(string Status, bool HasRole)?> StandAsync(Guid id, string? roleId, CancellationToken ct)
+    {
+        await using var connection = await database.OpenConnectionAsync(ct);
+        return await connection.QuerySingleOrDefaultAsync<(string, bool)?>(new CommandDefinition(
+            "select status, exists (select from roles where domain_id = @id and id = @roleId) from domains where id = @id and status <> 'deleted'",
+            new { id, roleId },
+            cancellationToken: ct));
+    }
+
     public async Task<(long Total, IEnumerable<Domain> Domains)> ListAsync(DomainFilter filter, Guid userId, bool all, CancellationToken ct)
     {
         const string where =
             """
              where d.status <> 'deleted' and (@Status = 'all' or d.status = @Status) and (@all or m.user_id is not null)
                and (@Name is null or position(lower(@Name) in lower(d.name)) > 0)
+               and (@Route is null or lower(d.route) = lower(@Route))
+               and (@Id::uuid is null or d.id = @Id::uuid)
+               and (@RoleId is null or r.id = @RoleId)
+               and (@RoleName is null or r.name = @RoleName)
+               and (@Tags::text[] is null or d.tags && @Tags::text[])
+               and (@AllTags::text[] is null or d.tags @> @AllTags::text[])
+               and (@Metadata is null or d.metadata @> @Metadata::jsonb)
+               and (@Action is null or exists (select from role_actions a where a.role_id = r.id and a.action = @Action))
             """;
-        var arguments = new { filter.Status, filter.Name, filter.Offset, filter.Limit, userId, all };
+        var arguments = new
+        {
+            filter.Status, filter.Name, filter.Route, filter.Id, filter.RoleId, filter.RoleName, filter.Tags, filter.AllTags, filter.Metadata, filter.Action,
+            filter.Offset, filter.Limit, userId, all,
+        };
         await using var connection = await database.OpenConnectionAsync(ct);
         var total = await connection.QuerySingleAsync<long>(new CommandDefinition(
             $"select count(*) from ({Select}{where}) found", arguments, cancellationToken: ct));
@@ -76,39 +103,43 @@ internal sealed class DomainStore(NpgsqlDataSource database, TimeProvider time)
         return (total, page);
     }
 
-    public async Task<Domain?> UpdateAsync(Guid id, string? name, string[]? tags, string? metadata, Guid userId, CancellationToken ct)
+    public async Task<Domain?> UpdateAsync(Guid id, string? name, string[]? tags, string? metadata, Caller caller, CancellationToken ct)
     {
-        await using var connection = await database.OpenConnectionAsync(ct);
-        await connection.ExecuteAsync(new CommandDefinition(
-            """
-            update domains set name = coalesce(@name, name), tags = coalesce(@tags, tags), metadata = coalesce(@metadata::jsonb, metadata),
-                               updated_by = @userId, updated_at = @now
-            where id = @id
-            """,
-            new { id, name, tags, metadata, userId, now = time.GetUtcNow() },
-            cancellationToken: ct));
-        return await FindAsync(id, userId, ct);
+        await using (var change = await database.BeginChangeAsync(caller, ct))
+        {
+            await change.Connection.ExecuteAsync(
+                """
+                update domains set name = coalesce(@name, name), tags = coalesce(@tags, tags), metadata = coalesce(@metadata::jsonb, metadata),
+                                   updated_by = @UserId, updated_at = @now
+                where id = @id and status <> 'deleted'
+                """,
+                new { id, name, tags, metadata, caller.UserId, now = time.GetUtcNow() });
+            await change.CommitAsync();
+        }
+
+        return await FindAsync(id, caller.UserId, ct);
     }
 
-    private static string NewRoleId() => $"domain_{RandomNumberGenerator.GetString("0123456789abcdefghijklmnopqrstuvwxyz", 16)}";
-}
+    /// <summary>Opens or closes a domain.</summary>
+    /// <returns>False where it is so already.</returns>
+    public async Task<bool> ChangeStatusAsync(Guid id, string status, Caller caller, CancellationToken ct)
+    {
+        await using var change = await database.BeginChangeAsync(caller, ct);
+        var changed = await change.Connection.ExecuteAsync(
+            "update domains set status = @status, updated_by = @UserId, updated_at = @now where id = @id and status not in ('deleted', @status)",
+            new { id, status, caller.UserId, now = time.GetUtcNow() });
+        await change.CommitAsync();
+        return changed > 0;
+    }
 
-/// <param name="Order">A column out of <see cref="Orders"/>: it goes into the query as text.</param>
-internal sealed record DomainFilter(int Offset, int Limit, string Status, string? Name, string Order, string Direction)
-{
-    public static readonly string[] Orders = ["updated_at", "created_at", "name"];
-
-    public static readonly string[] Statuses = ["enabled", "disabled", "freezed", "all"];
-
-    /// <returns>The filter, or what is wrong with the query.</returns>
-    public static (DomainFilter? Filter, string? Fault) Parse(int? offset, int? limit, string? status, string? name, string? order, string? dir) =>
-        (offset ?? 0, limit ?? 10, status ?? "enabled", order ?? "updated_at", dir ?? "desc") switch
-        {
-            ( < 0, _, _, _, _) => (null, "offset must not be negative."),
-            (_, < 1 or > 100, _, _, _) => (null, "limit must be 1 to 100."),
-            (_, _, var s, _, _) when !Statuses.Contains(s) => (null, "status must be enabled, disabled, freezed or all."),
-            (_, _, _, var o, _) when !Orders.Contains(o) => (null, "order must be updated_at, created_at or name."),
-            (_, _, _, _, not ("asc" or "desc")) => (null, "dir must be asc or desc."),
-            var (o, l, s, by, d) => (new DomainFilter(o, l, s, name, by, d), null),
-        };
+    /// <summary>Its roles go, and with them everybody's way in. Its name is free again; its events stay.</summary>
+    public async Task DeleteAsync(Guid id, Caller caller, CancellationToken ct)
+    {
+        await using var change = await database.BeginChangeAsync(caller, ct);
+        await change.Connection.ExecuteAsync("delete from roles where domain_id = @id", new { id });
+        await change.Connection.ExecuteAsync("delete from pat_scopes where domain_id = @id", new { id });
+        await change.Connection.ExecuteAsync(
+            "update domains set status = 'deleted', updated_by = @UserId, updated_at = @now where id = @id", new { id, caller.UserId, now = time.GetUtcNow() });
+        await change.CommitAsync();
+    }
 }

@@ -1,3 +1,4 @@
+using Cube.Identity.Database;
 using Dapper;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -11,14 +12,14 @@ internal sealed class SessionStore(NpgsqlDataSource database, TokenIssuer issuer
     {
         var now = time.GetUtcNow();
         var (sessionId, tokenId) = (Guid.CreateVersion7(), Guid.NewGuid());
-        await using var connection = await database.OpenConnectionAsync(ct);
-        await connection.ExecuteAsync(new CommandDefinition(
+        await using var change = await database.BeginChangeAsync(userId, ct);
+        await change.Connection.ExecuteAsync(
             """
             insert into sessions (id, user_id, description, current_token, created_at, expires_at)
             values (@sessionId, @userId, @description, @tokenId, @now, @expires)
             """,
-            new { sessionId, userId, description = description ?? "", tokenId, now, expires = now + options.Value.RefreshTokenLifetime },
-            cancellationToken: ct));
+            new { sessionId, userId, description = description ?? "", tokenId, now, expires = now + options.Value.RefreshTokenLifetime });
+        await change.CommitAsync();
         return issuer.Issue(new SessionOwner(sessionId, userId, isAdministrator), tokenId);
     }
 
@@ -57,11 +58,12 @@ internal sealed class SessionStore(NpgsqlDataSource database, TokenIssuer issuer
     /// <returns>False where the user has no such living session.</returns>
     public async Task<bool> RevokeAsync(Guid sessionId, Guid userId, CancellationToken ct)
     {
-        await using var connection = await database.OpenConnectionAsync(ct);
-        return await connection.ExecuteAsync(new CommandDefinition(
+        await using var change = await database.BeginChangeAsync(userId, ct);
+        var revoked = await change.Connection.ExecuteAsync(
             "update sessions set revoked_at = @now where id = @sessionId and user_id = @userId and revoked_at is null",
-            new { now = time.GetUtcNow(), sessionId, userId },
-            cancellationToken: ct)) == 1;
+            new { now = time.GetUtcNow(), sessionId, userId });
+        await change.CommitAsync();
+        return revoked == 1;
     }
 
     public async Task<IEnumerable<ActiveSession>> ActiveAsync(Guid userId, CancellationToken ct)

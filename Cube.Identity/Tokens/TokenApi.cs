@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Cube.Identity.Authentication;
+using Cube.Identity.Relations;
 using Cube.Identity.Users;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Tokens;
@@ -14,11 +15,12 @@ internal static class TokenApi
 {
     public static IEndpointRouteBuilder MapTokens(this IEndpointRouteBuilder endpoints)
     {
-        var tokens = endpoints.MapGroup("/users/tokens").AddEndpointFilter(NotStored);
+        var tokens = endpoints.MapGroup("/users/tokens").AddEndpointFilter(NotStored).InForceWhenAnswered().WithTags("Tokens");
         tokens.MapPost("/issue", Issue).AllowAnonymous();
         tokens.MapPost("/refresh", Refresh).AllowAnonymous();
         tokens.MapPost("/revoke", Revoke);
         tokens.MapGet("/refresh-tokens", List);
+        tokens.MapGet("/introspect", Introspect).WithMetadata(TakesPersonalTokens.Instance);
         return endpoints;
     }
 
@@ -116,6 +118,14 @@ internal static class TokenApi
             ? TypedResults.NoContent()
             : Requests.Fail(StatusCodes.Status404NotFound, "not_found", "You have no such session.");
     }
+
+    /// <param name="UserId">Whose token it is.</param>
+    /// <param name="TokenId">The id of the personal access token; absent where it is a login's.</param>
+    internal sealed record Introspection(
+        Guid UserId, [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] Guid? TokenId);
+
+    /// <summary>Whether a token of whatever kind is good now, and whose: what proxies ask of those that they cannot read.</summary>
+    private static Ok<Introspection> Introspect(Caller caller) => TypedResults.Ok(new Introspection(caller.UserId, caller.PatId));
 
     private static async Task<Ok<RefreshTokens>> List(Caller caller, SessionStore sessions, CancellationToken ct) =>
         TypedResults.Ok(new RefreshTokens(await sessions.ActiveAsync(caller.UserId, ct)));

@@ -18,7 +18,7 @@ internal sealed class FirstAdministrator(
 
         if (!await users.HasAdministratorAsync(cancellationToken))
         {
-            await users.AddAsync(Make(settings), cancellationToken);
+            await users.AddAsync(Make(settings), actor: null, cancellationToken);
         }
 
         // Asked again at each start: a crash may have come between the two. A route that is taken stays with whom it belongs to.

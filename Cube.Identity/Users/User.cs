@@ -30,6 +30,9 @@ internal sealed class User
         Id, FirstName, LastName, Email, new UserCredentials(Username), Tags, Parse(Metadata), Parse(PrivateMetadata),
         Status, Role, ProfilePicture, CreatedAt, UpdatedAt, UpdatedBy, VerifiedAt);
 
+    /// <summary>As other users see it.</summary>
+    public ReducedUserView ToReducedView() => new(Id, FirstName, LastName, new UserCredentials(Username), Parse(Metadata));
+
     private static JsonElement Parse(string json) => JsonElement.Parse(json);
 }
 
@@ -51,3 +54,5 @@ internal sealed record UserView(
     DateTime UpdatedAt,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Guid? UpdatedBy,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DateTime? VerifiedAt);
+
+internal sealed record ReducedUserView(Guid Id, string FirstName, string LastName, UserCredentials Credentials, JsonElement Metadata);

@@ -1,9 +1,11 @@
+using Cube.Identity.Authentication;
+using Cube.Identity.Database;
 using Dapper;
 using Npgsql;
 
 namespace Cube.Identity.Users;
 
-internal sealed class UserStore(NpgsqlDataSource database)
+internal sealed class UserStore(NpgsqlDataSource database, TimeProvider time)
 {
     private const string Columns =
         """
@@ -12,6 +14,7 @@ internal sealed class UserStore(NpgsqlDataSource database)
         """;
 
     /// <param name="name">A user name or an e-mail address; a user name cannot hold an <c>@</c>, so only one can match.</param>
+    /// <param name="ct">Ends the question.</param>
     public async Task<User?> FindByNameAsync(string name, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
@@ -35,25 +38,118 @@ internal sealed class UserStore(NpgsqlDataSource database)
             "select exists (select from users where role = 'admin' and status = 'enabled')", cancellationToken: ct));
     }
 
-    /// <returns>False where the e-mail address or the user name is taken.</returns>
-    public async Task<bool> AddAsync(User user, CancellationToken ct)
+    public async Task<(long Total, IEnumerable<User> Users)> ListAsync(UserFilter filter, CancellationToken ct)
     {
+        const string where =
+            """
+            (@Status = 'all' or status = @Status) and (@Id::uuid is null or id = @Id::uuid)
+            and (@Username is null or position(lower(@Username) in lower(username)) > 0)
+            and (@Email is null or lower(email) = lower(@Email))
+            and (@FirstName is null or position(lower(@FirstName) in lower(first_name)) > 0)
+            and (@LastName is null or position(lower(@LastName) in lower(last_name)) > 0)
+            and (@Metadata is null or metadata @> @Metadata::jsonb)
+            and (@Tags::text[] is null or tags && @Tags::text[]) and (@AllTags::text[] is null or tags @> @AllTags::text[])
+            """;
         await using var connection = await database.OpenConnectionAsync(ct);
+        var total = await connection.QuerySingleAsync<long>(new CommandDefinition($"select count(*) from users where {where}", filter, cancellationToken: ct));
+        return (total, await connection.QueryAsync<User>(new CommandDefinition(
+            $"select {Columns} from users where {where} order by {filter.Order} {filter.Direction}, id offset @From limit @Count", filter, cancellationToken: ct)));
+    }
+
+    /// <returns>False where the e-mail address or the user name is taken.</returns>
+    public async Task<bool> AddAsync(User user, Guid? actor, CancellationToken ct)
+    {
+        await using var change = await database.BeginChangeAsync(actor, ct);
         try
         {
-            await connection.ExecuteAsync(new CommandDefinition(
+            await change.Connection.ExecuteAsync(
                 $"""
                 insert into users ({Columns})
                 values (@Id, @FirstName, @LastName, @Email, @Username, @PasswordHash, @Tags, @Metadata::jsonb, @PrivateMetadata::jsonb,
                         @Status, @Role, @ProfilePicture, @CreatedAt, @UpdatedAt, @UpdatedBy, @VerifiedAt)
                 """,
-                user,
-                cancellationToken: ct));
-            return true;
+                user);
         }
         catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
         {
             return false;
         }
+
+        await change.CommitAsync();
+        return true;
     }
+
+    /// <summary>Changes what an account says of a person; null leaves it as it is.</summary>
+    public async Task<(UserChange Change, User? User)> UpdateAsync(Guid id, UserUpdate update, Caller caller, CancellationToken ct)
+    {
+        await using var change = await database.BeginChangeAsync(caller, ct);
+        try
+        {
+            var user = await change.Connection.QuerySingleOrDefaultAsync<User>(
+                $"""
+                update users set first_name = coalesce(@FirstName, first_name), last_name = coalesce(@LastName, last_name),
+                    username = coalesce(@Username, username), email = coalesce(@Email, email), tags = coalesce(@Tags::text[], tags),
+                    metadata = coalesce(@Metadata::jsonb, metadata), private_metadata = coalesce(@PrivateMetadata::jsonb, private_metadata),
+                    profile_picture = coalesce(@ProfilePicture, profile_picture), updated_at = @now, updated_by = @UserId
+                where id = @id and status <> 'deleted' returning {Columns}
+                """,
+                new
+                {
+                    id, update.FirstName, update.LastName, update.Username, update.Email, update.Tags, update.Metadata, update.PrivateMetadata,
+                    update.ProfilePicture, caller.UserId, now = time.GetUtcNow(),
+                });
+            await change.CommitAsync();
+            return (user is null ? UserChange.Unknown : UserChange.Done, user);
+        }
+        catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
+        {
+            return (UserChange.Taken, null);
+        }
+    }
+
+    /// <summary>A new password ends the user's other logins.</summary>
+    public async Task SetPasswordAsync(Guid id, string hash, Caller caller, CancellationToken ct)
+    {
+        await using var change = await database.BeginChangeAsync(caller, ct);
+        await SetPasswordAsync(change.Connection, id, hash, caller.SessionId, time.GetUtcNow());
+        await change.CommitAsync();
+    }
+
+    /// <param name="connection">Within a change.</param>
+    /// <param name="id">Whose password.</param>
+    /// <param name="hash">Of the new one.</param>
+    /// <param name="kept">The session that goes on.</param>
+    /// <param name="now">When.</param>
+    public static Task SetPasswordAsync(NpgsqlConnection connection, Guid id, string hash, Guid kept, DateTimeOffset now) => connection.ExecuteAsync(
+        """
+        update users set password_hash = @hash, password_changed_at = @now, updated_at = @now, updated_by = @id where id = @id;
+        update sessions set revoked_at = @now where user_id = @id and id <> @kept and revoked_at is null
+        """,
+        new { id, hash, kept, now });
+}
+
+/// <summary>What of an account changes.</summary>
+internal sealed record UserUpdate
+{
+    public string? FirstName { get; init; }
+    public string? LastName { get; init; }
+    public string? Username { get; init; }
+    public string? Email { get; init; }
+    public string[]? Tags { get; init; }
+    public string? Metadata { get; init; }
+    public string? PrivateMetadata { get; init; }
+    public string? ProfilePicture { get; init; }
+}
+
+internal enum UserChange
+{
+    Done,
+    Unknown,
+    Taken,
+
+    /// <summary>It has that status or role already.</summary>
+    AlreadySo,
+
+    /// <summary>The platform, or one of the user's domains, would have no administrator left.</summary>
+    LastAdministrator,
 }

@@ -8,10 +8,10 @@ using Microsoft.IdentityModel.Tokens;
 namespace Cube.Proxy.Authentication;
 
 /// <summary>
-/// Checks access tokens here, without asking anybody. A good verdict is kept by the token's hash for up to a minute; bad ones are
+/// Checks access tokens here, without asking anybody, and personal ones at Identity. A good verdict is kept by the token's hash for up to a minute; bad ones are
 /// not kept, so that strangers cannot fill the cache.
 /// </summary>
-internal sealed class TokenVerifier(IdentityKeys keys, TimeProvider time) : IDisposable
+internal sealed class TokenVerifier(IdentityKeys keys, PersonalTokens personal, TimeProvider time) : IDisposable
 {
     private const int MaxVerdicts = 100_000;
     private static readonly TimeSpan VerdictAge = TimeSpan.FromMinutes(1);
@@ -22,6 +22,11 @@ internal sealed class TokenVerifier(IdentityKeys keys, TimeProvider time) : IDis
     public async ValueTask<TokenVerdict> VerifyAsync(string token, CancellationToken ct)
     {
         var key = Hash(token);
+        if (token.StartsWith(PersonalTokens.Prefix, StringComparison.Ordinal))
+        {
+            return await personal.FindAsync(token, key, ct) is { } owner ? new TokenVerdict.Valid(owner) : TokenVerdict.Invalid.Instance;
+        }
+
         if (_verdicts.TryGetValue(key, out Caller? known) && known is not null)
         {
             return known.ExpiresAt + TokenFormat.ClockSkew > time.GetUtcNow() ? new TokenVerdict.Valid(known) : TokenVerdict.Expired.Instance;
@@ -60,7 +65,7 @@ internal sealed class TokenVerifier(IdentityKeys keys, TimeProvider time) : IDis
         return jwt.TryGetPayloadValue<int>(TokenFormat.TypeClaim, out var type) && type == TokenFormat.AccessType
             && Guid.TryParseExact(jwt.Subject, "D", out var user)
             && jwt.TryGetPayloadValue<string>(TokenFormat.SessionClaim, out var sid) && Guid.TryParseExact(sid, "D", out var session)
-                ? new TokenVerdict.Valid(new Caller(user, session, token, jwt.ValidTo))
+                ? new TokenVerdict.Valid(new Caller(user, session, null, token, jwt.ValidTo))
                 : TokenVerdict.Invalid.Instance;
     }
 

@@ -1,12 +1,16 @@
 using Cube.Proxy.Authentication;
 using Cube.Proxy.Edge;
+using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Cube.Proxy.Authorization;
 
-/// <summary>Takes the tenant out of the path and lets only its members on, before it is looked at whether the path leads anywhere.</summary>
-internal sealed class AuthorizationStage(RequestDelegate next, Memberships memberships)
+/// <summary>
+/// Takes the tenant out of the path and lets only its members on; tells those what there is, and which of it is theirs to use. Refuses in
+/// the order membership, path, method, permission, so that strangers learn nothing of a domain.
+/// </summary>
+internal sealed class AuthorizationStage(RequestDelegate next, Standings standings, Permissions permissions)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -18,21 +22,38 @@ internal sealed class AuthorizationStage(RequestDelegate next, Memberships membe
         }
 
         var request = DomainRequest.Of(context);
+        var caller = request.Caller!;
         (request.DomainId, request.Rest) = (domain, rest);
-        switch (await memberships.FindAsync(request.Caller!, domain, context.RequestAborted))
+        switch (await standings.FindAsync(caller, domain, context.RequestAborted))
         {
-            case Membership.Member:
-                await next(context);
+            case Standing.Member:
                 break;
-            case Membership.DomainDisabled:
+            case Standing.DomainDisabled:
                 await OpenAiError.DomainDisabled.WriteAsync(context);
-                break;
-            case Membership.Revoked:
+                return;
+            case Standing.Revoked:
                 await AuthenticationStage.RefuseAsync(context, OpenAiError.InvalidApiKey, "Bearer error=\"invalid_token\"");
-                break;
+                return;
             default:
                 await OpenAiError.PermissionDenied.WriteAsync(context);
-                break;
+                return;
         }
+
+        switch (InferenceEndpoints.Find(context.Request.Method, rest))
+        {
+            case EndpointMatch.Found { Endpoint: var endpoint, ModelId: var modelId }:
+                (request.Endpoint, request.ModelId) = (endpoint, modelId);
+                break;
+            case EndpointMatch.OtherMethod { Allowed: var allowed }:
+                context.Response.Headers.Allow = allowed;
+                await OpenAiError.MethodNotAllowed.WriteAsync(context);
+                return;
+            default:
+                await OpenAiError.UnknownUrl.WriteAsync(context);
+                return;
+        }
+
+        request.Access = await permissions.FindAsync(caller, domain, request.Endpoint.Action, context.RequestAborted);
+        await (request.Access.IsAllowed ? next(context) : OpenAiError.InsufficientPermissions.WriteAsync(context));
     }
 }

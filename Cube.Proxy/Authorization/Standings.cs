@@ -1,7 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Net;
-using System.Net.Http.Headers;
 using System.Text.Json;
 using Cube.Proxy.Authentication;
 using Cube.ServiceDefaults.Errors;
@@ -10,23 +9,16 @@ using Microsoft.Extensions.Caching.Hybrid;
 namespace Cube.Proxy.Authorization;
 
 /// <summary>
-/// Whether a caller belongs to a domain. Identity is asked with the caller's own token, which also tells whether his session and
-/// his account still live. An answer is kept for four seconds, one question at a time is under way for each; no answer is no permission.
+/// Whether a caller belongs to a domain, and whether that is open. Identity is asked with the caller's own token, which also tells whether
+/// his session and his account still live. One question at a time is under way for each; no answer is no permission.
 /// </summary>
-internal sealed class Memberships(HybridCache cache, IHttpClientFactory clients)
+internal sealed class Standings(HybridCache cache, IdentityClient identity)
 {
-    private static readonly HybridCacheEntryOptions Age = new()
-    {
-        Expiration = TimeSpan.FromSeconds(4),
-        LocalCacheExpiration = TimeSpan.FromSeconds(4),
-        Flags = HybridCacheEntryFlags.DisableDistributedCache,
-    };
-
     /// <exception cref="UnavailableException">Identity does not answer.</exception>
-    public async ValueTask<Membership> FindAsync(Caller caller, Guid domain, CancellationToken ct)
+    public async ValueTask<Standing> FindAsync(Caller caller, Guid domain, CancellationToken ct)
     {
         var answer = await cache.GetOrCreateAsync(
-            $"{caller.SessionId:N}/{domain:N}",
+            $"standing/{caller.CredentialId:N}/{domain:N}",
             (this, caller, domain, Activity.Current),
             static async (state, token) =>
             {
@@ -34,53 +26,41 @@ internal sealed class Memberships(HybridCache cache, IHttpClientFactory clients)
                 Activity.Current = state.Current;
                 return new Answer(await state.Item1.AskAsync(state.caller, state.domain, token));
             },
-            Age,
-            cancellationToken: ct);
-        return answer.Membership;
+            DecisionCache.Age,
+            DecisionCache.TagsOf(caller, domain),
+            ct);
+        return answer.Standing;
     }
 
-    private async Task<Membership> AskAsync(Caller caller, Guid domain, CancellationToken ct)
+    private async Task<Standing> AskAsync(Caller caller, Guid domain, CancellationToken ct)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"domains/{domain}");
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", caller.Token);
-        try
+        var (status, body) = await identity.AskAsync($"domains/{domain}/standing", caller.Token, ct);
+        return status switch
         {
-            using var response = await clients.CreateClient(IdentityKeys.ClientName).SendAsync(request, ct);
-            return response.StatusCode switch
-            {
-                HttpStatusCode.OK => await ReadAsync(response.Content, caller, ct),
-                HttpStatusCode.Unauthorized => Membership.Revoked,
-                HttpStatusCode.Forbidden or HttpStatusCode.NotFound => Membership.None,
-                _ => throw new UnavailableException("Identity"),
-            };
-        }
-        catch (Exception exception) when (exception is HttpRequestException or JsonException
-            || (exception is TaskCanceledException && !ct.IsCancellationRequested))
-        {
-            throw new UnavailableException("Identity", exception);
-        }
+            HttpStatusCode.OK => Read(body, caller),
+            HttpStatusCode.Unauthorized => Standing.Revoked,
+            HttpStatusCode.Forbidden or HttpStatusCode.NotFound => Standing.None,
+            _ => throw new UnavailableException("Identity"),
+        };
     }
 
-    private static async Task<Membership> ReadAsync(HttpContent content, Caller caller, CancellationToken ct)
+    private static Standing Read(JsonElement body, Caller caller)
     {
-        using var domain = await JsonDocument.ParseAsync(await content.ReadAsStreamAsync(ct), cancellationToken: ct);
-        var root = domain.RootElement;
-        var isMember = root.TryGetProperty("member_id", out var id) && id.ValueEquals(caller.UserId.ToString());
-        var isEnabled = root.TryGetProperty("status", out var status) && status.ValueEquals("enabled");
-        return (isMember, isEnabled) switch
+        var isHis = body.TryGetProperty("user_id", out var id) && id.ValueEquals(caller.UserId.ToString());
+        var isEnabled = body.TryGetProperty("status", out var status) && status.ValueEquals("enabled");
+        return (isHis, isEnabled) switch
         {
-            (true, true) => Membership.Member,
-            (true, false) => Membership.DomainDisabled,
-            // An administrator of the platform may see a domain; that does not make him a member.
-            _ => Membership.None,
+            (true, true) => Standing.Member,
+            (true, false) => Standing.DomainDisabled,
+            _ => Standing.None,
         };
     }
 
     [ImmutableObject(true)]
-    private sealed record Answer(Membership Membership);
+    private sealed record Answer(Standing Standing);
 }
 
-internal enum Membership
+internal enum Standing
 {
     /// <summary>A foreign domain, or one that does not exist: nobody can tell which.</summary>
     None,

@@ -1,4 +1,5 @@
 using Cube.Proxy.Authentication;
+using Cube.Proxy.Authorization;
 using Cube.Proxy.Routing;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -15,6 +16,9 @@ internal sealed class DomainRequest
     public Caller? Caller { get; set; }
 
     public InferenceEndpoint? Endpoint { get; set; }
+
+    /// <summary>What the caller may do with the endpoint.</summary>
+    public Access? Access { get; set; }
 
     /// <summary>The decoded id in the path of a single model.</summary>
     public string? ModelId { get; set; }

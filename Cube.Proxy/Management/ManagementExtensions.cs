@@ -9,7 +9,7 @@ namespace Cube.Proxy.Management;
 /// <summary>The paths of other services that this door serves.</summary>
 internal static class ManagementExtensions
 {
-    private static readonly string[] IdentityPaths = ["users", "password", "domains", "invitations", "pats", "keys"];
+    private static readonly string[] IdentityPaths = ["users", "password", "domains", "invitations", "pats", "keys", "journal", "verify-email"];
     private static readonly ForwarderRequestConfig Config = new() { ActivityTimeout = TimeSpan.FromSeconds(30) };
 
     public static WebApplication MapManagement(this WebApplication app)

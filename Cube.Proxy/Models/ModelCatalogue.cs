@@ -1,7 +1,8 @@
-using System.ComponentModel;
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
+using Cube.Proxy.Authorization;
+using Cube.Proxy.Edge;
 using Cube.Proxy.Forwarding;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.Extensions.Caching.Hybrid;
@@ -12,7 +13,7 @@ namespace Cube.Proxy.Models;
 /// The models that the agent's model server has, asked at most every ten seconds. Clients see exactly four members of each:
 /// what else a server tells, such as the path of the weights, stays inside.
 /// </summary>
-internal sealed class ModelCatalogue(AgentClient agent, HybridCache cache)
+internal sealed class ModelCatalogue(AgentClient agent, Permissions permissions, HybridCache cache)
 {
     private const int MaxListBytes = 1 << 20;
 
@@ -23,11 +24,20 @@ internal sealed class ModelCatalogue(AgentClient agent, HybridCache cache)
         Flags = HybridCacheEntryFlags.DisableDistributedCache,
     };
 
+    /// <summary>Those of the models that the caller may use.</summary>
     public async Task WriteListAsync(HttpContext context)
     {
-        var models = await FindAllAsync(context);
-        if (models is null)
+        if (await FindAllAsync(context) is not { } list)
         {
+            return;
+        }
+
+        var request = DomainRequest.Of(context);
+        var access = await permissions.FindAsync(
+            request.Caller!, request.DomainId, request.Endpoint!.Action, list.Ids, request.Access!, context.RequestAborted);
+        if (list.Ids.Count > 0 && access.All(static model => !model.ByToken))
+        {
+            await OpenAiError.InsufficientPermissions.WriteAsync(context);
             return;
         }
 
@@ -36,7 +46,7 @@ internal sealed class ModelCatalogue(AgentClient agent, HybridCache cache)
         json.WriteStartObject();
         json.WriteString("object", "list");
         json.WriteStartArray("data");
-        foreach (var model in models)
+        foreach (var (model, _) in list.Models.Zip(access).Where(static pair => pair.Second.IsAllowed))
         {
             Write(json, model);
         }
@@ -45,15 +55,23 @@ internal sealed class ModelCatalogue(AgentClient agent, HybridCache cache)
         json.WriteEndObject();
     }
 
+    /// <summary>One that is not there and one that the caller may not use are answered alike.</summary>
     public async Task WriteOneAsync(HttpContext context, string id)
     {
-        var models = await FindAllAsync(context);
-        if (models is null)
+        if (await FindAllAsync(context) is not { } list)
         {
             return;
         }
 
-        if (models.FirstOrDefault(model => model.Id == id) is not { } found)
+        var request = DomainRequest.Of(context);
+        var access = await permissions.FindAsync(request.Caller!, request.DomainId, request.Endpoint!.Action, id, request.Access!, context.RequestAborted);
+        if (!access.ByToken)
+        {
+            await OpenAiError.InsufficientPermissions.WriteAsync(context);
+            return;
+        }
+
+        if (!access.ByRole || list.Models.FirstOrDefault(model => model.Id == id) is not { } found)
         {
             await OpenAiError.ModelNotFound.WriteAsync(context);
             return;
@@ -65,11 +83,11 @@ internal sealed class ModelCatalogue(AgentClient agent, HybridCache cache)
     }
 
     /// <returns>Null where the client has got an error already.</returns>
-    private async Task<IReadOnlyList<Model>?> FindAllAsync(HttpContext context)
+    public async ValueTask<ModelList?> FindAllAsync(HttpContext context)
     {
         try
         {
-            var list = await cache.GetOrCreateAsync(
+            return await cache.GetOrCreateAsync(
                 "models",
                 (Catalogue: this, Activity.Current),
                 static async (state, ct) =>
@@ -79,7 +97,6 @@ internal sealed class ModelCatalogue(AgentClient agent, HybridCache cache)
                 },
                 Age,
                 cancellationToken: context.RequestAborted);
-            return list.Models;
         }
         catch (AgentException exception)
         {
@@ -141,11 +158,6 @@ internal sealed class ModelCatalogue(AgentClient agent, HybridCache cache)
         json.WriteString("owned_by", model.OwnedBy);
         json.WriteEndObject();
     }
-
-    private sealed record Model(string Id, long Created, string OwnedBy);
-
-    [ImmutableObject(true)]
-    private sealed record ModelList(IReadOnlyList<Model> Models);
 
     /// <summary>No list was to be had. Thrown so that the cache keeps nothing.</summary>
     private sealed class AgentException(OpenAiError error) : Exception(error.Code)

@@ -3,36 +3,75 @@ using System.Collections.Frozen;
 namespace Cube.Proxy.Routing;
 
 /// <summary>One of the exact (method, path) pairs below a tenant. There is no other and no default.</summary>
-internal sealed record InferenceEndpoint(string Name, string Method, string Path);
+/// <param name="Name">In metrics and logs.</param>
+/// <param name="Method">The HTTP method.</param>
+/// <param name="Path">Below the tenant; what ends in a slash is followed by a model's id.</param>
+/// <param name="Action">What a caller's role must allow.</param>
+internal sealed record InferenceEndpoint(string Name, string Method, string Path, string Action);
+
+/// <summary>Where a path below a tenant leads.</summary>
+internal abstract record EndpointMatch
+{
+    public sealed record Found(InferenceEndpoint Endpoint, string? ModelId = null) : EndpointMatch;
+
+    /// <param name="Allowed">For the header <c>Allow</c>.</param>
+    public sealed record OtherMethod(string Allowed) : EndpointMatch;
+
+    public sealed record Nowhere : EndpointMatch
+    {
+        public static Nowhere Instance { get; } = new();
+    }
+}
 
 internal static class InferenceEndpoints
 {
     /// <summary>Below it is one model's id, the only part of a path that may hold escapes.</summary>
     public const string ModelPrefix = "/v1/models/";
 
-    public static readonly InferenceEndpoint ListModels = new("models.list", HttpMethods.Get, "/v1/models");
-    public static readonly InferenceEndpoint GetModel = new("models.get", HttpMethods.Get, ModelPrefix);
-    public static readonly InferenceEndpoint ChatCompletions = new("chat.completions", HttpMethods.Post, "/v1/chat/completions");
-    public static readonly InferenceEndpoint Completions = new("completions", HttpMethods.Post, "/v1/completions");
-    public static readonly InferenceEndpoint Embeddings = new("embeddings", HttpMethods.Post, "/v1/embeddings");
+    public static readonly InferenceEndpoint ListModels = new("models.list", HttpMethods.Get, "/v1/models", "llm_read");
+    public static readonly InferenceEndpoint GetModel = new("models.get", HttpMethods.Get, ModelPrefix, "llm_read");
+    public static readonly InferenceEndpoint ChatCompletions = new("chat.completions", HttpMethods.Post, "/v1/chat/completions", "llm_chat_completions");
+    public static readonly InferenceEndpoint Completions = new("completions", HttpMethods.Post, "/v1/completions", "llm_completions");
+    public static readonly InferenceEndpoint Embeddings = new("embeddings", HttpMethods.Post, "/v1/embeddings", "llm_embeddings");
 
-    private static readonly FrozenDictionary<string, InferenceEndpoint> ByPath =
-        new[] { ListModels, ChatCompletions, Completions, Embeddings }.ToFrozenDictionary(static endpoint => endpoint.Path, StringComparer.Ordinal);
+    public static IReadOnlyList<InferenceEndpoint> All { get; } = [ListModels, GetModel, ChatCompletions, Completions, Embeddings];
 
-    public static InferenceEndpoint? Find(string rest, out string? modelId)
+    private static readonly FrozenDictionary<string, PathEntry> ByPath = All
+        .GroupBy(static endpoint => endpoint.Path)
+        .ToFrozenDictionary(static path => path.Key, static path => new PathEntry([.. path]), StringComparer.Ordinal);
+
+    public static EndpointMatch Find(string method, string rest)
     {
-        modelId = null;
-        if (ByPath.TryGetValue(rest, out var endpoint))
+        if (ByPath.TryGetValue(rest, out var entry) && rest != ModelPrefix)
         {
-            return endpoint;
+            return entry.Find(method);
         }
 
         if (!rest.StartsWith(ModelPrefix, StringComparison.Ordinal) || rest.Length == ModelPrefix.Length)
         {
-            return null;
+            return EndpointMatch.Nowhere.Instance;
         }
 
-        modelId = Uri.UnescapeDataString(rest[ModelPrefix.Length..]);
-        return GetModel;
+        var match = ByPath[ModelPrefix].Find(method);
+        return match is EndpointMatch.Found found ? found with { ModelId = Uri.UnescapeDataString(rest[ModelPrefix.Length..]) } : match;
+    }
+
+    private sealed class PathEntry(InferenceEndpoint[] endpoints)
+    {
+        private readonly EndpointMatch.Found[] _found = [.. endpoints.Select(static endpoint => new EndpointMatch.Found(endpoint))];
+        private readonly EndpointMatch.OtherMethod _other = new(string.Join(", ", endpoints.Select(static endpoint => endpoint.Method)));
+
+        public EndpointMatch Find(string method)
+        {
+            foreach (var found in _found)
+            {
+                if (found.Endpoint.Method == method)
+                {
+                    return found;
+                }
+            }
+
+            return _other;
+        }
     }
 }

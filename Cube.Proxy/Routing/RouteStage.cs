@@ -5,28 +5,14 @@ using Microsoft.Net.Http.Headers;
 
 namespace Cube.Proxy.Routing;
 
-/// <summary>Finds the endpoint, then looks at what of a body can be judged without reading it.</summary>
+/// <summary>Looks at what of a body can be judged without reading it.</summary>
 internal sealed class RouteStage(RequestDelegate next, IOptions<ProxyOptions> options)
 {
     private readonly long _maxBody = options.Value.MaxRequestBodyBytes;
 
     public Task InvokeAsync(HttpContext context)
     {
-        var request = DomainRequest.Of(context);
-        var endpoint = InferenceEndpoints.Find(request.Rest, out var modelId);
-        if (endpoint is null)
-        {
-            return OpenAiError.UnknownUrl.WriteAsync(context);
-        }
-
-        (request.Endpoint, request.ModelId) = (endpoint, modelId);
-        if (context.Request.Method != endpoint.Method)
-        {
-            context.Response.Headers.Allow = endpoint.Method;
-            return OpenAiError.MethodNotAllowed.WriteAsync(context);
-        }
-
-        if (endpoint.Method == HttpMethods.Post)
+        if (DomainRequest.Of(context).Endpoint!.Method == HttpMethods.Post)
         {
             if (!IsPlainJson(context.Request))
             {

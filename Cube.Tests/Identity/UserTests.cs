@@ -78,23 +78,3 @@ public sealed class UserTests(GuideSystem system)
         Assert.Equal(409, (await _cube.SendAsync(HttpMethod.Post, "/users", admin.Access, Body(NewName(), email: $"{user.Name}@EXAMPLE.com"))).Status);
     }
 }
-
-/// <summary>The original let anybody register as an administrator.</summary>
-public sealed class SelfRegistrationTests(PostgresServer postgres)
-{
-    [Fact]
-    public async Task A_self_registered_user_is_never_an_administrator_and_cannot_log_in_before_he_is_verified()
-    {
-        await using var cube = await CubeSystem.StartAsync(postgres, null, new KeyValuePair<string, string>("Identity__SelfRegistration", "true"));
-        Assert.Equal(403, (await cube.SendAsync(HttpMethod.Post, "/users", null, UserTests.Body(UserTests.NewName(), role: "admin"))).Status);
-        Assert.Equal(403, (await cube.SendAsync(HttpMethod.Post, "/users", null, UserTests.Body(UserTests.NewName(), status: "disabled"))).Status);
-
-        var name = UserTests.NewName();
-        var (status, user) = await cube.SendAsync(HttpMethod.Post, "/users", null, UserTests.Body(name));
-        Assert.Equal(201, status);
-        Assert.Equal("user", user.GetProperty("role").GetString());
-        Assert.False(user.TryGetProperty("verified_at", out _));
-        Assert.Equal(401, (await cube.SendAsync(
-            HttpMethod.Post, "/users/tokens/issue", null, new { username = name, password = "a good password" })).Status);
-    }
-}

@@ -103,6 +103,7 @@ public sealed class BackendFailureTests(FakeSystem system)
     {
         await using var backend = new FakeBackend
         {
+            Models = null,
             Answer = static context => FakeBackend.JsonAsync(
                 context, 200, """{"object":"list","data":[{"id":"org/m","object":"model","created":7,"owned_by":"vllm","root":"/weights/secret","permission":[{}],"max_model_len":9},{"id":"org/m"}]}"""),
         };

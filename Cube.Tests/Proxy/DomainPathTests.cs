@@ -54,12 +54,12 @@ public sealed class DomainPathTests
     [InlineData("/api/pull")]
     [InlineData("/metrics")]
     [InlineData("/invocations")]
-    public void Only_exact_paths_are_endpoints(string rest) => Assert.Null(InferenceEndpoints.Find(rest, out _));
+    public void Only_exact_paths_are_endpoints(string rest) => Assert.IsType<EndpointMatch.Nowhere>(InferenceEndpoints.Find("GET", rest));
 
     [Fact]
     public void A_models_id_is_decoded_once()
     {
-        Assert.Equal(InferenceEndpoints.GetModel, InferenceEndpoints.Find("/v1/models/org%2Fmodel%3Atag%2525", out var id));
-        Assert.Equal("org/model:tag%25", id);
+        var found = Assert.IsType<EndpointMatch.Found>(InferenceEndpoints.Find("GET", "/v1/models/org%2Fmodel%3Atag%2525"));
+        Assert.Equal((InferenceEndpoints.GetModel, "org/model:tag%25"), (found.Endpoint, found.ModelId));
     }
 }

@@ -25,7 +25,6 @@ public sealed class ErrorTests(FakeSystem system)
     public async Task A_request_that_cannot_be_served_is_refused_in_the_envelope(string method, string path, string? type, int expected, string code)
     {
         var tenant = await _cube.CreateTenantAsync();
-        system.Backend.Answer = static context => FakeBackend.JsonAsync(context, 200, """{"object":"list","data":[]}""");
         using var content = type is null ? null : new StringContent("{}");
         content?.Headers.ContentType = MediaTypeHeaderValue.Parse(type!);
         using var response = await _cube.SendRawAsync(new HttpMethod(method), $"/{tenant.Domain}{path}", tenant.Token, content);
@@ -66,7 +65,8 @@ public sealed class ErrorTests(FakeSystem system)
     [InlineData("POST", "/health", 405)]
     [InlineData("GET", "/users/profile", 401)]
     [InlineData("DELETE", "/domains", 405)]
-    [InlineData("GET", "/pats", 404)]
+    [InlineData("GET", "/pats", 401)]
+    [InlineData("GET", "/pats/x", 404)]
     public async Task Everything_else_fails_in_the_management_shape(string method, string path, int expected)
     {
         var (status, body) = await _cube.SendAsync(new HttpMethod(method), path, null);

@@ -11,6 +11,12 @@ public sealed class StartTests
         new("services__identity__http__0", "http://127.0.0.1:1"),
         new("services__agent__https__0", "https://127.0.0.1:2"),
         new("Proxy__AgentCertificates__0", new string('0', 64)),
+        new("services__authorization__http__0", "http://127.0.0.1:3"),
+        new("Authorization__Engine", "embedded"),
+        new("Authorization__Key", "a-key-of-sixteen-characters"),
+        new("ConnectionStrings__identity", "Host=127.0.0.1;Port=1;Username=x;Timeout=2"),
+        new("ConnectionStrings__proxy", "Host=127.0.0.1;Port=1;Username=x;Timeout=2"),
+        new("ConnectionStrings__notify", "Host=127.0.0.1;Port=1;Username=x;Timeout=2"),
     ];
 
     [Theory]
@@ -21,12 +27,21 @@ public sealed class StartTests
     [InlineData("Cube.Proxy", "Proxy__MaxRequestBodyBytes", "1", "Proxy__MaxRequestBodyBytes")]
     [InlineData("Cube.Proxy", "Proxy__ActivityTimeout", "soon", "ActivityTimeout")]
     [InlineData("Cube.Proxy", "Proxy__TrustedProxies__0", "everybody", "Proxy__TrustedProxies")]
+    [InlineData("Cube.Proxy", "ConnectionStrings__proxy", "", "ConnectionStrings__proxy")]
+    [InlineData("Cube.Proxy", "services__authorization__http__0", "", "services__authorization__http__0")]
+    [InlineData("Cube.Proxy", "Authorization__Engine", "", "Authorization__Engine")]
+    [InlineData("Cube.Proxy", "Authorization__Engine", "casbin", "Authorization__Engine")]
+    [InlineData("Cube.Proxy", "Authorization__Key", "short", "Authorization__Key")]
+    [InlineData("Cube.Proxy", "Authorization__Key", "a key that holds blanks", "Authorization__Key")]
     [InlineData("Cube.Agent", "Backend__Kind", "", "Backend__Kind")]
     [InlineData("Cube.Agent", "Backend__Kind", "llamacpp", "Backend__Kind")]
     [InlineData("Cube.Agent", "Backend__Url", "ftp://x", "Backend__Url")]
     [InlineData("Cube.Agent", "ASPNETCORE_ENVIRONMENT", "Production", "Production")]
     [InlineData("Cube.Agent", "ASPNETCORE_URLS", "http://127.0.0.1:0", "TLS")]
     [InlineData("Cube.Identity", "ConnectionStrings__identity", "", "ConnectionStrings__identity")]
+    [InlineData("Cube.Identity", "Authorization__Engine", "spice", "Authorization__Engine")]
+    [InlineData("Cube.Identity", "SpiceDb__PresharedKey", "a-key-of-sixteen-characters", "SpiceDb__PresharedKey")]
+    [InlineData("Cube.Identity", "ConnectionStrings__notify", "", "ConnectionStrings__notify")]
     [InlineData("Cube.Identity", "ConnectionStrings__identity", "Host=127.0.0.1;Port=1;Username=x;Timeout=2", "does not answer")]
     public async Task A_setting_that_is_missing_or_wrong_ends_in_one_line_and_exit_code_1(string project, string setting, string value, string named)
     {

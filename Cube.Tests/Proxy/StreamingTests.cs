@@ -99,7 +99,7 @@ public sealed class StreamingTests(FakeSystem system)
         using var leave = new CancellationTokenSource();
         using var request = new HttpRequestMessage(HttpMethod.Post, $"{tenant.Api}/chat/completions")
         {
-            Content = new StringContent("{}", new MediaTypeHeaderValue("application/json")),
+            Content = new StringContent("""{"model":"m","messages":[]}""", new MediaTypeHeaderValue("application/json")),
         };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", tenant.Token);
         var exchange = _cube.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, leave.Token);

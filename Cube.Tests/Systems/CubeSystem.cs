@@ -27,6 +27,12 @@ public sealed class CubeSystem : IAsyncDisposable
 
     public string Database { get; private set; } = "";
 
+    /// <summary>Base address of the authorization engine: SpiceDB's, or Identity's own.</summary>
+    public Uri Authorization { get; private set; } = null!;
+
+    /// <summary>Opens this system's own store of the engine.</summary>
+    public string EngineKey { get; } = RandomNumberGenerator.GetHexString(32, lowercase: true);
+
     /// <summary>A client of the proxy without a credential.</summary>
     public HttpClient Http { get; private set; } = null!;
 
@@ -36,18 +42,29 @@ public sealed class CubeSystem : IAsyncDisposable
     /// <param name="postgres">The server to make a database on.</param>
     /// <param name="backend">Kind and address of the model server; <c>guide</c> without an address by default.</param>
     /// <param name="settings">Further settings of all three services.</param>
+    public static Task<CubeSystem> StartAsync(
+        PostgresServer postgres, (string Kind, Uri? Url)? backend = null, params KeyValuePair<string, string>[] settings) =>
+        StartAsync(postgres, backend, spiceDb: null, settings);
+
+    /// <param name="postgres">The server to make databases on.</param>
+    /// <param name="backend">Kind and address of the model server; <c>guide</c> without an address by default.</param>
+    /// <param name="spiceDb">A SpiceDB with a store for each key; null for the embedded engine.</param>
+    /// <param name="settings">Further settings of all three services.</param>
     public static async Task<CubeSystem> StartAsync(
-        PostgresServer postgres, (string Kind, Uri? Url)? backend = null, params KeyValuePair<string, string>[] settings)
+        PostgresServer postgres, (string Kind, Uri? Url)? backend, Uri? spiceDb, params KeyValuePair<string, string>[] settings)
     {
         var system = new CubeSystem();
         var (identity, agent, proxy) = (Ports.Free(), Ports.Free(), Ports.Free());
         var pin = system.MakeCertificate();
         system.Database = await postgres.CreateDatabaseAsync();
         (system.Identity, system.Proxy) = (new Uri($"http://127.0.0.1:{identity}"), new Uri($"http://127.0.0.1:{proxy}"));
+        system.Authorization = spiceDb ?? system.Identity;
+        var proxyDatabase = await postgres.CreateDatabaseAsync();
         system._settings["Cube.Identity"] = new()
         {
             ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{identity}",
             ["ConnectionStrings__identity"] = system.Database,
+            ["ConnectionStrings__notify"] = await postgres.NotifierOfAsync(proxyDatabase),
             ["Identity__KeyEncryptionSecret"] = "a secret of the tests",
             ["Identity__AdminEmail"] = AdminEmail,
             ["Identity__AdminPassword"] = AdminPassword,
@@ -64,12 +81,16 @@ public sealed class CubeSystem : IAsyncDisposable
         system._settings["Cube.Proxy"] = new()
         {
             ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{proxy}",
+            ["ConnectionStrings__proxy"] = proxyDatabase,
             ["services__identity__http__0"] = $"http://127.0.0.1:{identity}",
             ["services__agent__https__0"] = $"https://127.0.0.1:{agent}",
             ["Proxy__AgentCertificates__0"] = pin,
         };
         foreach (var service in system._settings.Values)
         {
+            service["Authorization__Engine"] = spiceDb is null ? "embedded" : "spicedb";
+            service["Authorization__Key"] = system.EngineKey;
+            service["services__authorization__http__0"] = system.Authorization.GetLeftPart(UriPartial.Authority);
             foreach (var (key, value) in settings)
             {
                 service[key] = value;
@@ -85,6 +106,21 @@ public sealed class CubeSystem : IAsyncDisposable
         await system.AnswersAsync(system.Identity);
         await system.AnswersAsync(system.Proxy);
         return system;
+    }
+
+    /// <summary>Another proxy beside the first, with caches of its own.</summary>
+    public async Task<Uri> StartAnotherProxyAsync(params KeyValuePair<string, string>[] settings)
+    {
+        var address = new Uri($"http://127.0.0.1:{Ports.Free()}");
+        Dictionary<string, string> all = new(_settings["Cube.Proxy"]) { ["ASPNETCORE_URLS"] = address.GetLeftPart(UriPartial.Authority) };
+        foreach (var (key, value) in settings)
+        {
+            all[key] = value;
+        }
+
+        _processes.Add(ServiceProcess.StartService("Cube.Proxy", all));
+        await AnswersAsync(address);
+        return address;
     }
 
     public ServiceProcess this[string project] => _processes.Last(process => process.Name == project);

@@ -28,6 +28,9 @@ public sealed class FakeBackend : IAsyncDisposable
 
     public ConcurrentQueue<Received> Requests { get; } = new();
 
+    /// <summary>The models it lists; null where a test answers that itself.</summary>
+    public string[]? Models { get; set; } = ["m"];
+
     /// <summary>What a request is answered; the health probe always is.</summary>
     public Func<HttpContext, Task> Answer { get; set; } = static context => JsonAsync(context, 200, Chat);
 
@@ -55,6 +58,16 @@ public sealed class FakeBackend : IAsyncDisposable
     {
         if (context.Request.Path == "/health")
         {
+            return;
+        }
+
+        if (context.Request.Path == "/v1/models" && Models is { } models)
+        {
+            await context.Response.WriteAsJsonAsync(new
+            {
+                @object = "list",
+                data = models.Select(static id => new { id, @object = "model", created = 1700000000, owned_by = "library", root = "/weights/of/it" }),
+            });
             return;
         }
 

@@ -22,7 +22,7 @@ public sealed class FakeSystem(PostgresServer postgres) : IAsyncLifetime
     /// <summary>Forgets what the test before told the model server to answer.</summary>
     public CubeSystem Reset()
     {
-        Backend.Answer = static context => FakeBackend.JsonAsync(context, 200, FakeBackend.Chat);
+        (Backend.Answer, Backend.Models) = (static context => FakeBackend.JsonAsync(context, 200, FakeBackend.Chat), ["m"]);
         return Cube;
     }
 

@@ -48,6 +48,21 @@ public sealed class PostgresServer : IAsyncLifetime
         }
     }
 
+    /// <summary>A role that may do nothing but connect and notify.</summary>
+    public async Task<string> NotifierOfAsync(string database)
+    {
+        await using var source = NpgsqlDataSource.Create($"{_connectionString};Database=postgres;Pooling=false");
+        await using var create = source.CreateCommand(
+            """
+            do $$ begin
+                perform pg_advisory_xact_lock(1);
+                if not exists (select from pg_roles where rolname = 'cube_notify') then create role cube_notify login password 'notify'; end if;
+            end $$
+            """);
+        await create.ExecuteNonQueryAsync();
+        return new NpgsqlConnectionStringBuilder(database) { Username = "cube_notify", Password = "notify" }.ConnectionString;
+    }
+
     /// <returns>The connection string of a new, empty database.</returns>
     public async Task<string> CreateDatabaseAsync()
     {

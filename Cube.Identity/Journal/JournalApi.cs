@@ -1,0 +1,66 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Cube.Identity.Authentication;
+using Cube.ServiceDefaults.Errors;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Cube.Identity.Journal;
+
+using Listed = Results<Ok<JournalApi.JournalPage>, JsonHttpResult<ManagementError>>;
+
+/// <summary>
+/// The administrative audit: who changed which user, domain, role, invitation or token, from what to what. A domain's belongs to those who
+/// read its audit, an account's to its owner and the platform, the platform's to the platform.
+/// </summary>
+internal static class JournalApi
+{
+    public static IEndpointRouteBuilder MapJournal(this IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapGet("/domains/{id:guid}/journal", OfDomain).RequireAction("audit_log_read").WithTags("Journal");
+        endpoints.MapGet("/journal", OfPlatform).WithTags("Journal");
+        endpoints.MapGet("/journal/user/{userId:guid}", OfUser).WithTags("Journal");
+        return endpoints;
+    }
+
+    /// <param name="ActorId">Absent where Cube itself made the change.</param>
+    /// <param name="TokenId">The personal access token that was used.</param>
+    internal sealed record EventView(
+        Guid Id,
+        DateTime OccurredAt,
+        string Operation,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Guid? ActorId,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Guid? TokenId,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? TraceId,
+        string EntityType,
+        string EntityId,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Guid? Domain,
+        JsonElement? Before,
+        JsonElement? After);
+
+    internal sealed record JournalPage(long Total, int Offset, int Limit, IEnumerable<EventView> Journals);
+
+    private static Task<Listed> OfDomain(Guid id, [AsParameters] JournalQuery query, JournalStore journal, CancellationToken ct) =>
+        ListAsync("domain_id = @Scope::uuid", id, query, journal, ct);
+
+    private static async Task<Listed> OfUser(Guid userId, [AsParameters] JournalQuery query, Caller caller, JournalStore journal, CancellationToken ct) =>
+        caller.IsAdministrator || caller.UserId == userId
+            ? await ListAsync("user_id = @Scope::uuid and domain_id is null", userId, query, journal, ct)
+            : Requests.Forbidden;
+
+    /// <summary>Accounts, and the opening and closing of domains; not what happens inside of those.</summary>
+    private static async Task<Listed> OfPlatform([AsParameters] JournalQuery query, Caller caller, JournalStore journal, CancellationToken ct) =>
+        caller.IsAdministrator
+            ? await ListAsync("(domain_id is null or entity_type = 'domain') and @Scope::uuid is null", null, query, journal, ct)
+            : Requests.Forbidden;
+
+    private static async Task<Listed> ListAsync(string scope, Guid? id, JournalQuery query, JournalStore journal, CancellationToken ct)
+    {
+        if (query.Fault is { } fault)
+        {
+            return Requests.Invalid(fault);
+        }
+
+        var (total, events) = await journal.ListAsync(scope, id, query, ct);
+        return TypedResults.Ok(new JournalPage(total, query.Paging.From, query.Paging.Count, events));
+    }
+}

@@ -1,0 +1,130 @@
+using System.Net.Sockets;
+using System.Threading.Channels;
+using Cube.Identity.Users;
+using MailKit;
+using MailKit.Security;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace Cube.Identity.Mail;
+
+/// <summary>
+/// Writes and sends mails, one after the other, away from the requests that ordered them: how long a request takes must not tell whether
+/// an address belongs to anybody.
+/// </summary>
+internal sealed partial class MailQueue(
+    Mailer mailer, MailTokens tokens, UserStore users, IOptions<MailOptions> options, TimeProvider time, ILogger<MailQueue> logger) : BackgroundService
+{
+    private const int Tries = 3;
+
+    private readonly Channel<MailOrder> _orders =
+        Channel.CreateBounded<MailOrder>(new BoundedChannelOptions(1000) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    public bool IsConfigured => options.Value.IsConfigured;
+
+    /// <summary>Nothing happens where no mail is configured.</summary>
+    public void Post(MailOrder order)
+    {
+        if (IsConfigured)
+        {
+            _orders.Writer.TryWrite(order);
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await foreach (var order in _orders.Reader.ReadAllAsync(stoppingToken))
+        {
+            try
+            {
+                if (await WriteAsync(order, stoppingToken) is var (to, subject, text))
+                {
+                    await SendAsync(order, to, subject, text, stoppingToken);
+                }
+            }
+            catch (NpgsqlException exception)
+            {
+                NotSent(order.GetType().Name, exception.GetType().Name);
+            }
+        }
+    }
+
+    private async Task SendAsync(MailOrder order, string to, string subject, string text, CancellationToken ct)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await mailer.SendAsync(to, subject, text, ct);
+                Sent(order.GetType().Name);
+                return;
+            }
+            catch (Exception exception) when (exception is IOException or SocketException or CommandException or ProtocolException or AuthenticationException
+                or MimeKit.ParseException or TimeoutException or UnauthorizedAccessException)
+            {
+                // Neither the address nor what a server says about it belongs in a log.
+                if (attempt == Tries)
+                {
+                    NotSent(order.GetType().Name, exception.GetType().Name);
+                    return;
+                }
+
+                await Task.Delay(TimeSpan.FromSeconds(5 * attempt), time, ct);
+            }
+        }
+    }
+
+    /// <returns>Null where there is nobody to write to.</returns>
+    private async Task<(string To, string Subject, string Text)?> WriteAsync(MailOrder order, CancellationToken ct)
+    {
+        switch (order)
+        {
+            case MailOrder.Recover { Email: var email }
+                when await users.FindByNameAsync(email, ct) is { Status: "enabled" } user && await tokens.MakeAsync(user.Id, MailTokens.Recover, user.Email, ct) is { } token:
+                return (user.Email, "Choose a new password",
+                    $"""
+                    Somebody, most likely you, asked for a new password of the account {user.Username}.
+
+                    Within five minutes, send the new password together with this token:
+
+                      curl -X PUT {Link("/password/reset")} -H 'Authorization: Bearer {token}' \
+                        -H 'Content-Type: application/json' -d '{"{"}"password":"…","confirm_password":"…"{"}"}'
+
+                    If it was not you, do nothing: your password stays as it is.
+                    """);
+            case MailOrder.Verify { Email: var email }
+                when await users.FindByNameAsync(email, ct) is { Status: "enabled", VerifiedAt: null } user && await tokens.MakeAsync(user.Id, MailTokens.Verify, user.Email, ct) is { } token:
+                return (user.Email, "Verify your account", Verification(user.Username, token));
+            case MailOrder.ChangeAddress { UserId: var id, Email: var email }
+                when await users.FindAsync(id, ct) is { } user && await tokens.MakeAsync(id, MailTokens.Verify, email, ct) is { } token:
+                return (email, "Verify your new address", Verification(user.Username, token));
+            case MailOrder.Invite { UserId: var id, DomainName: var domain } when await users.FindAsync(id, ct) is { } user:
+                // The name is another person's text.
+                return (user.Email, "You are invited",
+                    $"""
+                    You are invited to the domain "{domain.ReplaceLineEndings(" ")}".
+
+                    After logging in, {Link("/invitations")} lists your invitations; accept or reject them there within a week.
+                    """);
+            default:
+                return null;
+        }
+    }
+
+    private string Verification(string username, string token) =>
+        $"""
+        Open this link within 24 hours to verify the address of the account {username}:
+
+          {Link($"/verify-email?token={token}")}
+
+        If you know nothing of it, do nothing.
+        """;
+
+    private string Link(string path) => options.Value.LinkBase.TrimEnd('/') + path;
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "A mail was sent: {Kind}")]
+    private partial void Sent(string kind);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A mail could not be sent: {Kind}, {Reason}")]
+    private partial void NotSent(string kind, string reason);
+}

@@ -1,0 +1,64 @@
+using System.Buffers;
+
+namespace Cube.Proxy.Models;
+
+/// <summary>A request's whole body in a rented buffer. Kestrel refuses what is longer than the limit while it is read.</summary>
+internal sealed class RequestBody : IDisposable
+{
+    private const int FirstBuffer = 16 << 10;
+
+    private byte[] _buffer;
+    private int _length;
+
+    private RequestBody(int size) => _buffer = ArrayPool<byte>.Shared.Rent(size);
+
+    public ReadOnlyMemory<byte> Bytes => _buffer.AsMemory(0, _length);
+
+    public static async ValueTask<RequestBody> ReadAsync(HttpRequest request, CancellationToken ct)
+    {
+        // One more than announced, so that the end is seen without growing.
+        var body = new RequestBody((int)Math.Min((request.ContentLength ?? FirstBuffer) + 1, int.MaxValue));
+        try
+        {
+            while (await request.Body.ReadAsync(body._buffer.AsMemory(body._length), ct) is > 0 and var read)
+            {
+                body._length += read;
+                if (body._length == body._buffer.Length)
+                {
+                    body.Grow();
+                }
+            }
+
+            return body;
+        }
+        catch
+        {
+            body.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Puts the body back for whoever reads the request next.</summary>
+    public void Restore(HttpRequest request)
+    {
+        request.Body = new MemoryStream(_buffer, 0, _length, writable: false);
+        request.ContentLength = _length;
+    }
+
+    private void Grow()
+    {
+        var larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
+        _buffer.AsSpan(0, _length).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = larger;
+    }
+
+    public void Dispose()
+    {
+        var buffer = Interlocked.Exchange(ref _buffer, []);
+        if (buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+}
