@@ -35,11 +35,43 @@ internal static class ZedRules
                 throw Fault($"relation/permission `{name}` not found under definition `{subject.Type}`");
             }
 
+            if (subject.Relation is { } set && subject.Type != definition.Name && Wildcard(schema, subject.Type, set, []) is { } source)
+            {
+                throw Fault(
+                    $"for relation `{relation.Name}`: relation/permission `{subject}` includes wildcard type `{source.Type}` via relation `{source.Via}`: wildcard relations cannot be transitively included");
+            }
+
             if (!seen.Add(subject))
             {
                 throw Fault($"found duplicate allowed subject type `{subject}` on relation `{relation.Name}` under definition `{definition.Name}`");
             }
         }
+    }
+
+    /// <summary>
+    /// SpiceDB's rule: everybody must not come in through a relation of another definition. Permissions and relations of the same definition are not looked at.
+    /// </summary>
+    private static (string Type, string Via)? Wildcard(ZedSchema schema, string type, string name, HashSet<(string, string)> seen)
+    {
+        if (!seen.Add((type, name)) || !schema.Definitions.TryGetValue(type, out var definition) || !definition.Relations.TryGetValue(name, out var relation))
+        {
+            return null;
+        }
+
+        foreach (var subject in relation.Subjects)
+        {
+            if (subject.IsWildcard)
+            {
+                return (subject.Type, $"{type}#{name}");
+            }
+
+            if (subject.Relation is { } next && Wildcard(schema, subject.Type, next, seen) is { } found)
+            {
+                return found;
+            }
+        }
+
+        return null;
     }
 
     private static void CheckExpression(ZedDefinition definition, ZedPermission permission, ZedExpression expression)

@@ -105,7 +105,11 @@ internal static class EngineApi
         {
             await foreach (var tuple in engine.ReadAsync(ToFilter(request.RelationshipFilter), context.RequestAborted))
             {
-                context.Response.ContentType = "application/json";
+                if (count == 0)
+                {
+                    context.Response.ContentType = "application/json";
+                }
+
                 var line = new Contracts.ReadLine(new Contracts.ReadResult(Now(), FromRelationship(tuple)));
                 await context.Response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(line, ContractsJson.Default.ReadLine), context.RequestAborted);
                 await context.Response.Body.WriteAsync("\n"u8.ToArray(), context.RequestAborted);

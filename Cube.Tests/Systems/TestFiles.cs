@@ -9,10 +9,14 @@ internal static class TestFiles
     /// <returns>The folder that the variable names, else the one in <c>../shared</c>; skips the test where there is neither.</returns>
     public static string FolderOrSkip(string variable, string usual)
     {
-        var folder = Environment.GetEnvironmentVariable(variable) is { Length: > 0 } given ? given : Path.Combine(Root, "..", "shared", usual);
+        var folder = Folder(variable, usual);
         Assert.SkipUnless(Directory.Exists(folder), $"{folder} is not here; {variable} can name another.");
-        return Path.GetFullPath(folder);
+        return folder;
     }
+
+    /// <returns>The same, whether or not it is there.</returns>
+    public static string Folder(string variable, string usual) =>
+        Path.GetFullPath(Environment.GetEnvironmentVariable(variable) is { Length: > 0 } given ? given : Path.Combine(Root, "..", "shared", usual));
 
     private static string FindRoot()
     {

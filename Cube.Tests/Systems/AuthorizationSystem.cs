@@ -1,0 +1,107 @@
+using System.Text.Json;
+using Npgsql;
+
+namespace Cube.Tests.Systems;
+
+/// <summary>A system with three models at a recording model server, and whichever engine decides.</summary>
+public abstract class AuthorizationSystem(PostgresServer postgres) : IAsyncLifetime
+{
+    private CubeSystem? _cube;
+
+    public FakeBackend Backend { get; } = new() { Models = ["m", "other:latest", "org/big:7b"] };
+
+    public PostgresServer Postgres => postgres;
+
+    public CubeSystem Cube
+    {
+        get
+        {
+            Assert.SkipUnless(_cube is not null, "SpiceDB is not here.");
+            return _cube!;
+        }
+    }
+
+    private protected EngineClient Engine => new(Cube.Authorization, Cube.EngineKey);
+
+    protected abstract Task<(bool IsHere, Uri? SpiceDb)> FindEngineAsync();
+
+    public async ValueTask InitializeAsync()
+    {
+        var (isHere, spiceDb) = await FindEngineAsync();
+        if (isHere)
+        {
+            await Backend.StartAsync();
+            _cube = await CubeSystem.StartAsync(postgres, ("vllm", Backend.Address), spiceDb);
+        }
+    }
+
+    /// <summary>What the tables say the engine must hold is what it holds.</summary>
+    public Task EngineAgreesAsync() => EngineAgreesAsync(Cube);
+
+    public static async Task EngineAgreesAsync(CubeSystem cube)
+    {
+        await using var source = NpgsqlDataSource.Create($"{cube.Database};Pooling=false");
+        var engine = new EngineClient(cube.Authorization, cube.EngineKey);
+        string[] said = [], held = [];
+        await Eventually.TrueAsync(async () =>
+        {
+            await using var query = source.CreateCommand(
+                """
+                select object_type || ':' || object_id || '#' || relation || '@' || subject_type || ':' || subject_id
+                       || case subject_relation when '' then '' else '#' || subject_relation end from relations
+                """);
+            var rows = new List<string>();
+            await using (var reader = await query.ExecuteReaderAsync())
+            {
+                while (await reader.ReadAsync())
+                {
+                    rows.Add(reader.GetString(0));
+                }
+            }
+
+            said = [.. rows.Order(StringComparer.Ordinal)];
+            var all = new List<string>();
+            foreach (var type in (string[])["platform", "domain", "role", "model", "token"])
+            {
+                all.AddRange(await engine.ReadAsync(new { resourceType = type }));
+            }
+
+            held = [.. all.Order(StringComparer.Ordinal)];
+            return said.SequenceEqual(held);
+        }, "the engine holds what the tables say", 10);
+        Assert.NotEmpty(said);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_cube is not null)
+        {
+            await _cube.DisposeAsync();
+        }
+
+        await Backend.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+}
+
+public sealed class EmbeddedSystem(PostgresServer postgres) : AuthorizationSystem(postgres)
+{
+    protected override Task<(bool IsHere, Uri? SpiceDb)> FindEngineAsync() => Task.FromResult<(bool, Uri?)>((true, null));
+}
+
+public sealed class SpiceDbSystem(PostgresServer postgres, SpiceDbServer spiceDb) : AuthorizationSystem(postgres)
+{
+    protected override async Task<(bool IsHere, Uri? SpiceDb)> FindEngineAsync() => SpiceDbServer.Program is null ? (false, null) : (true, await spiceDb.AddressOrSkipAsync());
+}
+
+[CollectionDefinition(Name)]
+public sealed class SharesEmbedded : ICollectionFixture<EmbeddedSystem>
+{
+    public const string Name = "embedded";
+}
+
+[CollectionDefinition(Name)]
+public sealed class SharesSpiceDb : ICollectionFixture<SpiceDbSystem>
+{
+    public const string Name = "spicedb";
+}
