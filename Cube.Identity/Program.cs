@@ -6,6 +6,7 @@ using Cube.Identity.Invitations;
 using Cube.Identity.Journal;
 using Cube.Identity.Keys;
 using Cube.Identity.Mail;
+using Cube.Identity.OpenApi;
 using Cube.Identity.Pats;
 using Cube.Identity.Relations;
 using Cube.Identity.Tokens;
@@ -17,12 +18,12 @@ return await ServiceHost.RunAsync(() =>
 {
     var builder = WebApplication.CreateBuilder(args);
     builder.AddServiceDefaults();
-    builder.AddDatabase().AddEngine().AddRelations().AddMail().AddIdentity();
+    builder.AddDatabase().AddEngine().AddRelations().AddMail().AddIdentity().AddApiDocument();
 
     var app = builder.Build();
     app.MigrateDatabase().EmptyOtherStores();
     app.UseIdentity();
     app.MapDefaultEndpoints("cube-identity");
-    app.MapTokens().MapUsers().MapMail().MapKeys().MapDomains().MapInvitations().MapPats().MapJournal().MapEngine();
+    app.MapTokens().MapUsers().MapMail().MapKeys().MapDomains().MapInvitations().MapPats().MapJournal().MapEngine().MapApiDocument();
     return app;
 });

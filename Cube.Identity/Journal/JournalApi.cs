@@ -34,8 +34,8 @@ internal static class JournalApi
         string EntityType,
         string EntityId,
         [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Guid? Domain,
-        JsonElement? Before,
-        JsonElement? After);
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] JsonElement? Before,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] JsonElement? After);
 
     internal sealed record JournalPage(long Total, int Offset, int Limit, IEnumerable<EventView> Journals);
 

@@ -1,5 +1,6 @@
 using Cube.Proxy.Authentication;
 using Cube.Proxy.Forwarding;
+using Cube.Proxy.OpenApi;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Peers;
 using Yarp.ReverseProxy.Forwarder;
@@ -21,19 +22,29 @@ internal static class ManagementExtensions
 
         foreach (var path in IdentityPaths)
         {
-            app.Map($"/{path}/{{**rest}}", async context =>
-            {
-                var address = await peers.AddressAsync($"https+http://{IdentityKeys.ClientName}", context.RequestAborted);
-                var error = await forwarder.SendAsync(context, address, invoker, Config, Transformer.Instance, context.RequestAborted);
-                if (error != ForwarderError.None && !context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
-                {
-                    var status = Explain(error, ForwarderFailure.BadRequestOf(context));
-                    await ManagementError.Of(status).WriteAsync(context, status);
-                }
-            });
+            app.Map($"/{path}/{{**rest}}", ForwardAsync);
         }
 
+        var document = ApiDocument.Create().ToJsonString();
+        app.MapGet("/openapi/v1.json", () => Results.Content(document, "application/json"));
+        app.MapGet("/openapi/identity.json", context =>
+        {
+            // Under its own name there: each service has one document.
+            context.Request.Path = "/openapi/v1.json";
+            return ForwardAsync(context);
+        });
         return app;
+
+        async Task ForwardAsync(HttpContext context)
+        {
+            var address = await peers.AddressAsync($"https+http://{IdentityKeys.ClientName}", context.RequestAborted);
+            var error = await forwarder.SendAsync(context, address, invoker, Config, Transformer.Instance, context.RequestAborted);
+            if (error != ForwarderError.None && !context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
+            {
+                var status = Explain(error, ForwarderFailure.BadRequestOf(context));
+                await ManagementError.Of(status).WriteAsync(context, status);
+            }
+        }
     }
 
     private static int Explain(ForwarderError error, BadHttpRequestException? refusal) => (error, refusal) switch

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Cube.AppHost.Settings;
 
 namespace Cube.Tests.Systems;
@@ -13,6 +14,7 @@ public sealed class CubeSystem : IAsyncDisposable
     public const string AdminEmail = "admin@example.com";
     public const string AdminPassword = "m2N2Lfno-admin";
 
+    private readonly List<ApiContract> _contracts = [];
     private readonly List<ServiceProcess> _processes = [];
     private readonly string _folder = Directory.CreateTempSubdirectory("cube-system-").FullName;
     private readonly Dictionary<string, Dictionary<string, string>> _settings = [];
@@ -105,6 +107,11 @@ public sealed class CubeSystem : IAsyncDisposable
 
         await system.AnswersAsync(system.Identity);
         await system.AnswersAsync(system.Proxy);
+        foreach (var document in (string[])["/openapi/v1.json", "/openapi/identity.json"])
+        {
+            system._contracts.Add(new ApiContract(JsonNode.Parse(await system.Http.GetStringAsync(document))!.AsObject()));
+        }
+
         return system;
     }
 
@@ -124,6 +131,13 @@ public sealed class CubeSystem : IAsyncDisposable
     }
 
     public ServiceProcess this[string project] => _processes.Last(process => process.Name == project);
+
+    /// <summary>Starts a service that has ended once more, at its old address.</summary>
+    public void Restart(string project)
+    {
+        _processes.RemoveAll(process => process.Name == project && process.HasExited);
+        StartService(project);
+    }
 
     public void StartService(string project) => _processes.Add(ServiceProcess.StartService(project, _settings[project]));
 
@@ -181,7 +195,13 @@ public sealed class CubeSystem : IAsyncDisposable
     {
         using var response = await SendRawAsync(method, path, token, body);
         var text = await response.Content.ReadAsStringAsync();
-        return ((int)response.StatusCode, text.Length == 0 ? default : JsonElement.Parse(text));
+        var (status, json) = ((int)response.StatusCode, text.Length == 0 ? default : JsonElement.Parse(text));
+        foreach (var contract in _contracts)
+        {
+            contract.Check(method.Method, path, status, json);
+        }
+
+        return (status, json);
     }
 
     public async Task<HttpResponseMessage> SendRawAsync(HttpMethod method, string path, string? token, object? body = null)

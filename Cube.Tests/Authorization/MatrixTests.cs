@@ -1,0 +1,146 @@
+using Cube.Authorization;
+using Cube.Identity.Domains;
+using Cube.Proxy.Routing;
+using Cube.Tests.Systems;
+
+namespace Cube.Tests.Authorization;
+
+/// <summary>
+/// Every role times every path below a domain: open to whom the rule below says, and to nobody else. An action or a path that is added
+/// without a rule fails here.
+/// </summary>
+public abstract class MatrixTests(AuthorizationSystem system)
+{
+    private readonly CubeSystem _cube = system.Cube;
+
+    /// <param name="Request">Method and path below the domain, as the services map it.</param>
+    /// <param name="Body">What is sent; where the caller may, it need not be right: any answer but 403 is a yes.</param>
+    private sealed record Rule(string Action, string Request, object? Body = null);
+
+    /// <summary>In this order: the last ones close and delete.</summary>
+    private static readonly Rule[] Inference =
+    [
+        new("llm_read", "GET /v1/models"),
+        new("llm_read", "GET /v1/models/m"),
+        new("llm_chat_completions", "POST /v1/chat/completions", Domains.Chat("m")),
+        new("llm_completions", "POST /v1/completions", new { model = "m", prompt = "x" }),
+        new("llm_embeddings", "POST /v1/embeddings", new { model = "m", input = "x" }),
+    ];
+
+    private static readonly Rule[] Management =
+    [
+        new("read", "GET "),
+        new("update", "PATCH ", new { }),
+        new("audit_log_read", "GET /journal"),
+        new("view_role_users", "GET /users"),
+        new("view_role_users", "GET /roles"),
+        new("view_role_users", "GET /roles/members"),
+        new("view_role_users", "GET /roles/{roleId}"),
+        new("view_role_users", "GET /roles/{roleId}/actions"),
+        new("view_role_users", "GET /roles/{roleId}/models"),
+        new("view_role_users", "GET /roles/{roleId}/members"),
+        new("manage_role", "POST /roles", new { }),
+        new("manage_role", "PUT /roles/{roleId}", new { }),
+        new("manage_role", "DELETE /roles/{roleId}"),
+        new("manage_role", "POST /roles/{roleId}/actions", new { }),
+        new("manage_role", "POST /roles/{roleId}/actions/delete", new { }),
+        new("manage_role", "POST /roles/{roleId}/actions/delete-all"),
+        new("manage_role", "PUT /roles/{roleId}/models", new { }),
+        new("manage_role", "POST /invitations", new { }),
+        new("manage_role", "GET /invitations"),
+        new("manage_role", "DELETE /invitations", new { }),
+        new("add_role_users", "POST /roles/{roleId}/members", new { }),
+        new("remove_role_users", "POST /roles/{roleId}/members/delete", new { }),
+        new("remove_role_users", "POST /roles/{roleId}/members/delete-all"),
+        new("remove_role_users", "DELETE /roles", new { }),
+        new("enable", "POST /enable"),
+        new("disable", "POST /disable"),
+        new("delete", "DELETE "),
+    ];
+
+    /// <summary>Every member, whatever his role; and only administrators of the platform.</summary>
+    private static readonly string[] OfNoAction = ["GET /standing", "POST /freeze"];
+
+    /// <summary>Actions of services that have no path yet, or none on this model server. Whoever adds the path takes the action out of here.</summary>
+    private static readonly string[] WithoutPath =
+    [
+        "llm_create", "llm_update", "llm_delete", "llm_transcription", "llm_translation", "llm_utility", "llm_pooling", "llm_classification", "llm_scoring", "llm_rerank",
+        "llm_manage_role", "llm_add_role_users", "llm_remove_role_users", "llm_view_role_users",
+        "audit_log_export", "audit_log_manage_role", "audit_log_add_role_users", "audit_log_remove_role_users", "audit_log_view_role_users",
+        "guardrails_read", "guardrails_update", "route_read", "route_update", "attestation_policy_read", "attestation_policy_update", "quota_read", "quota_update",
+    ];
+
+    [Fact]
+    public async Task Every_action_and_every_path_has_a_rule()
+    {
+        Assert.Equal(
+            CubeSchema.Actions.Order(),
+            Inference.Concat(Management).Select(static rule => rule.Action).Distinct().Concat(WithoutPath).Order());
+
+        Assert.Equal(
+            InferenceEndpoints.All.Select(static endpoint => $"{endpoint.Method} {endpoint.Path}").Order(),
+            Inference.Select(static rule => rule.Request.Replace("/v1/models/m", "/v1/models/", StringComparison.Ordinal)).Order());
+        Assert.All(Inference, static rule => Assert.Equal(
+            rule.Action, InferenceEndpoints.All.Single(endpoint => $"{endpoint.Method} {endpoint.Path}" == rule.Request.Replace("/v1/models/m", "/v1/models/", StringComparison.Ordinal)).Action));
+
+        var (_, document) = await _cube.SendAsync(HttpMethod.Get, "/openapi/identity.json", null);
+        var served = document.GetProperty("paths").EnumerateObject()
+            .Where(static path => path.Name.StartsWith("/domains/{id}", StringComparison.Ordinal))
+            .SelectMany(static path => path.Value.EnumerateObject().Select(method => $"{method.Name.ToUpperInvariant()} {path.Name["/domains/{id}".Length..]}"));
+        Assert.Equal(served.Order(), Management.Select(static rule => rule.Request).Concat(OfNoAction).Order());
+    }
+
+    [Fact]
+    public async Task Each_role_opens_exactly_the_paths_of_its_actions()
+    {
+        (string Name, IReadOnlyList<string> Actions)[] roles =
+        [
+            .. BuiltInRoles.Actions.Select(static role => (role.Key, role.Value)),
+            ("none", []),
+            .. CubeSchema.Actions.Select(static action => ($"only {action}", (IReadOnlyList<string>)[action])),
+        ];
+        // Two at a time: there are two processors.
+        await Parallel.ForEachAsync(roles, new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (role, _) => await CheckAsync(role.Name, role.Actions));
+    }
+
+    private async Task CheckAsync(string name, IReadOnlyList<string> actions)
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var user = await _cube.CreateMemberAsync(tenant, name, BuiltInRoles.Actions.ContainsKey(name) ? null : [.. actions]);
+        // Of no right of its own, so that nobody is kept from it for having less.
+        var other = await _cube.CreateRoleAsync(tenant, "other", [], []);
+        foreach (var rule in Inference)
+        {
+            await ExpectAsync(rule, $"/proxy/{tenant.Domain}");
+        }
+
+        foreach (var rule in Management)
+        {
+            await ExpectAsync(rule, $"/domains/{tenant.Domain}");
+            if (rule.Action == "disable" && actions.Contains("disable"))
+            {
+                await _cube.SendAsync(HttpMethod.Post, $"/domains/{tenant.Domain}/enable", tenant.Token);
+            }
+
+            if (rule.Request == "DELETE /roles/{roleId}" && actions.Contains(rule.Action))
+            {
+                other = await _cube.CreateRoleAsync(tenant, "other", [], []);
+            }
+        }
+
+        async Task ExpectAsync(Rule rule, string below)
+        {
+            var parts = rule.Request.Split(' ', 2);
+            var path = below + parts[1].Replace("{roleId}", other, StringComparison.Ordinal);
+            var (status, body) = await _cube.SendAsync(new HttpMethod(parts[0]), path, user.Token, rule.Body);
+            var isAllowed = actions.Contains(rule.Action);
+            Assert.True((status != 403) == isAllowed && status < 500, $"{name}: {rule.Request} is {status} {body}");
+        }
+    }
+}
+
+[Collection(SharesEmbedded.Name)]
+public sealed class EmbeddedMatrixTests(EmbeddedSystem system) : MatrixTests(system);
+
+[Collection(SharesSpiceDb.Name)]
+public sealed class SpiceDbMatrixTests(SpiceDbSystem system) : MatrixTests(system);

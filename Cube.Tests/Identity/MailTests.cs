@@ -1,0 +1,142 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+using Cube.Tests.Systems;
+
+namespace Cube.Tests.Identity;
+
+/// <summary>What goes through a mailbox, with mails as files in place of a server; and what nobody learns by it.</summary>
+public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
+{
+    private readonly string _mails = Directory.CreateTempSubdirectory("cube-mails-").FullName;
+    private CubeSystem _cube = null!;
+
+    public async ValueTask InitializeAsync() => _cube = await CubeSystem.StartAsync(
+        postgres, null,
+        new KeyValuePair<string, string>("Identity__SelfRegistration", "true"), new("Mail__Directory", _mails), new("Mail__From", "cube@example.com"), new("Mail__LinkBase", "https://cube.example.com"));
+
+    [Fact]
+    public async Task A_self_registered_user_is_never_an_administrator_and_logs_in_when_he_has_verified_his_address()
+    {
+        Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Post, "/users", null, UserTests.Body(UserTests.NewName(), role: "admin"))).Status);
+        Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Post, "/users", null, UserTests.Body(UserTests.NewName(), status: "disabled"))).Status);
+
+        var name = UserTests.NewName();
+        var (status, user) = await _cube.SendAsync(HttpMethod.Post, "/users", null, UserTests.Body(name));
+        Assert.Equal(201, status);
+        Assert.Equal("user", user.GetProperty("role").GetString());
+        Assert.False(user.TryGetProperty("verified_at", out _));
+        Assert.Equal(401, await LoginAsync(name, "a good password"));
+
+        var token = Link().Match(await MailAsync(user.GetProperty("email").GetString()!)).Groups["token"].Value;
+        Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Get, $"/verify-email?token={token}x", null)).Status);
+        Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Get, $"/verify-email?token={token}", null)).Status);
+        Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Get, $"/verify-email?token={token}", null)).Status);
+        Assert.Equal(201, await LoginAsync(name, "a good password"));
+    }
+
+    [Fact]
+    public async Task A_lost_password_is_replaced_once_and_ends_all_logins()
+    {
+        var user = await _cube.CreateUserAsync();
+        Assert.Equal(201, (await _cube.SendAsync(HttpMethod.Post, "/password/reset-request", null, new { email = $"{user.Name}@example.com" })).Status);
+        var token = Bearer().Match(await MailAsync($"{user.Name}@example.com")).Groups["token"].Value;
+        object Passwords(string one, string two) => new { password = one, confirm_password = two };
+        Assert.Equal(400, (await _cube.SendAsync(HttpMethod.Put, "/password/reset", token, Passwords("short", "short"))).Status);
+        Assert.Equal(400, (await _cube.SendAsync(HttpMethod.Put, "/password/reset", token, Passwords("another password", "yet another"))).Status);
+        Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Put, "/password/reset", user.Token, Passwords("another password", "another password"))).Status);
+        Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Put, "/password/reset", null, Passwords("another password", "another password"))).Status);
+        Assert.Equal(201, (await _cube.SendAsync(HttpMethod.Put, "/password/reset", token, Passwords("another password", "another password"))).Status);
+        Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Put, "/password/reset", token, Passwords("third password", "third password"))).Status);
+        Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Get, "/users/profile", user.Token)).Status);
+        Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Post, "/users/tokens/refresh", user.Tokens.Refresh)).Status);
+        Assert.Equal(401, await LoginAsync(user.Name, user.Password));
+        Assert.Equal(201, await LoginAsync(user.Name, "another password"));
+        Assert.DoesNotContain(token, _cube.Logs, StringComparison.Ordinal);
+        Assert.DoesNotContain($"{user.Name}@example.com", _cube.Logs, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Nobody_learns_whether_an_address_has_an_account_neither_by_the_answer_nor_by_its_time()
+    {
+        var user = await _cube.CreateUserAsync();
+        foreach (var path in (string[])["/password/reset-request", "/users/send-verification"])
+        {
+            var (known, unknown) = (new List<double>(), new List<double>());
+            for (var i = 0; i < 20; i++)
+            {
+                var (first, one) = await TimedAsync(path, $"{user.Name}@example.com", known);
+                var (second, two) = await TimedAsync(path, $"nobody{i}@example.com", unknown);
+                Assert.Equal((first, one), (second, two));
+            }
+
+            // Of the fastest halves: what the machine does besides is not to count.
+            var (a, b) = (known.Order().Take(10).Average(), unknown.Order().Take(10).Average());
+            Assert.True(Math.Abs(a - b) < 15, $"{path}: {a:F1} and {b:F1} ms");
+        }
+
+        async Task<(int, string)> TimedAsync(string path, string email, List<double> times)
+        {
+            var clock = Stopwatch.StartNew();
+            var (status, body) = await _cube.SendAsync(HttpMethod.Post, path, null, new { email });
+            times.Add(clock.Elapsed.TotalMilliseconds);
+            return (status, body.GetRawText());
+        }
+    }
+
+    [Fact]
+    public async Task A_new_address_of_ones_own_counts_when_it_is_verified()
+    {
+        var (user, admin) = (await _cube.CreateUserAsync(), (await _cube.LoginAsync()).Access);
+        var (status, same) = await _cube.SendAsync(HttpMethod.Patch, $"/users/{user.UserId}/email", user.Token, new { email = $"new-{user.Name}@example.com" });
+        Assert.Equal((202, $"{user.Name}@example.com"), (status, same.GetProperty("email").GetString()));
+        var token = Link().Match(await MailAsync($"new-{user.Name}@example.com")).Groups["token"].Value;
+        Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Get, $"/verify-email?token={token}", null)).Status);
+        Assert.Equal($"new-{user.Name}@example.com", (await _cube.SendAsync(HttpMethod.Get, "/users/profile", user.Token)).Body.GetProperty("email").GetString());
+        // An administrator's word counts at once.
+        var (changed, other) = await _cube.SendAsync(HttpMethod.Patch, $"/users/{user.UserId}/email", admin, new { email = $"third-{user.Name}@example.com" });
+        Assert.Equal((200, $"third-{user.Name}@example.com"), (changed, other.GetProperty("email").GetString()));
+    }
+
+    [Fact]
+    public async Task Where_no_mail_is_configured_it_is_said_and_self_registration_does_not_start()
+    {
+        await using var cube = await CubeSystem.StartAsync(postgres);
+        var (status, body) = await cube.SendAsync(HttpMethod.Post, "/password/reset-request", null, new { email = CubeSystem.AdminEmail });
+        Assert.Equal((503, "mail_not_configured"), (status, body.GetProperty("error").GetString()));
+    }
+
+    private async Task<int> LoginAsync(string name, string password) =>
+        (await _cube.SendAsync(HttpMethod.Post, "/users/tokens/issue", null, new { username = name, password })).Status;
+
+    private async Task<string> MailAsync(string to)
+    {
+        var text = "";
+        await Eventually.TrueAsync(async () =>
+        {
+            foreach (var file in Directory.GetFiles(_mails, "*.eml"))
+            {
+                var mail = await File.ReadAllTextAsync(file);
+                if (mail.Contains($"To: {to}", StringComparison.OrdinalIgnoreCase))
+                {
+                    // Long lines may be folded as quoted-printable.
+                    text = mail.Replace("=\r\n", "", StringComparison.Ordinal).Replace("=\n", "", StringComparison.Ordinal).Replace("=3D", "=", StringComparison.Ordinal);
+                }
+            }
+
+            return text.Length > 0;
+        }, $"a mail to {to}", 10);
+        return text;
+    }
+
+    [GeneratedRegex("verify-email\\?token=(?<token>[A-Za-z0-9_-]{43})")]
+    private static partial Regex Link();
+
+    [GeneratedRegex("Bearer (?<token>[A-Za-z0-9_-]{43})")]
+    private static partial Regex Bearer();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _cube.DisposeAsync();
+        Directory.Delete(_mails, recursive: true);
+    }
+}
