@@ -63,6 +63,7 @@ internal static class EdgeExtensions
     {
         app.UseForwardedHeaders();
         app.UseMiddleware<RequestIds>();
+        app.UseMiddleware<RequestFraming>();
         app.UseMiddleware<HeaderLimits>();
         app.MapWhen(DomainPath.Matches, static domain => domain
             .UseMiddleware<EnvelopeStage>()

@@ -14,12 +14,19 @@ internal static class EngineExtensions
     /// <summary>SpiceDB where that is configured; else the embedded engine, which is then served to the proxies too.</summary>
     public static WebApplicationBuilder AddEngine(this WebApplicationBuilder builder)
     {
-        if (builder.Configuration[$"{AuthorizationOptions.Section}:{nameof(AuthorizationOptions.Engine)}"] == AuthorizationOptions.SpiceDbName)
+        // Which services there are depends on it: looked at before any of them is made.
+        var options = builder.Configuration.GetSection(AuthorizationOptions.Section).Get<AuthorizationOptions>() ?? new AuthorizationOptions();
+        if (new AuthorizationOptionsValidator().Validate(null, options) is { Failed: true } invalid)
+        {
+            throw new SettingException(string.Join(" ", invalid.Failures));
+        }
+
+        if (!options.IsEmbedded)
         {
             return builder.AddAuthorizationClient();
         }
 
-        var key = builder.Configuration[$"{AuthorizationOptions.Section}:{nameof(AuthorizationOptions.Key)}"] ?? "";
+        var key = options.Key;
         var other = builder.Configuration[OtherKey] ?? "";
         if (other.Length > 0)
         {

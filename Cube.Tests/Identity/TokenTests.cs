@@ -35,6 +35,29 @@ public sealed class TokenTests(GuideSystem system)
         Assert.Equal(wrong.Body.GetRawText(), unknown.Body.GetRawText());
     }
 
+    [Fact]
+    public async Task An_unknown_user_and_a_wrong_password_take_the_same_time()
+    {
+        var user = await _cube.CreateUserAsync();
+        var (known, unknown) = (new List<double>(), new List<double>());
+        for (var i = 0; i < 8; i++)
+        {
+            known.Add(await TimeAsync(user.Name));
+            unknown.Add(await TimeAsync($"nobody-{i}"));
+        }
+
+        // Of the fastest halves: what the machine does besides is not to count. Without the work for nobody it would be a third.
+        var (a, b) = (known.Order().Take(4).Average(), unknown.Order().Take(4).Average());
+        Assert.InRange(b / a, 0.6, 1.6);
+
+        async Task<double> TimeAsync(string name)
+        {
+            var clock = System.Diagnostics.Stopwatch.StartNew();
+            Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Post, "/users/tokens/issue", null, new { username = name, password = "a wrong password" })).Status);
+            return clock.Elapsed.TotalMilliseconds;
+        }
+    }
+
     [Theory]
     [InlineData("{", 400)]
     [InlineData("null", 400)]

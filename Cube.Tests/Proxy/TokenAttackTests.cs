@@ -5,6 +5,8 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Cube.Tests.Systems;
+using Microsoft.AspNetCore.Http;
+using Npgsql;
 
 namespace Cube.Tests.Proxy;
 
@@ -121,13 +123,13 @@ public sealed class TokenAttackTests(GuideSystem system)
         }
     }
 
-    private static string Sign(JsonObject header, JsonObject payload, ECDsa key)
+    internal static string Sign(JsonObject header, JsonObject payload, ECDsa key)
     {
         var signed = $"{Encode(header)}.{Encode(payload)}";
         return $"{signed}.{Base64Url.EncodeToString(key.SignData(Encoding.UTF8.GetBytes(signed), HashAlgorithmName.SHA256))}";
     }
 
-    private static JsonObject Json(string part) => JsonNode.Parse(Base64Url.DecodeFromChars(part))!.AsObject();
+    internal static JsonObject Json(string part) => JsonNode.Parse(Base64Url.DecodeFromChars(part))!.AsObject();
 
     private static string Encode(JsonObject json) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(json.ToJsonString()));
 }
@@ -159,5 +161,83 @@ public sealed class TokenLifetimeTests(PostgresServer postgres)
         var stranger = await there.LoginAsync();
         var tenant = await here.CreateTenantAsync();
         Assert.Equal(401, (await here.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", stranger.Access)).Status);
+    }
+
+    [Fact]
+    public async Task A_token_that_expires_in_mid_stream_ends_no_stream()
+    {
+        await using var backend = new FakeBackend();
+        await backend.StartAsync();
+        await using var cube = await CubeSystem.StartAsync(postgres, ("vllm", backend.Address), new KeyValuePair<string, string>("Identity__AccessTokenLifetime", "00:00:10"));
+        var tenant = await cube.CreateTenantAsync();
+        var expired = new TaskCompletionSource();
+        backend.Answer = async context =>
+        {
+            context.Response.ContentType = "text/event-stream";
+            await context.Response.WriteAsync(FakeBackend.Event(0));
+            await context.Response.Body.FlushAsync();
+            await expired.Task.WaitAsync(TimeSpan.FromSeconds(40));
+            await context.Response.WriteAsync("data: [DONE]\n\n");
+        };
+        using var response = await cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+        Assert.Equal(200, (int)response.StatusCode);
+        await Eventually.TrueAsync(async () => (await cube.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", tenant.Token)).Status == 401, "the token expires");
+        expired.SetResult();
+        Assert.EndsWith("data: [DONE]\n\n", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    /// <summary>With the deployment's own key, as only a fault of Identity could make them.</summary>
+    [Fact]
+    public async Task A_token_that_is_signed_well_and_says_something_else_opens_nothing()
+    {
+        await using var cube = await CubeSystem.StartAsync(postgres);
+        var tenant = await cube.CreateTenantAsync();
+        using var key = await SigningKeyAsync(cube);
+        var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        Assert.Equal((200, null), await AskAsync(static (_, _) => { }));
+        // Five seconds between two clocks are forgiven, no more.
+        Assert.Equal((200, null), await AskAsync((_, payload) => payload["exp"] = now - 2));
+        Assert.Equal((401, "token_expired"), await AskAsync((_, payload) => payload["exp"] = now - 60));
+        Assert.Equal((200, null), await AskAsync((_, payload) => payload["nbf"] = now + 2));
+        foreach (var change in (Action<JsonObject, JsonObject>[])
+        [
+            (_, payload) => payload["nbf"] = now + 60, (_, payload) => payload["iss"] = "other", (_, payload) => payload["aud"] = "other",
+            (_, payload) => payload.Remove("exp"), (_, payload) => payload.Remove("iss"), (_, payload) => payload.Remove("aud"), (_, payload) => payload.Remove("sid"),
+            (_, payload) => payload["type"] = 1, (_, payload) => payload["type"] = 4, (_, payload) => payload.Remove("type"), (_, payload) => payload["sub"] = "admin",
+            (header, _) => header["typ"] = "JWT", (header, _) => header["typ"] = "rt+jwt", (header, _) => header.Remove("typ"), (header, _) => header["kid"] = "other",
+            (header, _) => header["alg"] = "ES384",
+        ])
+        {
+            Assert.Equal((401, "invalid_api_key"), await AskAsync(change));
+        }
+
+        // What it says of itself gives no right: who is no administrator in the tables is none.
+        Assert.Equal(403, (await cube.SendAsync(HttpMethod.Get, "/users", Token((_, payload) => payload["role"] = 2))).Status);
+        // A session that is not his.
+        Assert.Equal((401, "invalid_api_key"), await AskAsync((_, payload) => payload["sid"] = Guid.NewGuid().ToString()));
+
+        string Token(Action<JsonObject, JsonObject> change)
+        {
+            var parts = tenant.Token.Split('.');
+            var (header, payload) = (TokenAttackTests.Json(parts[0]), TokenAttackTests.Json(parts[1]));
+            change(header, payload);
+            return TokenAttackTests.Sign(header, payload, key);
+        }
+
+        async Task<(int, string?)> AskAsync(Action<JsonObject, JsonObject> change)
+        {
+            var (status, body) = await cube.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", Token(change));
+            return (status, Domains.CodeOf(body));
+        }
+    }
+
+    private static async Task<ECDsa> SigningKeyAsync(CubeSystem cube)
+    {
+        await using var source = NpgsqlDataSource.Create($"{cube.Database};Pooling=false");
+        await using var query = source.CreateCommand("select private_key from signing_keys");
+        var key = ECDsa.Create();
+        var encrypted = (byte[])(await query.ExecuteScalarAsync())!;
+        key.ImportEncryptedPkcs8PrivateKey("a secret of the tests", encrypted, out _);
+        return key;
     }
 }

@@ -28,6 +28,9 @@ public sealed class FakeBackend : IAsyncDisposable
 
     public ConcurrentQueue<Received> Requests { get; } = new();
 
+    /// <summary>Where an answer finds the body of its request.</summary>
+    public const string BodyItem = "body";
+
     /// <summary>The models it lists; null where a test answers that itself.</summary>
     public string[]? Models { get; set; } = ["m"];
 
@@ -71,11 +74,13 @@ public sealed class FakeBackend : IAsyncDisposable
             return;
         }
 
-        using var body = new StreamReader(context.Request.Body);
+        using var reader = new StreamReader(context.Request.Body);
+        var body = await reader.ReadToEndAsync(context.RequestAborted);
+        context.Items[BodyItem] = body;
         Requests.Enqueue(new Received(
             context.Request.Method, context.Request.Path + context.Request.QueryString,
             context.Request.Headers.ToDictionary(static header => header.Key, static header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase),
-            await body.ReadToEndAsync(context.RequestAborted)));
+            body));
         await Answer(context);
     }
 

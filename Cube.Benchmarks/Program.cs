@@ -1,0 +1,9 @@
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Running;
+using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using Cube.Benchmarks;
+
+// In this process: what is measured is internal, and a generated project would not see it.
+BenchmarkSwitcher.FromAssembly(typeof(AuthorizationBenchmarks).Assembly)
+    .Run(args, DefaultConfig.Instance.AddJob(Job.Default.WithToolchain(InProcessEmitToolchain.Instance)));
