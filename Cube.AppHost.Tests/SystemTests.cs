@@ -44,6 +44,43 @@ public sealed class SystemTests : IDisposable
     }
 
     [Fact]
+    public async Task With_a_SpiceDB_program_it_decides_and_keeps_what_it_knows_in_Cubes_own_PostgreSQL()
+    {
+        var program = SpiceDbServer.ProgramOrSkip();
+        for (var start = 0; start < 2; start++)
+        {
+            await using var cube = await RunningCube.StartAsync(_data, new KeyValuePair<string, string>("CUBE_SPICEDB_PROGRAM", program));
+            Assert.Contains("spicedb: SpiceDB of this host", cube.Process.Output, StringComparison.Ordinal);
+            var authorization = cube.Ready.GetProperty("authorization").GetString()!;
+            Assert.NotEqual(cube.Ready.GetProperty("identity").GetString(), authorization);
+            using var health = await cube.Http.GetAsync($"{authorization}/healthz");
+            Assert.Equal(200, (int)health.StatusCode);
+            var token = await cube.LoginAsync();
+            Assert.Equal(200, (await cube.SendAsync(HttpMethod.Post, $"/proxy/{cube.Domain}/v1/chat/completions", token, new
+            {
+                model = "cube-guide", messages = (object[])[new { role = "user", content = "What is Cube?" }],
+            })).Status);
+        }
+    }
+
+    [Fact]
+    public async Task Without_SpiceDB_the_engine_in_Identity_answers_its_API_and_another_key_opens_an_empty_store()
+    {
+        await using var cube = await RunningCube.StartAsync(_data, new KeyValuePair<string, string>("SpiceDb__PresharedKey", "a-key-to-try-the-engine-with"));
+        var authorization = cube.Ready.GetProperty("authorization").GetString()!;
+        Assert.Equal(404, await SchemaAsync("a-key-to-try-the-engine-with"));
+        Assert.Equal(401, await SchemaAsync("a-key-that-is-none-at-all"));
+
+        async Task<int> SchemaAsync(string key)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, $"{authorization}/v1/schema/read") { Content = new StringContent("{}") };
+            request.Headers.Authorization = new("Bearer", key);
+            using var response = await cube.Http.SendAsync(request);
+            return (int)response.StatusCode;
+        }
+    }
+
+    [Fact]
     public async Task Ctrl_C_stops_everything_and_a_second_start_finds_the_data_again()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no SIGINT on Windows.");
