@@ -35,6 +35,11 @@ internal sealed partial class RelationKeeper(Outbox outbox, IAuthorizationEngine
                         await outbox.ReconcileAsync(stoppingToken);
                     }
 
+                    if (!isTrue)
+                    {
+                        UpToDate(engine.Name);
+                    }
+
                     (isTrue, lookedAt) = (true, time.GetUtcNow());
                 }
 
@@ -85,6 +90,9 @@ internal sealed partial class RelationKeeper(Outbox outbox, IAuthorizationEngine
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The schema was written to the authorization engine ({Engine})")]
     private partial void SchemaWritten(string engine);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Authorization is decided by {Engine}, which is up to date")]
+    private partial void UpToDate(string engine);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The authorization engine could not be brought up to date; it is tried every second")]
     private partial void Failed(Exception exception);
