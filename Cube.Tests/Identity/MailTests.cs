@@ -105,6 +105,21 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
         Assert.Equal((503, "mail_not_configured"), (status, body.GetProperty("error").GetString()));
     }
 
+    [Fact]
+    public async Task Mails_are_handed_to_the_server_that_is_configured()
+    {
+        await using var smtp = new SmtpSink();
+        await using var cube = await CubeSystem.StartAsync(
+            postgres, null,
+            new KeyValuePair<string, string>("Mail__Host", "127.0.0.1"), new("Mail__Port", $"{smtp.Port}"), new("Mail__Security", "none"),
+            new("Mail__From", "cube@example.com"), new("Mail__LinkBase", "https://cube.example.com"));
+        Assert.Equal(201, (await cube.SendAsync(HttpMethod.Post, "/password/reset-request", null, new { email = CubeSystem.AdminEmail })).Status);
+        await Eventually.TrueAsync(() => Task.FromResult(!smtp.Mails.IsEmpty), "a mail arrives", 10);
+        var mail = Assert.Single(smtp.Mails);
+        Assert.Contains($"To: {CubeSystem.AdminEmail}", mail, StringComparison.Ordinal);
+        Assert.Contains("Choose a new password", mail, StringComparison.Ordinal);
+    }
+
     private async Task<int> LoginAsync(string name, string password) =>
         (await _cube.SendAsync(HttpMethod.Post, "/users/tokens/issue", null, new { username = name, password })).Status;
 
