@@ -20,6 +20,8 @@ internal sealed class SpiceDbClient(IHttpClientFactory clients, IOptions<Authori
 
     private const int NotFound = 5;
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
     public string Name => options.Value.Engine;
 
     public async Task<string?> ReadSchemaAsync(CancellationToken ct)
@@ -50,21 +52,42 @@ internal sealed class SpiceDbClient(IHttpClientFactory clients, IOptions<Authori
     public async IAsyncEnumerable<Relationship> ReadAsync(RelationshipFilter filter, [EnumeratorCancellation] CancellationToken ct)
     {
         var body = new Contracts.Read(Contracts.Consistency.Full, ToContract(filter));
-        using var response = await SendAsync("v1/relationships/read", body, ContractsJson.Default.Read, ct);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        patience.CancelAfter(Patience);
+        using var response = await SendAsync("v1/relationships/read", body, ContractsJson.Default.Read, ct, HttpCompletionOption.ResponseHeadersRead);
         if (!response.IsSuccessStatusCode)
         {
-            throw new UnavailableException("The authorization engine", new HttpRequestException((await FaultAsync(response, ct)).Message));
+            throw new UnavailableException("The authorization engine", new HttpRequestException((await FaultAsync(response, patience.Token)).Message));
         }
 
         using var lines = new StreamReader(await response.Content.ReadAsStreamAsync(ct));
-        while (await lines.ReadLineAsync(ct) is { } line)
+        while (await ReadLineAsync(lines, patience, ct) is { } relationship)
         {
-            if (line.Length > 0)
+            yield return relationship;
+        }
+    }
+
+    /// <returns>The next of a stream, or null at its end. Each must come within the patience: a stream has no time limit as a whole.</returns>
+    private static async Task<Relationship?> ReadLineAsync(StreamReader lines, CancellationTokenSource patience, CancellationToken ct)
+    {
+        try
+        {
+            patience.CancelAfter(Patience);
+            string? line;
+            do
             {
-                yield return JsonSerializer.Deserialize(line, ContractsJson.Default.ReadLine)?.Result?.Relationship is { } tuple
-                    ? FromTuple(tuple)
-                    : throw new UnavailableException("The authorization engine", new JsonException("A stream of relationships ended in an error."));
+                line = await lines.ReadLineAsync(patience.Token);
             }
+            while (line is "");
+            return line is null
+                ? null
+                : FromTuple(JsonSerializer.Deserialize(line, ContractsJson.Default.ReadLine)?.Result?.Relationship
+                    ?? throw new JsonException("A stream of relationships ended in an error."));
+        }
+        catch (Exception exception) when (exception is JsonException or IOException or HttpRequestException
+            || (exception is OperationCanceledException && !ct.IsCancellationRequested))
+        {
+            throw new UnavailableException("The authorization engine", exception);
         }
     }
 
@@ -80,7 +103,9 @@ internal sealed class SpiceDbClient(IHttpClientFactory clients, IOptions<Authori
                 "The authorization engine", new HttpRequestException(pairs.FirstOrDefault(static pair => pair.Error is not null)?.Error?.Message ?? "Answers are missing."));
     }
 
-    private async Task<HttpResponseMessage> SendAsync<T>(string path, T body, JsonTypeInfo<T> type, CancellationToken ct)
+    /// <summary>Whole answers are read before the client's own time limit is over; only a stream is read as it comes.</summary>
+    private async Task<HttpResponseMessage> SendAsync<T>(
+        string path, T body, JsonTypeInfo<T> type, CancellationToken ct, HttpCompletionOption completion = HttpCompletionOption.ResponseContentRead)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, path);
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", options.Value.Key);
@@ -91,7 +116,7 @@ internal sealed class SpiceDbClient(IHttpClientFactory clients, IOptions<Authori
         };
         try
         {
-            return await clients.CreateClient(ClientName).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
+            return await clients.CreateClient(ClientName).SendAsync(request, completion, ct);
         }
         catch (Exception exception) when (exception is HttpRequestException || (exception is TaskCanceledException && !ct.IsCancellationRequested))
         {

@@ -1,8 +1,5 @@
-using System.Net.Sockets;
 using System.Threading.Channels;
 using Cube.Identity.Users;
-using MailKit;
-using MailKit.Security;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -42,7 +39,7 @@ internal sealed partial class MailQueue(
                     await SendAsync(order, to, subject, text, stoppingToken);
                 }
             }
-            catch (NpgsqlException exception)
+            catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
             {
                 NotSent(order.GetType().Name, exception.GetType().Name);
             }
@@ -59,8 +56,9 @@ internal sealed partial class MailQueue(
                 Sent(order.GetType().Name);
                 return;
             }
-            catch (Exception exception) when (exception is IOException or SocketException or CommandException or ProtocolException or AuthenticationException
-                or MimeKit.ParseException or TimeoutException or UnauthorizedAccessException)
+            // Whatever it is (no STARTTLS, a bad certificate, a refused login, a broken connection), it is a mail that was not sent, never the
+            // end of the service.
+            catch (Exception exception) when (!ct.IsCancellationRequested)
             {
                 // Neither the address nor what a server says about it belongs in a log.
                 if (attempt == Tries)

@@ -6,6 +6,7 @@ namespace Cube.Proxy.Models;
 internal sealed class RequestBody : IDisposable
 {
     private const int FirstBuffer = 16 << 10;
+    private const int LargestFirstBuffer = 256 << 10;
 
     private byte[] _buffer;
     private int _length;
@@ -16,8 +17,8 @@ internal sealed class RequestBody : IDisposable
 
     public static async ValueTask<RequestBody> ReadAsync(HttpRequest request, CancellationToken ct)
     {
-        // One more than announced, so that the end is seen without growing.
-        var body = new RequestBody((int)Math.Min((request.ContentLength ?? FirstBuffer) + 1, int.MaxValue));
+        // One more than announced, so that the end is seen without growing; but who only announces much gets no memory for it.
+        var body = new RequestBody((int)Math.Min((request.ContentLength ?? FirstBuffer) + 1, LargestFirstBuffer));
         try
         {
             while (await request.Body.ReadAsync(body._buffer.AsMemory(body._length), ct) is > 0 and var read)

@@ -120,6 +120,21 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
         Assert.Contains("Choose a new password", mail, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_server_that_cannot_do_what_is_asked_gets_no_mail_and_Identity_goes_on()
+    {
+        await using var smtp = new SmtpSink();
+        await using var cube = await CubeSystem.StartAsync(
+            postgres, null,
+            // It has no STARTTLS: a mail with a token in it must not go in clear.
+            new KeyValuePair<string, string>("Mail__Host", "127.0.0.1"), new("Mail__Port", $"{smtp.Port}"), new("Mail__Security", "starttls"),
+            new("Mail__From", "cube@example.com"), new("Mail__LinkBase", "https://cube.example.com"));
+        Assert.Equal(201, (await cube.SendAsync(HttpMethod.Post, "/password/reset-request", null, new { email = CubeSystem.AdminEmail })).Status);
+        await Eventually.TrueAsync(() => Task.FromResult(cube.Logs.Contains("A mail could not be sent: Recover", StringComparison.Ordinal)), "it is logged", 40);
+        Assert.Empty(smtp.Mails);
+        await cube.LoginAsync();
+    }
+
     private async Task<int> LoginAsync(string name, string password) =>
         (await _cube.SendAsync(HttpMethod.Post, "/users/tokens/issue", null, new { username = name, password })).Status;
 
