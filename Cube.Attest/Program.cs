@@ -1,0 +1,93 @@
+using System.CommandLine;
+using System.Globalization;
+using Cube.Attest;
+using Cube.Attestation;
+using Cube.Attestation.Parsing;
+using Cube.Attestation.Policy;
+
+var evidence = new Argument<FileSystemInfo>("evidence") { Description = "Evidence as JSON, or a directory with a case.json." };
+evidence.AcceptExistingOnly();
+var policy = new Option<FileInfo>("--policy") { Description = "Policy as JSON. Without one the answer is never valid." };
+policy.AcceptExistingOnly();
+var at = new Option<DateTimeOffset?>("--at")
+{
+    Description = "The instant to judge at, such as 2026-06-15T00:00:00Z; if absent, now, or what a case says.",
+    CustomParser = static result =>
+    {
+        if (DateTimeOffset.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var instant))
+        {
+            return instant;
+        }
+
+        result.AddError("--at is not an instant.");
+        return null;
+    },
+};
+var binder = new Option<string?>("--binder") { Description = "64 bytes in hex that the evidence must be bound to." };
+binder.Validators.Add(static result =>
+{
+    if (result.GetValueOrDefault<string?>() is { } hex && (hex.Length != 128 || !hex.All(char.IsAsciiHexDigit)))
+    {
+        result.AddError("--binder is not 64 bytes in hex.");
+    }
+});
+var googleRoot = new Option<FileInfo>("--google-root") { Description = "Root of Google's launch endorsements, DER." };
+googleRoot.AcceptExistingOnly();
+var maaKeys = new Option<FileInfo>("--maa-keys") { Description = "JWKS of the policy's instance of Microsoft Azure Attestation." };
+maaKeys.AcceptExistingOnly();
+var json = new Option<bool>("--json") { Description = "The whole verdict as JSON." };
+
+var verify = new Command("verify", "Judges evidence: exit code 0 valid, 1 invalid, 2 usage, 3 simulated, 4 indeterminate.") { evidence, policy, at, binder, googleRoot, maaKeys, json };
+verify.SetAction(result =>
+{
+    try
+    {
+        var verdict = VerifyCommand.Judge(new VerifyRequest(
+            result.GetRequiredValue(evidence), result.GetValue(policy), result.GetValue(at),
+            result.GetValue(binder) is { } hex ? Convert.FromHexString(hex) : null, result.GetValue(googleRoot), result.GetValue(maaKeys)), TimeProvider.System);
+        VerifyCommand.Write(verdict, result.GetValue(json), Console.Out);
+        return ExitCodes.Of(verdict.Outcome);
+    }
+    catch (Refusal refusal)
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        VerifyCommand.Write(
+            new Verdict { Outcome = Outcome.Invalid, Code = refusal.Code, Detail = refusal.Message, Type = "unknown", EvaluatedAt = now, ExpiresAt = now, EvidenceSha256 = string.Empty },
+            result.GetValue(json), Console.Out);
+        return ExitCodes.Invalid;
+    }
+    catch (Exception exception) when (exception is PolicyException or IOException or UnauthorizedAccessException)
+    {
+        Console.Error.WriteLine($"cube-attest: {exception.Message}");
+        return ExitCodes.Usage;
+    }
+});
+
+var directory = new Argument<DirectoryInfo>("directory") { Description = "A directory with a manifest.json." };
+directory.AcceptExistingOnly();
+var vectors = new Command("vectors", "Judges every case of a manifest and prints one JSON line each; exit code 1 where a verdict differs.") { directory };
+vectors.SetAction(result =>
+{
+    try
+    {
+        return VectorRun.Run(result.GetRequiredValue(directory), Console.Out, TimeProvider.System);
+    }
+    catch (Exception exception) when (exception is IOException or System.Text.Json.JsonException or UnauthorizedAccessException or KeyNotFoundException or InvalidOperationException)
+    {
+        Console.Error.WriteLine($"cube-attest: the manifest cannot be read: {exception.Message}");
+        return ExitCodes.Usage;
+    }
+});
+
+var parsed = new RootCommand("Verifies evidence of confidential machines.") { verify, vectors }.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    foreach (var error in parsed.Errors)
+    {
+        Console.Error.WriteLine($"cube-attest: {error.Message}");
+    }
+
+    return ExitCodes.Usage;
+}
+
+return parsed.Invoke();

@@ -1,0 +1,71 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Cube.Attestation;
+using Cube.Attestation.Parsing;
+
+namespace Cube.Attest;
+
+/// <summary>Judges every case of a manifest by the baseline of vector runs, which is never the product's: no policy, only what the case names.</summary>
+internal static class VectorRun
+{
+    /// <summary>valid, invalid or data; never anything else, and never dependent on what is expected.</summary>
+    public readonly record struct Result(string Verdict, string? Code, string? TcbStatus);
+
+    /// <returns>0, or 1 where a verdict differs.</returns>
+    public static int Run(DirectoryInfo directory, TextWriter output, TimeProvider clock)
+    {
+        using var manifest = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(directory.FullName, "manifest.json")));
+        var differs = false;
+        foreach (var entry in manifest.RootElement.EnumerateArray())
+        {
+            var id = entry.GetProperty("id").GetString()!;
+            var expected = entry.GetProperty("expected").GetProperty("verdict").GetString();
+            var started = Stopwatch.GetTimestamp();
+            var result = Judge(Path.Combine(directory.FullName, id), entry, clock);
+            var milliseconds = Math.Round(Stopwatch.GetElapsedTime(started).TotalMilliseconds, 3);
+            output.WriteLine(JsonSerializer.Serialize(new { id, expected, verdict = result.Verdict, code = result.Code, ms = milliseconds }));
+            differs |= expected != result.Verdict;
+        }
+
+        return differs ? ExitCodes.Invalid : ExitCodes.Valid;
+    }
+
+    public static Result Judge(string directory, JsonElement entry, TimeProvider clock)
+    {
+        try
+        {
+            var vector = new VectorCase(directory, entry);
+            if (vector.IsData)
+            {
+                return new("data", null, null);
+            }
+
+            vector.RequireKnown();
+            Refusal.Unless(!vector.IsSimulated, Codes.SimulatedNotAllowed, "Simulated evidence is never valid.");
+            var evidence = vector.Evidence();
+            var checks = vector.ChecksWithOwnRoots(evidence);
+            var claims = new Examination(vector.Anchors(), checks, vector.At(clock)).Examine(evidence);
+            Compare(checks, claims);
+            return new("valid", null, claims.Tdx?.TcbStatus?.ToString());
+        }
+        catch (Refusal refusal)
+        {
+            return new("invalid", refusal.Code, null);
+        }
+#pragma warning disable CA1031 // An exception is invalid, whatever it is.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+            return new("invalid", Codes.Internal, null);
+        }
+    }
+
+    /// <summary>Inputs that a case may give beside those that its platform compares anyway.</summary>
+    private static void Compare(Checks checks, Claims claims)
+    {
+        var reportData = claims.Snp?.ReportData ?? claims.Tdx?.ReportData;
+        Refusal.Unless(checks.ReportData is not { } expected || (reportData is { } found && found.Span.SequenceEqual(expected)), Codes.ReportData, "The evidence is bound to something else.");
+        Refusal.Unless(checks.Measurement is not { } measurement || claims.Snp is not { } snp || snp.Measurement.Span.SequenceEqual(measurement), Codes.GceMeasurement, "The measurement is another one.");
+        Refusal.Unless(checks.MrTd is not { } mrTd || claims.Tdx is not { } tdx || tdx.MrTd.Span.SequenceEqual(mrTd), Codes.GceMeasurement, "The MRTD is another one.");
+    }
+}

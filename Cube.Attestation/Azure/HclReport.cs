@@ -1,0 +1,94 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using Cube.Attestation.Certificates;
+using Cube.Attestation.Parsing;
+using Cube.Attestation.Tdx;
+
+namespace Cube.Attestation.Azure;
+
+/// <summary>
+/// The report of Azure's paravisor, NV index 0x01400001 of its vTPM, little-endian.
+/// <code>
+///    0 "HCLA", version u32 (1, 2), size u32, request u32 (2), status u32 (0), 12 zeros
+///   32 1184 hardware report: SNP report, or TDREPORT 1024 and zeros
+/// 1216 data size u32, version u32 (1), report type u32 (2 SNP, 4 TDX), hash u32 (1 = SHA-256), variable size u32
+/// 1236 runtime data, JSON: exactly these bytes are hashed into the hardware report's data; zeros follow
+/// </code>
+/// </summary>
+internal sealed class HclReport
+{
+    private const int SlotSize = 1184;
+    private const int RuntimeOffset = 1236;
+    private const int Most = 64 * 1024;
+
+    private HclReport(ReadOnlyMemory<byte> bytes)
+    {
+        var reader = new ByteReader(bytes.Span, Codes.HclSize);
+        Refusal.Unless(reader.Take(4).SequenceEqual("HCLA"u8), Codes.HclSignature, "It is not a report of Azure's paravisor.");
+        Refusal.Unless(reader.U32() is 1 or 2, Codes.HclVersion, "The paravisor's report has an unknown version.");
+        var size = reader.U32();
+        Refusal.Unless(reader.U32() == 2 && reader.U32() == 0 && !reader.Take(12).ContainsAnyExcept((byte)0), Codes.HclReserved, "Reserved parts of the paravisor's report have other values.");
+        var slot = bytes.Slice(reader.Position, Math.Min(SlotSize, reader.Left));
+        reader.Take(SlotSize);
+        var dataSize = reader.U32();
+        Refusal.Unless(reader.U32() == 1, Codes.HclVersion, "The paravisor's runtime data have an unknown version.");
+        var type = reader.U32();
+        Refusal.Unless(type is 2 or 4, Codes.HclReportType, "The paravisor's report carries no SNP and no TDX report.");
+        Refusal.Unless(reader.U32() == 1, Codes.HclHashType, "The runtime data are bound with another hash than SHA-256.");
+        var variable = reader.U32();
+        Refusal.Unless(variable <= (uint)reader.Left && dataSize == variable + 20 && size == variable + RuntimeOffset, Codes.HclSize, "The sizes in the paravisor's report do not fit.");
+        RuntimeBytes = bytes.Slice(reader.Position, (int)variable);
+        reader.Take((int)variable);
+        Refusal.Unless(!reader.Take(reader.Left).ContainsAnyExcept((byte)0), Codes.HclReserved, "Something follows the runtime data.");
+        IsSnp = type == 2;
+        HardwareReport = IsSnp ? slot : slot[..LocalTdReport.Size];
+        Refusal.Unless(IsSnp || !slot.Span[LocalTdReport.Size..].ContainsAnyExcept((byte)0), Codes.HclReserved, "Something follows the TDREPORT.");
+    }
+
+    public bool IsSnp { get; }
+
+    public ReadOnlyMemory<byte> HardwareReport { get; }
+
+    public ReadOnlyMemory<byte> RuntimeBytes { get; }
+
+    /// <exception cref="Refusal">One of the codes of Azure.</exception>
+    public static HclReport Parse(ReadOnlyMemory<byte> bytes)
+    {
+        Refusal.Unless(bytes.Length is > RuntimeOffset and <= Most, Codes.HclSize, "The paravisor's report is too short or too long.");
+        return new HclReport(bytes);
+    }
+
+    /// <summary>SHA-256 of the runtime data, then 32 zeros: what the hardware report's data must be.</summary>
+    public byte[] ExpectedReportData()
+    {
+        var expected = new byte[64];
+        SHA256.HashData(RuntimeBytes.Span, expected);
+        return expected;
+    }
+}
+
+/// <summary>The paravisor's account of the machine: the vTPM's attestation key, the configuration, and 64 bytes of the guest's choice.</summary>
+internal sealed record RuntimeData(RsaKey Ak, bool? SecureBoot, bool? ConsoleEnabled, byte[]? UserData)
+{
+    private const string Code = Codes.HclRuntimeData;
+
+    /// <exception cref="Refusal">Code <see cref="Codes.HclRuntimeData"/>: also where there is not exactly one attestation key.</exception>
+    public static RuntimeData Parse(ReadOnlyMemory<byte> utf8)
+    {
+        using var document = Json.Parse(utf8, Code);
+        var root = document.RootElement;
+        var keys = root.Items("keys", Code).Where(static key => key.Optional("kid") is { ValueKind: JsonValueKind.String } kid && kid.ValueEquals("HCLAkPub")).ToList();
+        Refusal.Unless(keys.Count == 1 && keys[0].Text("kty", Code) == "RSA", Code, "There is not exactly one RSA attestation key.");
+        var ak = new RsaKey(new RSAParameters
+        {
+            Modulus = Json.Base64Of(keys[0].Text("n", Code), Code),
+            Exponent = Json.Base64Of(keys[0].Text("e", Code), Code),
+        });
+        var configuration = root.Optional("vm-configuration");
+        var userData = root.Optional("user-data") is { ValueKind: JsonValueKind.String } text ? Json.Hex(text.GetString()!, Code, 64) : null;
+        return new RuntimeData(ak, Flag(configuration, "secure-boot"), Flag(configuration, "console-enabled"), userData);
+    }
+
+    private static bool? Flag(JsonElement? configuration, string name) =>
+        configuration?.Optional(name) is { ValueKind: JsonValueKind.True or JsonValueKind.False } flag ? flag.GetBoolean() : null;
+}

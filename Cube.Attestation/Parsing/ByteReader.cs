@@ -1,0 +1,52 @@
+using System.Buffers.Binary;
+
+namespace Cube.Attestation.Parsing;
+
+/// <summary>Reads a binary layout from front to back. What is not there is a refusal with the code of that layout.</summary>
+internal ref struct ByteReader(ReadOnlySpan<byte> bytes, string code)
+{
+    private readonly ReadOnlySpan<byte> _bytes = bytes;
+
+    public int Position { get; private set; }
+
+    public readonly int Left => _bytes.Length - Position;
+
+    /// <exception cref="Refusal">Fewer than <paramref name="count"/> bytes are left.</exception>
+    public ReadOnlySpan<byte> Take(int count)
+    {
+        if (count < 0 || count > Left)
+        {
+            throw new Refusal(code, $"{count} bytes are announced at offset {Position}, {Left} are there.");
+        }
+
+        var taken = _bytes.Slice(Position, count);
+        Position += count;
+        return taken;
+    }
+
+    public byte U8() => Take(1)[0];
+
+    public ushort U16() => BinaryPrimitives.ReadUInt16LittleEndian(Take(2));
+
+    public uint U32() => BinaryPrimitives.ReadUInt32LittleEndian(Take(4));
+
+    public ulong U64() => BinaryPrimitives.ReadUInt64LittleEndian(Take(8));
+
+    public ushort U16Big() => BinaryPrimitives.ReadUInt16BigEndian(Take(2));
+
+    public uint U32Big() => BinaryPrimitives.ReadUInt32BigEndian(Take(4));
+
+    public ulong U64Big() => BinaryPrimitives.ReadUInt64BigEndian(Take(8));
+
+    /// <summary>A length of 4 bytes, little-endian, and as many bytes.</summary>
+    public ReadOnlySpan<byte> Sized() => Take(Length(U32()));
+
+    /// <summary>A TPM2B: a length of 2 bytes, big-endian, and as many bytes.</summary>
+    public ReadOnlySpan<byte> Tpm2B() => Take(U16Big());
+
+    /// <exception cref="Refusal">Bytes are left over.</exception>
+    public readonly void End() => Refusal.Unless(Left == 0, code, $"{Left} bytes follow the end.");
+
+    private readonly int Length(uint announced) =>
+        announced <= (uint)Left ? (int)announced : throw new Refusal(code, $"{announced} bytes are announced at offset {Position}, {Left} are there.");
+}

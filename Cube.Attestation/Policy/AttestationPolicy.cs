@@ -1,0 +1,182 @@
+using System.Text.Json.Serialization;
+
+namespace Cube.Attestation.Policy;
+
+/// <summary>
+/// What a machine must be before it sees a prompt. As JSON in snake_case; an unknown field is an error, and what is not said is refused:
+/// a type that is not listed, a machine that nothing identifies.
+/// </summary>
+public sealed record AttestationPolicy
+{
+    /// <summary>Types of <see cref="Evidence.EvidenceType"/> that are accepted. None refuses all.</summary>
+    public IReadOnlyList<string> Types { get; init; } = [];
+
+    /// <summary>How long a verdict counts, in seconds, 60 to 900.</summary>
+    public int LeaseSeconds { get; init; } = 600;
+
+    /// <summary>What evidence must be bound to: <c>connection</c>, <c>lease-key</c>, <c>certificate</c>.</summary>
+    public IReadOnlyList<string> Bindings { get; init; } = ["connection"];
+
+    public SnpPolicy? Snp { get; init; }
+
+    public TdxPolicy? Tdx { get; init; }
+
+    public AzurePolicy? Azure { get; init; }
+
+    public MaaPolicy? Maa { get; init; }
+}
+
+/// <summary>Demands on SEV-SNP reports. One of measurements, id keys, utility VM and Google's endorsement must identify the code.</summary>
+public sealed record SnpPolicy
+{
+    /// <summary>Allowed MEASUREMENTs, hex of 48 bytes.</summary>
+    public IReadOnlyList<string>? Measurements { get; init; }
+
+    /// <summary>Allowed signers of ID blocks, each with the guest SVN from which on it is accepted.</summary>
+    public IReadOnlyList<IdKeyPolicy>? IdKeys { get; init; }
+
+    public UvmPolicy? Uvm { get; init; }
+
+    public LaunchPolicy? GoogleLaunch { get; init; }
+
+    /// <summary>Allowed AUTHOR_KEY_DIGESTs, hex of 48 bytes.</summary>
+    public IReadOnlyList<string>? AuthorKeys { get; init; }
+
+    /// <summary>Milan, Genoa, Turin.</summary>
+    public IReadOnlyList<string> Products { get; init; } = ["Milan", "Genoa", "Turin"];
+
+    /// <summary>By product, the least of each component of the reported TCB.</summary>
+    public IReadOnlyDictionary<string, TcbPolicy>? MinimumTcb { get; init; }
+
+    /// <summary>The same for the committed TCB, below which the host cannot go back.</summary>
+    public IReadOnlyDictionary<string, TcbPolicy>? MinimumCommittedTcb { get; init; }
+
+    public IReadOnlyDictionary<string, TcbPolicy>? MinimumLaunchTcb { get; init; }
+
+    /// <summary>major.minor.build</summary>
+    public string? MinimumFirmware { get; init; }
+
+    /// <summary>Bits of the mitigation vector that must be set, as hex; only reports of version 5 have one.</summary>
+    public string? Mitigations { get; init; }
+
+    public uint? MinimumGuestSvn { get; init; }
+
+    /// <summary>0 to 3.</summary>
+    public uint MaxVmpl { get; init; }
+
+    /// <summary>Exact guest policy, as hex or decimal text.</summary>
+    public ulong? GuestPolicy { get; init; }
+
+    public IReadOnlyList<string>? HostData { get; init; }
+
+    public IReadOnlyList<string>? ChipIds { get; init; }
+
+    /// <summary>Providers whose VLEKs are accepted; null accepts no VLEK.</summary>
+    public IReadOnlyList<string>? CspIds { get; init; }
+
+    public string? FamilyId { get; init; }
+
+    public string? ImageId { get; init; }
+
+    public bool AllowMaskedChipId { get; init; }
+
+    public bool AllowMigrationAgent { get; init; }
+
+    /// <summary>AMD's revocation list must be there and good.</summary>
+    public bool RequireCrl { get; init; } = true;
+}
+
+/// <param name="Digest">ID_KEY_DIGEST, hex of 48 bytes.</param>
+public sealed record IdKeyPolicy(string Digest, uint MinimumGuestSvn);
+
+/// <param name="Feed">Such as <c>ContainerPlat-AMD-UVM</c>.</param>
+public sealed record UvmPolicy(string Feed, int MinimumSvn);
+
+/// <param name="Vcpus">The number of vCPUs that the machine was ordered with; needed for SEV-SNP, whose measurement depends on it.</param>
+public sealed record LaunchPolicy(uint? Vcpus = null, uint MinimumSvn = 0);
+
+public sealed record TcbPolicy(byte Bootloader = 0, byte Tee = 0, byte Snp = 0, byte Microcode = 0, byte Fmc = 0);
+
+/// <summary>Demands on TDX quotes. One of MRTDs and Google's endorsement must identify the code.</summary>
+public sealed record TdxPolicy
+{
+    /// <summary>Allowed MRTDs, hex of 48 bytes.</summary>
+    public IReadOnlyList<string>? MrTds { get; init; }
+
+    public LaunchPolicy? GoogleLaunch { get; init; }
+
+    /// <summary>"0" to "3" → allowed values, hex of 48 bytes.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>>? Rtmrs { get; init; }
+
+    public IReadOnlyList<string> TcbStatuses { get; init; } = ["UpToDate"];
+
+    /// <summary>Advisories that are accepted; null accepts those of an accepted status.</summary>
+    public IReadOnlyList<string>? AllowedAdvisories { get; init; }
+
+    public int? MinimumTcbEvaluationNumber { get; init; }
+
+    /// <summary>Hex of 16 bytes, compared byte by byte.</summary>
+    public string? MinimumTeeTcbSvn { get; init; }
+
+    public int? MinimumQeSvn { get; init; }
+
+    public int? MinimumPceSvn { get; init; }
+
+    public IReadOnlyList<string>? MrSeams { get; init; }
+
+    public IReadOnlyList<string>? MrConfigIds { get; init; }
+
+    public IReadOnlyList<string>? MrOwners { get; init; }
+
+    public IReadOnlyList<string>? MrOwnerConfigs { get; init; }
+
+    public string? Xfam { get; init; }
+
+    public string? TdAttributes { get; init; }
+
+    public bool RequireSeptVeDisable { get; init; } = true;
+
+    public bool AllowMigration { get; init; }
+
+    /// <summary>The event log must come along, and its replay give the RTMRs.</summary>
+    public bool RequireEventLog { get; init; }
+}
+
+/// <summary>Demands on Azure's machines, beside those on their SNP or TDX report.</summary>
+public sealed record AzurePolicy
+{
+    public bool RequireSecureBoot { get; init; } = true;
+
+    /// <summary>Bank (sha256 and longer) → register → allowed values.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyDictionary<string, IReadOnlyList<string>>>? Pcrs { get; init; }
+
+    /// <summary>The attestation key's certificate must lead to Microsoft's root.</summary>
+    public bool RequireAkCertificate { get; init; }
+
+    public bool RequireEventLog { get; init; }
+}
+
+/// <summary>Demands on tokens of Microsoft Azure Attestation. The machine is identified by the measurements or id keys below.</summary>
+public sealed record MaaPolicy
+{
+    /// <summary>Allowed instances, such as <c>https://sharedweu.weu.attest.azure.net</c>.</summary>
+    public IReadOnlyList<string> Issuers { get; init; } = [];
+
+    /// <summary>sevsnpvm or tdxvm.</summary>
+    public string Tee { get; init; } = "sevsnpvm";
+
+    public IReadOnlyList<string>? Measurements { get; init; }
+
+    public IReadOnlyList<IdKeyPolicy>? IdKeys { get; init; }
+
+    public IReadOnlyList<string> TcbStatuses { get; init; } = ["UpToDate"];
+
+    public bool RequireCompliance { get; init; } = true;
+
+    /// <summary>Since the token was issued, in seconds.</summary>
+    public int MaxAgeSeconds { get; init; } = 600;
+}
+
+/// <summary>A policy under the name it is kept by.</summary>
+/// <param name="Id">Such as <c>platform</c>, or a domain's id.</param>
+public sealed record NamedPolicy(string Id, int Version, [property: JsonIgnore] AttestationPolicy Policy);

@@ -1,0 +1,31 @@
+namespace Cube.Attestation.Snp;
+
+/// <summary>A product line of AMD, which is what its keys are named after.</summary>
+/// <param name="HasFmc">Its TCB has a fifth component, and its chip ids have 8 bytes.</param>
+internal sealed record SnpGeneration(string Product, bool HasFmc)
+{
+    private static readonly SnpGeneration _milan = new("Milan", HasFmc: false);
+    private static readonly SnpGeneration _genoa = new("Genoa", HasFmc: false);
+    private static readonly SnpGeneration _turin = new("Turin", HasFmc: true);
+    private static readonly SnpGeneration _venice = new("Venice", HasFmc: true);
+    private static readonly SnpGeneration _unknown = new("unknown", HasFmc: false);
+
+    /// <returns>By CPUID; in version 2, which has none, Turin by the shape of its chip id, and otherwise null.</returns>
+    public static SnpGeneration? Of(SnpReport report)
+    {
+        if (report.Version < 3)
+        {
+            var chip = report.ChipId.Span;
+            return chip[..8].ContainsAnyExcept((byte)0) && !chip[8..].ContainsAnyExcept((byte)0) ? _turin : null;
+        }
+
+        return (report.Family, report.Model) switch
+        {
+            (0x19, <= 0x0F) => _milan,
+            (0x19, >= 0x10 and <= 0x1F) or (0x19, >= 0xA0 and <= 0xAF) => _genoa,
+            (0x1A, <= 0x11) => _turin,
+            (0x1A, >= 0x50 and <= 0x57) or (0x1A, >= 0x90 and <= 0xAF) or (0x1A, >= 0xC0 and <= 0xC7) => _venice,
+            _ => _unknown,
+        };
+    }
+}

@@ -1,0 +1,100 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using Cube.Attestation.Certificates;
+using Cube.Attestation.Parsing;
+
+namespace Cube.Attestation.Tpm;
+
+/// <summary>
+/// TPMT_PUBLIC of an attestation key (TPM 2.0 Library, part 2, section 12.2.4), big-endian.
+/// <code>
+/// type u16, name algorithm u16, attributes u32, policy TPM2B, symmetric u16 (null), scheme u16 [hash u16],
+/// RSA: bits u16, exponent u32 (0 = 65537), modulus TPM2B         ECC: curve u16, KDF u16 [hash u16], x TPM2B, y TPM2B
+/// </code>
+/// </summary>
+internal static class TpmPublic
+{
+    // TPMA_OBJECT, section 8.3.2
+    private const uint FixedTpm = 1 << 1;
+    private const uint FixedParent = 1 << 4;
+    private const uint SensitiveDataOrigin = 1 << 5;
+    private const uint Restricted = 1 << 16;
+    private const uint Decrypt = 1 << 17;
+    private const uint Sign = 1 << 18;
+
+    /// <summary>
+    /// Reads the key and refuses one that could sign anything: only a restricted key of the TPM's own making signs nothing but what the
+    /// TPM itself said.
+    /// </summary>
+    /// <exception cref="Refusal">Codes <see cref="Codes.TpmAkFormat"/> and <see cref="Codes.TpmAkAttributes"/>.</exception>
+    public static PublicKey Parse(ReadOnlySpan<byte> bytes)
+    {
+        var reader = new ByteReader(bytes, Codes.TpmAkFormat);
+        var type = reader.U16Big();
+        reader.U16Big();
+        var attributes = reader.U32Big();
+        const uint Required = FixedTpm | FixedParent | SensitiveDataOrigin | Restricted | Sign;
+        Refusal.Unless((attributes & Required) == Required && (attributes & Decrypt) == 0, Codes.TpmAkAttributes, "The key is not one that signs only what its TPM says.");
+        reader.Tpm2B();
+        Refusal.Unless(reader.U16Big() == TpmAlgorithm.Null, Codes.TpmAkFormat, "A signing key has no symmetric algorithm.");
+        if (reader.U16Big() != TpmAlgorithm.Null)
+        {
+            reader.U16Big();
+        }
+
+        PublicKey key = type switch
+        {
+            TpmAlgorithm.Rsa => Rsa(ref reader),
+            TpmAlgorithm.Ecc => Ecc(ref reader),
+            _ => throw new Refusal(Codes.TpmAkFormat, "The key is neither RSA nor ECC."),
+        };
+        reader.End();
+        return key;
+    }
+
+    private static RsaKey Rsa(ref ByteReader reader)
+    {
+        var bits = reader.U16Big();
+        var exponent = reader.U32Big();
+        var modulus = reader.Tpm2B().ToArray();
+        Refusal.Unless(modulus.Length * 8 == bits, Codes.TpmAkFormat, "The key's modulus has another length than it says.");
+        var bytes = new byte[4];
+        BinaryPrimitives.WriteUInt32BigEndian(bytes, exponent == 0 ? 65537 : exponent);
+        return new RsaKey(new RSAParameters { Modulus = modulus, Exponent = bytes.AsSpan().TrimStart((byte)0).ToArray() });
+    }
+
+    private static EcKey Ecc(ref ByteReader reader)
+    {
+        // TPM_ECC_CURVE
+        var (curve, size) = reader.U16Big() switch
+        {
+            0x0003 => (ECCurve.NamedCurves.nistP256, 32),
+            0x0004 => (ECCurve.NamedCurves.nistP384, 48),
+            _ => throw new Refusal(Codes.TpmAkFormat, "The key's curve is neither P-256 nor P-384."),
+        };
+        if (reader.U16Big() != TpmAlgorithm.Null)
+        {
+            reader.U16Big();
+        }
+
+        var (x, y) = (Field(reader.Tpm2B(), size), Field(reader.Tpm2B(), size));
+        try
+        {
+            var parameters = new ECParameters { Curve = curve, Q = new ECPoint { X = x, Y = y } };
+            using var check = ECDsa.Create(parameters);
+            return new EcKey(check.ExportParameters(includePrivateParameters: false));
+        }
+        catch (CryptographicException)
+        {
+            throw new Refusal(Codes.TpmAkFormat, "The key is no point of its curve.");
+        }
+    }
+
+    private static byte[] Field(ReadOnlySpan<byte> number, int size)
+    {
+        Refusal.Unless(number.Length <= size, Codes.TpmAkFormat, "A coordinate of the key is too long.");
+        var field = new byte[size];
+        number.CopyTo(field.AsSpan(size - number.Length));
+        return field;
+    }
+}
