@@ -1,5 +1,6 @@
 using Cube.Agent;
 using Cube.Agent.Backends;
+using Cube.Agent.Evidence;
 using Cube.ServiceDefaults;
 using Cube.ServiceDefaults.Hosting;
 
@@ -7,10 +8,11 @@ return await ServiceHost.RunAsync(() =>
 {
     var builder = WebApplication.CreateBuilder(args);
     builder.AddServiceDefaults();
-    builder.AddAgent().AddBackend();
+    builder.AddAgent().AddAttestation().AddBackend();
 
     var app = builder.Build();
-    app.MapDefaultEndpoints("cube-agent", AgentExtensions.Attestation);
+    app.UseAttestation();
+    app.MapDefaultEndpoints("cube-agent", () => app.Services.GetRequiredService<EvidenceQueue>().Type);
     app.MapBackend();
     app.MapNothingElse();
     return app;

@@ -21,7 +21,8 @@ public sealed class StartTests : IDisposable
     [InlineData("CUBE_SPICEDB_KEY", "a-key-of-sixteen-letters", "CUBE_SPICEDB_URL and CUBE_SPICEDB_KEY belong together")]
     [InlineData("CUBE_SPICEDB_PROGRAM", "/no/such/spicedb", "CUBE_SPICEDB_PROGRAM names /no/such/spicedb, and there is no such file")]
     [InlineData("CUBE_DASHBOARD", "maybe", "CUBE_DASHBOARD can be true, false")]
-    [InlineData("CUBE_ATTESTATION", "sev-snp", "CUBE_ATTESTATION can be none")]
+    [InlineData("CUBE_ATTESTATION", "none", "CUBE_ATTESTATION can be simulated, sev-snp, tdx, azure, auto")]
+    [InlineData("CUBE_ATTESTATION", "sev-snp", "CUBE_ATTESTATION=sev-snp needs CUBE_ATTESTATION_POLICY")]
     [InlineData("ASPIRE_CONTAINER_RUNTIME", "no-such-runtime", "CUBE_SERVERS=containers, but no-such-runtime does not answer", "CUBE_SERVERS", "containers")]
     [InlineData("CUBE_ADMIN_PASSWORD", "short", "identity did not start. Cube.Identity: The first administrator cannot be made")]
     public async Task A_setting_that_cannot_be_is_refused(string name, string value, string expected, string? alsoName = null, string? alsoValue = null)

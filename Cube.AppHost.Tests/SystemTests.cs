@@ -186,7 +186,7 @@ public sealed class SystemTests : IDisposable
         Assert.Equal(cube.Process.Id, cube.Ready.GetProperty("pid").GetInt32());
         Assert.True(Guid.TryParse(cube.Domain, out _));
         Assert.Equal("cube-guide", cube.Ready.GetProperty("model").GetString());
-        Assert.Equal("none", cube.Ready.GetProperty("attestation").GetString());
+        Assert.Equal("simulated", cube.Ready.GetProperty("attestation").GetString());
         Assert.StartsWith("-----BEGIN CERTIFICATE-----", File.ReadAllText(cube.Ready.GetProperty("certificate").GetString()!), StringComparison.Ordinal);
     }
 

@@ -48,9 +48,10 @@ public sealed class TopologyTests : IDisposable
         Assert.Equal(["identity-db", "proxy-db"], WaitsOf(resources, "identity"));
         Assert.All(resources.OfType<ProjectResource>(), static project => Assert.NotEmpty(project.Annotations.OfType<HealthCheckAnnotation>()));
         var proxy = await EnvironmentAsync(resources, "proxy");
-        Assert.Equal(64, proxy["Proxy__AgentCertificates__0"].Length);
+        Assert.Equal("true", proxy["Attestation__Simulated"]);
+        Assert.Equal("""{"types":["simulated"]}""", proxy["Attestation__FirstPolicy"]);
         Assert.EndsWith("proxy.pem", proxy["Kestrel__Certificates__Default__Path"], StringComparison.Ordinal);
-        Assert.EndsWith("agent.key", (await EnvironmentAsync(resources, "agent"))["Kestrel__Certificates__Default__KeyPath"], StringComparison.Ordinal);
+        Assert.Equal("simulated", (await EnvironmentAsync(resources, "agent"))["Attestation__Platform"]);
     }
 
     [Fact]

@@ -17,7 +17,7 @@ return await Launch.RunAsync(async () =>
     var databases = await DatabaseServer.AddAsync(cube);
     var authorization = await AuthorizationServer.AddAsync(cube, databases);
     var model = await ModelServer.AddAsync(cube);
-    var (proxyCertificate, agentCertificate) = cube.EnsureCertificates();
+    var proxyCertificate = cube.EnsureCertificate();
 
     var identityDatabase = databases.AddDatabase("identity");
     var proxyDatabase = databases.AddDatabase("proxy");
@@ -35,9 +35,8 @@ return await Launch.RunAsync(async () =>
 
     var agent = cube.AddService<Projects.Cube_Agent>("agent")
         .WithListener(cube, "https", cube.Settings.Ports.Agent)
-        .WithCertificate(agentCertificate)
         .WithModel(model)
-        .WithPinnedHealthCheck(agentCertificate);
+        .WithAgentHealthCheck();
 
     var proxy = cube.AddService<Projects.Cube_Proxy>("proxy")
         .WithListener(cube, "http", cube.Settings.Ports.Http, cube.Settings.Bind)
@@ -48,9 +47,9 @@ return await Launch.RunAsync(async () =>
         .WithReference(identity).WaitFor(identity)
         .WithAuthorization(authorization, identity)
         .WithReference(agent).WaitFor(agent)
-        .WithAgentPin(cube, agentCertificate)
         .WithHttpHealthCheck("/health", endpointName: "http");
 
+    cube.AddAttestation(agent, proxy);
     cube.AddReadiness(identityDatabase, databases, authorization, model, proxyCertificate, [identity.Resource, agent.Resource, proxy.Resource]);
     return builder.Build();
 });

@@ -97,6 +97,11 @@ public sealed record Verdict
     [System.Text.Json.Serialization.JsonIgnore]
     public Claims? Claims { get; init; }
 
+    /// <summary>The evidence itself, to be kept by its hash.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public Evidence.EvidenceDocument? Evidence { get; init; }
+
     /// <summary>A request may be sent under it, as far as the policies at its time go.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
     public bool OpensConnections => Outcome is Outcome.Valid or Outcome.Simulated;
 }

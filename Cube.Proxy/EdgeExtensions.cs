@@ -1,4 +1,5 @@
 using Cube.Authorization;
+using Cube.Proxy.Attestation.Backends;
 using Cube.Proxy.Authentication;
 using Cube.Proxy.Authorization;
 using Cube.Proxy.Edge;
@@ -16,18 +17,13 @@ namespace Cube.Proxy;
 
 internal static class EdgeExtensions
 {
-    /// <summary>How the connection behind this proxy is attested. There is no evidence yet, so that it may not run in Production.</summary>
-    public const string Attestation = "none";
-
     /// <summary>Tells each client of a tenant's path how its answer was attested.</summary>
     public const string AttestationHeader = "x-cube-attestation";
 
     public static WebApplicationBuilder AddEdge(this WebApplicationBuilder builder)
     {
-        builder.Environment.RefuseInProduction($"A proxy whose attestation is '{Attestation}'");
         Peers.Require(builder.Configuration, IdentityKeys.ClientName, "http", "https");
-        Peers.Require(builder.Configuration, AgentClient.Peer, "https");
-        StaleNotices.Source.Require(builder.Configuration);
+        Peers.Require(builder.Configuration, AttestedBackends.Peer, "https");
         builder.AddAuthorizationClient();
 
         var services = builder.Services;
@@ -36,10 +32,10 @@ internal static class EdgeExtensions
         services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
         services.AddHybridCache(static cache => cache.MaximumKeyLength = 1024);
         services.AddHttpForwarder();
-        services.AddSingleton<Peers>().AddSingleton<AgentClient>().AddSingleton<ModelCatalogue>().AddSingleton<ForwardStage>();
+        services.AddSingleton<Peers>().AddSingleton<ModelCatalogue>().AddSingleton<ForwardStage>();
         services.AddSingleton<IdentityKeys>().AddSingleton<IdentityClient>().AddSingleton<PersonalTokens>().AddSingleton<TokenVerifier>();
         services.AddSingleton<Standings>().AddSingleton<Permissions>();
-        services.AddSingleton<StaleNotices.Source>().AddHostedService<StaleNotices>();
+        services.AddHostedService<StaleNotices>();
         services.AddHttpClient(IdentityKeys.ClientName, static client =>
         {
             client.BaseAddress = new Uri($"https+http://{IdentityKeys.ClientName}/");

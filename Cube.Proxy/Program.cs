@@ -1,17 +1,24 @@
 using Cube.Proxy;
+using Cube.Proxy.Attestation;
+using Cube.Proxy.Attestation.Policies;
+using Cube.Proxy.Database;
 using Cube.Proxy.Management;
 using Cube.ServiceDefaults;
 using Cube.ServiceDefaults.Hosting;
+using Microsoft.Extensions.Options;
 
 return await ServiceHost.RunAsync(() =>
 {
     var builder = WebApplication.CreateBuilder(args);
     builder.AddServiceDefaults();
-    builder.AddEdge();
+    builder.AddEdge().AddAttestation();
 
     var app = builder.Build();
+    // Settings first: a wrong one is named before anything is asked.
+    app.Services.GetRequiredService<IStartupValidator>().Validate();
+    app.Services.GetRequiredService<ProxyDatabase>().Migrate();
     app.UseDomainPipeline();
-    app.MapDefaultEndpoints("cube-proxy", EdgeExtensions.Attestation);
+    app.MapDefaultEndpoints("cube-proxy", () => app.Services.GetRequiredService<PoliciesInForce>().Description);
     app.MapManagement();
     return app;
 });

@@ -13,17 +13,12 @@ internal sealed class ProxyOptions
     /// <summary>How long an agent may be silent within one exchange: 1 second to 1 hour. Loading a model counts.</summary>
     public TimeSpan ActivityTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>SHA-256 of the certificates (DER) that an agent may show, in hex. Connections to any other are refused.</summary>
-    public string[] AgentCertificates { get; set; } = [];
-
     /// <summary>Networks (CIDR) of load balancers in front of this proxy whose <c>X-Forwarded-For</c> counts. None by default.</summary>
     public string[] TrustedProxies { get; set; } = [];
 }
 
 internal sealed class ProxyOptionsValidator : IValidateOptions<ProxyOptions>
 {
-    private const int Sha256HexLength = 64;
-
     public ValidateOptionsResult Validate(string? name, ProxyOptions options)
     {
         var faults = new ValidateOptionsResultBuilder();
@@ -35,11 +30,6 @@ internal sealed class ProxyOptionsValidator : IValidateOptions<ProxyOptions>
         if (options.ActivityTimeout < TimeSpan.FromSeconds(1) || options.ActivityTimeout > TimeSpan.FromHours(1))
         {
             faults.AddError("Proxy__ActivityTimeout must be between 00:00:01 and 01:00:00.");
-        }
-
-        if (options.AgentCertificates.Length == 0 || options.AgentCertificates.Any(static pin => pin.Length != Sha256HexLength || !pin.All(char.IsAsciiHexDigit)))
-        {
-            faults.AddError("Proxy__AgentCertificates__0 must be the SHA-256 of the agent's certificate in hex.");
         }
 
         foreach (var network in options.TrustedProxies.Where(static network => !System.Net.IPNetwork.TryParse(network, out _)))

@@ -45,6 +45,12 @@ internal sealed record CubeSettings
     /// <summary>Path of the program <c>spicedb</c>.</summary>
     public required string? SpiceDbProgram { get; init; }
 
+    /// <summary>What the agent proves: <c>simulated</c> on a laptop, or the platform it runs on.</summary>
+    public required string Attestation { get; init; }
+
+    /// <summary>Path of the platform's first attestation policy; simulated evidence has one of its own.</summary>
+    public required string? AttestationPolicy { get; init; }
+
     public required string AdminEmail { get; init; }
 
     public required string? AdminPassword { get; init; }
@@ -78,15 +84,19 @@ internal sealed record CubeSettings
             SpiceDbProgram = Text("CUBE_SPICEDB_PROGRAM") is { } program
                 ? File.Exists(program) ? Path.GetFullPath(program) : throw new StartupException($"CUBE_SPICEDB_PROGRAM names {program}, and there is no such file.")
                 : null,
+            Attestation = OneOf("CUBE_ATTESTATION", "simulated", "sev-snp", "tdx", "azure", "auto"),
+            AttestationPolicy = Text("CUBE_ATTESTATION_POLICY") is { } policy
+                ? File.Exists(policy) ? Path.GetFullPath(policy) : throw new StartupException($"CUBE_ATTESTATION_POLICY names {policy}, and there is no such file.")
+                : null,
             AdminEmail = Text("CUBE_ADMIN_EMAIL") ?? "admin@example.com",
             AdminPassword = Text("CUBE_ADMIN_PASSWORD"),
         };
-        // What does not exist yet must not be taken for being there.
-        _ = OneOf("CUBE_ATTESTATION", "none");
         return settings switch
         {
             { SpiceDbUrl: not null, SpiceDbKey: null } or { SpiceDbUrl: null, SpiceDbKey: not null } =>
                 throw new StartupException("CUBE_SPICEDB_URL and CUBE_SPICEDB_KEY belong together: where SpiceDB is, and the key that opens it."),
+            { Attestation: not "simulated", AttestationPolicy: null } =>
+                throw new StartupException($"CUBE_ATTESTATION={settings.Attestation} needs CUBE_ATTESTATION_POLICY: the file that says which machines are accepted."),
             { BackendUrl: not null, BackendKind: "" } => throw new StartupException("CUBE_BACKEND_URL needs CUBE_BACKEND_KIND: ollama or vllm."),
             { BackendUrl: not null, BackendKind: "guide" } => throw new StartupException("CUBE_BACKEND_KIND=guide has no CUBE_BACKEND_URL: it is built in."),
             _ => settings,

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net.Security;
-using System.Security.Cryptography;
 using Cube.AppHost.Models;
 using Cube.AppHost.Postgres;
 using Cube.AppHost.Settings;
@@ -47,18 +46,38 @@ internal static class CubeResources
                 .WithEnvironment("Kestrel__Certificates__Default__Path", certificate.CertificatePath)
                 .WithEnvironment("Kestrel__Certificates__Default__KeyPath", certificate.KeyPath);
 
-    /// <summary>Asks <c>/health</c> of a service whose certificate no authority vouches for: it must be the very one.</summary>
-    public static IResourceBuilder<ProjectResource> WithPinnedHealthCheck(this IResourceBuilder<ProjectResource> project, LocalCertificate? certificate)
+    /// <summary>Asks <c>/health</c> of the agent, whose certificate nobody knows before it has made it. What is asked is no secret, and goes over loopback.</summary>
+    public static IResourceBuilder<ProjectResource> WithAgentHealthCheck(this IResourceBuilder<ProjectResource> project)
     {
-        if (certificate is null)
+        if (project.ApplicationBuilder.ExecutionContext.IsPublishMode)
         {
             return project;
         }
 
         var key = $"{project.Resource.Name}-health";
         project.ApplicationBuilder.Services.AddHealthChecks().Add(new HealthCheckRegistration(
-            key, _ => new PinnedHealthCheck(project.GetEndpoint("https"), certificate.Sha256), HealthStatus.Unhealthy, null));
+            key, _ => new AgentHealthCheck(project.GetEndpoint("https")), HealthStatus.Unhealthy, null));
         return project.WithHealthCheck(key);
+    }
+
+    /// <summary>What the agent proves, and whom the proxy believes.</summary>
+    public static void AddAttestation(this CubeBuilder cube, IResourceBuilder<ProjectResource> agent, IResourceBuilder<ProjectResource> proxy)
+    {
+        const string Platform = "Attestation__Platform", FirstPolicy = "Attestation__FirstPolicy";
+        if (cube.Builder.ExecutionContext.IsPublishMode)
+        {
+            agent.WithEnvironment(Platform, cube.Builder.AddParameter("attestation-platform").WithDescription("What the agent runs on: sev-snp, tdx, azure."));
+            proxy.WithEnvironment(FirstPolicy, cube.Builder.AddParameter("attestation-policy").WithDescription("The platform's first attestation policy, as JSON."));
+            return;
+        }
+
+        agent.WithEnvironment(Platform, cube.Settings.Attestation);
+        if (cube.Settings.Attestation == "simulated")
+        {
+            proxy.WithEnvironment("Attestation__Simulated", "true");
+        }
+
+        proxy.WithEnvironment(FirstPolicy, cube.Settings.AttestationPolicy ?? """{"types":["simulated"]}""");
     }
 
     /// <summary>The model server that the agent forwards to.</summary>
@@ -102,25 +121,14 @@ internal static class CubeResources
                 .WithEnvironment("Mail__From", "cube@localhost")
                 .WithEnvironment("Mail__LinkBase", string.Create(CultureInfo.InvariantCulture, $"http://localhost:{cube.Settings.Ports.Http}"));
 
-    /// <summary>The one agent certificate that the proxy connects to. A deployment names that of its own agent.</summary>
-    public static IResourceBuilder<ProjectResource> WithAgentPin(
-        this IResourceBuilder<ProjectResource> proxy, CubeBuilder cube, LocalCertificate? certificate)
-    {
-        const string setting = "Proxy__AgentCertificates__0";
-        return certificate is not null
-            ? proxy.WithEnvironment(setting, certificate.Sha256)
-            : proxy.WithEnvironment(setting, cube.Builder.AddParameter("agent-certificate-sha256").WithDescription("SHA-256 of the agent's certificate, in hex."));
-    }
-
     /// <summary>The one that was given, or one that is generated and kept.</summary>
     public static IResourceBuilder<ParameterResource> AddAdminPassword(this CubeBuilder cube) => cube.Settings.AdminPassword is { } given
         ? cube.Builder.AddParameter(AdminPassword, () => given, secret: true)
         : cube.Builder.AddParameter(AdminPassword, cube.Secret(AdminPassword), secret: true);
 
-    /// <summary>Certificates of the proxy and of the agent; none where a deployment is published.</summary>
-    public static (LocalCertificate? Proxy, LocalCertificate? Agent) EnsureCertificates(this CubeBuilder cube) => cube.Builder.ExecutionContext.IsPublishMode
-        ? (null, null)
-        : (LocalCertificate.Ensure(cube.Data, "proxy", TimeProvider.System), LocalCertificate.Ensure(cube.Data, "agent", TimeProvider.System));
+    /// <summary>The proxy's certificate; none where a deployment is published. The agent makes its own, in memory.</summary>
+    public static LocalCertificate? EnsureCertificate(this CubeBuilder cube) =>
+        cube.Builder.ExecutionContext.IsPublishMode ? null : LocalCertificate.Ensure(cube.Data, "proxy", TimeProvider.System);
 
     /// <summary>Where Cube runs rather than being published: tells when it is ready and keeps it running.</summary>
     public static void AddReadiness(
@@ -142,15 +150,14 @@ internal static class CubeResources
             .Insert(0, ServiceDescriptor.Singleton<IHostedService, Readiness>());
     }
 
-    private sealed class PinnedHealthCheck(EndpointReference endpoint, string sha256) : IHealthCheck, IDisposable
+    private sealed class AgentHealthCheck(EndpointReference endpoint) : IHealthCheck, IDisposable
     {
         private readonly HttpClient _http = new(new SocketsHttpHandler
         {
             UseProxy = false,
             SslOptions = new SslClientAuthenticationOptions
             {
-                RemoteCertificateValidationCallback = (_, certificate, _, _) =>
-                    certificate is not null && Convert.ToHexStringLower(SHA256.HashData(certificate.GetRawCertData())) == sha256,
+                RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null,
             },
         })
         { Timeout = TimeSpan.FromSeconds(5) };

@@ -138,7 +138,7 @@ internal sealed partial class Readiness(
             Domain = await FindDomainAsync(ct),
             Model = await FindModelAsync(ct),
             Backend = topology.Model.Kind,
-            Attestation = "none",
+            Attestation = settings.Attestation,
         };
     }
 

@@ -21,7 +21,7 @@ internal static class StartMessage
               Model          {ready.Model ?? "none yet"} ({ready.Backend}: {topology.Model.Description})
               Database       {topology.DatabaseDescription}
               Authorization  {topology.Authorization.Engine}: {topology.Authorization.Description}
-              Attestation    {ready.Attestation}: what the agent runs on is not proved to anybody
+              Attestation    {(ready.Attestation == "simulated" ? "SIMULATED: the exchange is the real one, but nothing is proved about this machine" : ready.Attestation)}
               Administrator  {settings.AdminEmail}{(isFirstStart ? $"  password {password}" : "")}
               For scripts    {data.ReadyFile}
 

@@ -1,5 +1,5 @@
 using Cube.Proxy.Authentication;
-using Cube.ServiceDefaults.Hosting;
+using Cube.Proxy.Database;
 using Microsoft.Extensions.Caching.Hybrid;
 using Npgsql;
 
@@ -9,7 +9,7 @@ namespace Cube.Proxy.Authorization;
 /// Hears from Identity, through <c>NOTIFY</c> in this proxy's database, whose cached decisions are of yesterday. While it cannot hear,
 /// decisions live their four seconds; when it hears again, all are dropped.
 /// </summary>
-internal sealed partial class StaleNotices(StaleNotices.Source source, HybridCache cache, TimeProvider time, ILogger<StaleNotices> logger) : BackgroundService
+internal sealed partial class StaleNotices(ProxyDatabase database, HybridCache cache, TimeProvider time, ILogger<StaleNotices> logger) : BackgroundService
 {
     private const string Everything = "*";
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
@@ -47,7 +47,7 @@ internal sealed partial class StaleNotices(StaleNotices.Source source, HybridCac
 
     private async Task ListenAsync(CancellationToken ct)
     {
-        await using var connection = await source.Proxies.OpenConnectionAsync(ct);
+        await using var connection = await database.Source.OpenConnectionAsync(ct);
         // Callbacks run one after the other, between the waits below; dropping a tag is a dictionary entry.
         connection.Notification += (_, notice) =>
         {
@@ -93,29 +93,4 @@ internal sealed partial class StaleNotices(StaleNotices.Source source, HybridCac
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Cached decisions could not be dropped; they live four seconds and no longer")]
     private partial void NotDropped(Exception exception);
-
-    /// <summary>The database of the proxies.</summary>
-    public sealed class Source(IConfiguration configuration) : IAsyncDisposable
-    {
-        public const string ConnectionName = "proxy";
-
-        public NpgsqlDataSource Proxies { get; } = Create(configuration);
-
-        public static void Require(IConfiguration configuration)
-        {
-            if (string.IsNullOrEmpty(configuration.GetConnectionString(ConnectionName)))
-            {
-                throw new SettingException($"No database is configured: set ConnectionStrings__{ConnectionName}.");
-            }
-        }
-
-        private static NpgsqlDataSource Create(IConfiguration configuration)
-        {
-            var builder = new NpgsqlDataSourceBuilder(configuration.GetConnectionString(ConnectionName));
-            (builder.ConnectionStringBuilder.MaxPoolSize, builder.ConnectionStringBuilder.Timeout, builder.ConnectionStringBuilder.CommandTimeout) = (4, 5, 5);
-            return builder.Build();
-        }
-
-        public ValueTask DisposeAsync() => Proxies.DisposeAsync();
-    }
 }

@@ -16,7 +16,7 @@ internal static class AgentErrors
     {
         var status = (int)response.StatusCode;
         var body = await ReadStartAsync(response.Content, ct);
-        if (response.Headers.Contains(AgentTls.OwnErrorHeader) && OpenAiError.Parse(status, body.Span) is { } own)
+        if (response.Headers.Contains(AgentHeaders.OwnError) && OpenAiError.Parse(status, body.Span) is { } own)
         {
             return own;
         }

@@ -16,7 +16,7 @@ internal sealed class AgentTransformer : HttpTransformer
     public override ValueTask TransformRequestAsync(
         HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
-        proxyRequest.Version = HttpVersion.Version11;
+        proxyRequest.Version = HttpVersion.Version20;
         proxyRequest.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
         // The endpoint's own path, not the client's text; a query has no meaning for any of them.
         proxyRequest.RequestUri = new Uri(destinationPrefix + DomainRequest.Of(httpContext).Endpoint!.Path);

@@ -1,3 +1,6 @@
+using Cube.Attestation.Atls;
+using Cube.Proxy.Attestation;
+using Cube.Proxy.Attestation.Backends;
 using Cube.Proxy.Edge;
 using Cube.Proxy.Models;
 using Cube.Proxy.Routing;
@@ -9,13 +12,12 @@ namespace Cube.Proxy.Forwarding;
 
 /// <summary>Last stage: the model list is answered here, everything else by an agent.</summary>
 internal sealed class ForwardStage(
-    IHttpForwarder forwarder, AgentClient agent, ModelCatalogue models, IOptions<ProxyOptions> options)
+    IHttpForwarder forwarder, AttestedBackends backends, ModelCatalogue models, IOptions<ProxyOptions> options)
 {
     private readonly ForwarderRequestConfig _config = new() { ActivityTimeout = options.Value.ActivityTimeout };
 
     public async Task InvokeAsync(HttpContext context)
     {
-        context.Response.Headers[EdgeExtensions.AttestationHeader] = EdgeExtensions.Attestation;
         var request = DomainRequest.Of(context);
         if (request.Endpoint == InferenceEndpoints.ListModels)
         {
@@ -33,8 +35,23 @@ internal sealed class ForwardStage(
 
     private async Task ForwardAsync(HttpContext context)
     {
-        var address = await agent.AddressAsync(context.RequestAborted);
-        var result = await forwarder.SendAsync(context, address, agent.Invoker, _config, AgentTransformer.Instance, context.RequestAborted);
+        if (await FindAsync(context) is not { } channel)
+        {
+            return;
+        }
+
+        context.Describe(channel.Verdict);
+        ForwarderError result;
+        channel.Begin();
+        try
+        {
+            result = await forwarder.SendAsync(context, channel.Origin, channel.Invoker, _config, AgentTransformer.Instance, context.RequestAborted);
+        }
+        finally
+        {
+            channel.End();
+        }
+
         if (result == ForwarderError.None || context.Response.HasStarted)
         {
             return;
@@ -46,7 +63,28 @@ internal sealed class ForwardStage(
             return;
         }
 
-        await Explain(result, ForwarderFailure.BadRequestOf(context)).WriteAsync(context);
+        var lost = AttestationException.In(context.Features.Get<IForwarderErrorFeature>()?.Exception);
+        await (lost is null ? Explain(result, ForwarderFailure.BadRequestOf(context)) : AttestationErrors.Explain(lost)).WriteAsync(context);
+    }
+
+    /// <returns>Null where the client has got an error already: nothing of its request has left this proxy.</returns>
+    private async ValueTask<AttestedChannel?> FindAsync(HttpContext context)
+    {
+        try
+        {
+            return await backends.GetAsync(DomainRequest.Of(context).DomainId, context.RequestAborted);
+        }
+        catch (AttestationException exception)
+        {
+            context.Describe(exception);
+            await AttestationErrors.Explain(exception).WriteAsync(context);
+        }
+        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException && !context.RequestAborted.IsCancellationRequested)
+        {
+            await OpenAiError.UpstreamError.WriteAsync(context);
+        }
+
+        return null;
     }
 
     private static OpenAiError Explain(ForwarderError error, BadHttpRequestException? refusal) => (error, refusal?.StatusCode) switch

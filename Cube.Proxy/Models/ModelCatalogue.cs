@@ -1,6 +1,10 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
+using Cube.Attestation.Atls;
+using Cube.Proxy.Attestation;
+using Cube.Proxy.Attestation.Backends;
+using Cube.Proxy.Attestation.Policies;
 using Cube.Proxy.Authorization;
 using Cube.Proxy.Edge;
 using Cube.Proxy.Forwarding;
@@ -13,7 +17,7 @@ namespace Cube.Proxy.Models;
 /// The models that the agent's model server has, asked at most every ten seconds. Clients see exactly four members of each:
 /// what else a server tells, such as the path of the weights, stays inside.
 /// </summary>
-internal sealed class ModelCatalogue(AgentClient agent, Permissions permissions, HybridCache cache)
+internal sealed class ModelCatalogue(AttestedBackends backends, PoliciesInForce policies, Permissions permissions, HybridCache cache)
 {
     private const int MaxListBytes = 1 << 20;
 
@@ -87,16 +91,20 @@ internal sealed class ModelCatalogue(AgentClient agent, Permissions permissions,
     {
         try
         {
-            return await cache.GetOrCreateAsync(
-                "models",
-                (Catalogue: this, Activity.Current),
+            var domain = DomainRequest.Of(context).DomainId;
+            var list = await cache.GetOrCreateAsync(
+                // Domains with a policy of their own may have other machines, or none.
+                $"models/{policies.Current.Of(domain).Key}",
+                (Catalogue: this, Domain: domain, Activity.Current),
                 static async (state, ct) =>
                 {
                     Activity.Current = state.Current;
-                    return await state.Catalogue.AskAsync(ct);
+                    return await state.Catalogue.AskAsync(state.Domain, ct);
                 },
                 Age,
                 cancellationToken: context.RequestAborted);
+            context.Describe(list.Verdict);
+            return list;
         }
         catch (AgentException exception)
         {
@@ -105,14 +113,15 @@ internal sealed class ModelCatalogue(AgentClient agent, Permissions permissions,
         }
     }
 
-    private async Task<ModelList> AskAsync(CancellationToken ct)
+    private async Task<ModelList> AskAsync(Guid domain, CancellationToken ct)
     {
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, await agent.AddressAsync(ct) + "/v1/models");
             using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
             timeout.CancelAfter(TimeSpan.FromSeconds(10));
-            using var response = await agent.Invoker.SendAsync(request, timeout.Token);
+            var channel = await backends.GetAsync(domain, timeout.Token);
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(channel.Address, "/v1/models")) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+            using var response = await channel.Invoker.SendAsync(request, timeout.Token);
             if (response.StatusCode != HttpStatusCode.OK)
             {
                 var error = await AgentErrors.TranslateAsync(response, timeout.Token);
@@ -121,7 +130,11 @@ internal sealed class ModelCatalogue(AgentClient agent, Permissions permissions,
 
             await response.Content.LoadIntoBufferAsync(MaxListBytes, timeout.Token);
             using var body = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(timeout.Token), cancellationToken: timeout.Token);
-            return new ModelList([.. Read(body.RootElement).DistinctBy(static model => model.Id)]);
+            return new ModelList([.. Read(body.RootElement).DistinctBy(static model => model.Id)], channel.Verdict);
+        }
+        catch (Exception exception) when (AttestationException.In(exception) is { } refused)
+        {
+            throw new AgentException(AttestationErrors.Explain(refused));
         }
         catch (Exception exception) when (exception is HttpRequestException or JsonException or InvalidOperationException
             || (exception is OperationCanceledException && !ct.IsCancellationRequested))

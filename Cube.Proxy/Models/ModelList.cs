@@ -1,13 +1,16 @@
 using System.Collections.Frozen;
 using System.ComponentModel;
+using Cube.Attestation;
 
 namespace Cube.Proxy.Models;
 
 internal sealed record Model(string Id, long Created, string OwnedBy);
 
 /// <summary>What the model server has, at one moment.</summary>
+/// <param name="models">Its models.</param>
+/// <param name="verdict">What the machine proved that told so.</param>
 [ImmutableObject(true)]
-internal sealed class ModelList(IReadOnlyList<Model> models)
+internal sealed class ModelList(IReadOnlyList<Model> models, Verdict verdict)
 {
     /// <summary>What a model server of Ollama's kind takes for a name without a tag.</summary>
     private const string DefaultTag = ":latest";
@@ -15,6 +18,8 @@ internal sealed class ModelList(IReadOnlyList<Model> models)
     private readonly FrozenSet<string> _known = models.Select(static model => model.Id).ToFrozenSet(StringComparer.Ordinal);
 
     public IReadOnlyList<Model> Models => models;
+
+    public Verdict Verdict => verdict;
 
     public IReadOnlyList<string> Ids { get; } = [.. models.Select(static model => model.Id)];
 

@@ -115,6 +115,15 @@ public sealed record OpenAiError(int Status, string Type, string Code, string Me
     public static OpenAiError InternalError { get; } = new(500, Server, "internal_error", "Cube failed to handle the request.") { RetryAfter = 1 };
     public static OpenAiError UpstreamError { get; } = new(502, Server, "upstream_error", "The model server gave no usable answer.") { RetryAfter = 1 };
     public static OpenAiError Unavailable { get; } = new(503, Server, "unavailable", "Cube cannot check this request now.") { RetryAfter = 2 };
+    public static OpenAiError AttestationRequired { get; } =
+        new(503, Server, "attestation_required", "No attested model server is there yet.") { RetryAfter = 5 };
+    public static OpenAiError AttestationRefused { get; } =
+        new(503, Server, "attestation_required", "No model server satisfies the attestation policy of this domain.") { RetryAfter = 60, ShouldRetry = false };
+    public static OpenAiError AttestationFailed { get; } =
+        new(503, Server, "attestation_failed", "The model server could not prove what it is.") { RetryAfter = 60, ShouldRetry = false };
+    public static OpenAiError EvidenceUnavailable { get; } = new(503, Server, "evidence_unavailable", "The machine has no evidence now.") { RetryAfter = 2 };
+    public static OpenAiError InvalidAttestationRequest { get; } = Invalid(
+        400, "invalid_value", "Give report_data (at most 64 bytes) and nonce (at most 32) in base64, and to_json.");
     public static OpenAiError Overloaded { get; } = new(503, Server, "overloaded", "The model server is busy.") { RetryAfter = 2 };
     public static OpenAiError UpstreamTimeout { get; } = new(504, Server, "upstream_timeout", "The model server did not answer in time.") { RetryAfter = 1 };
 

@@ -19,7 +19,7 @@ public static class HealthEndpoints
     /// <param name="endpoints">Where to map.</param>
     /// <param name="service">The name that <c>description</c> carries, as in <c>cube-proxy service</c>.</param>
     /// <param name="attestation">How connections to model servers are attested, where this service takes part in it.</param>
-    public static IEndpointRouteBuilder MapDefaultEndpoints(this IEndpointRouteBuilder endpoints, string service, string? attestation = null)
+    public static IEndpointRouteBuilder MapDefaultEndpoints(this IEndpointRouteBuilder endpoints, string service, Func<string>? attestation = null)
     {
         Map(endpoints, "/health", service, attestation, static _ => true);
         Map(endpoints, "/alive", service, attestation, static check => check.Tags.Contains(LiveTag));
@@ -27,14 +27,14 @@ public static class HealthEndpoints
     }
 
     private static void Map(
-        IEndpointRouteBuilder endpoints, string path, string service, string? attestation, Func<HealthCheckRegistration, bool> checks) =>
+        IEndpointRouteBuilder endpoints, string path, string service, Func<string>? attestation, Func<HealthCheckRegistration, bool> checks) =>
         endpoints.MapHealthChecks(path, new HealthCheckOptions
         {
             Predicate = checks,
             ResponseWriter = (context, report) => WriteAsync(context, report, service, attestation),
         }).WithMetadata(new HttpMethodMetadata([HttpMethods.Get, HttpMethods.Head])).AllowAnonymous();
 
-    private static async Task WriteAsync(HttpContext context, HealthReport report, string service, string? attestation)
+    private static async Task WriteAsync(HttpContext context, HealthReport report, string service, Func<string>? attestation)
     {
         context.Response.ContentType = "application/health+json";
         await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
@@ -44,7 +44,7 @@ public static class HealthEndpoints
         json.WriteString("description", $"{service} service");
         if (attestation is not null)
         {
-            json.WriteString("attestation", attestation);
+            json.WriteString("attestation", attestation());
         }
 
         json.WriteEndObject();

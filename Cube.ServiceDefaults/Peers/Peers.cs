@@ -27,6 +27,17 @@ public sealed class Peers(ServiceEndpointResolver resolver)
             : throw new InvalidOperationException($"The address of {service} has no scheme.");
     }
 
+    /// <summary>The same, where the addresses are known already.</summary>
+    public string? TryAddress(string service)
+    {
+        var pending = AddressAsync(service, CancellationToken.None);
+        return pending.IsCompletedSuccessfully ? pending.Result : null;
+    }
+
+    /// <summary>All addresses of a peer.</summary>
+    public async ValueTask<IReadOnlyList<string>> AddressesAsync(string service, CancellationToken ct) =>
+        [.. (await resolver.GetEndpointsAsync(service, ct)).Endpoints.Select(static endpoint => endpoint.ToString()!.TrimEnd('/'))];
+
     /// <summary>Stops the start where no address of a peer is configured: nothing is guessed.</summary>
     /// <exception cref="SettingException">There is none.</exception>
     public static void Require(IConfiguration configuration, string peer, params ReadOnlySpan<string> schemes)

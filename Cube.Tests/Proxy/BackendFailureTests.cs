@@ -135,15 +135,17 @@ public sealed class BackendFailureTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task An_agent_with_another_certificate_gets_no_byte_of_a_prompt()
+    public async Task An_agent_that_the_policy_refuses_gets_no_byte_of_a_prompt()
     {
         await using var cube = await CubeSystem.StartAsync(
-            system.Postgres, ("vllm", system.Backend.Address), new KeyValuePair<string, string>("Proxy__AgentCertificates__0", new string('0', 64)));
+            system.Postgres, ("vllm", system.Backend.Address), new KeyValuePair<string, string>("Attestation__FirstPolicy", """{"types":[]}"""));
         var tenant = await cube.CreateTenantAsync();
         system.Backend.Answer = static context => FakeBackend.JsonAsync(context, 200, FakeBackend.Chat);
         var before = system.Backend.Requests.Count;
         using var response = await cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
-        Assert.Equal(502, (int)response.StatusCode);
+        Assert.Equal(503, (int)response.StatusCode);
+        Assert.Equal("false", response.Headers.GetValues("x-should-retry").Single());
+        Assert.Contains("attestation_required", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.Equal(before, system.Backend.Requests.Count);
     }
 

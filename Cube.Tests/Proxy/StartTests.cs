@@ -10,7 +10,8 @@ public sealed class StartTests
         new("ASPNETCORE_URLS", "http://127.0.0.1:0"),
         new("services__identity__http__0", "http://127.0.0.1:1"),
         new("services__agent__https__0", "https://127.0.0.1:2"),
-        new("Proxy__AgentCertificates__0", new string('0', 64)),
+        new("Attestation__Simulated", "true"),
+        new("Attestation__Platform", "simulated"),
         new("services__authorization__http__0", "http://127.0.0.1:3"),
         new("Authorization__Engine", "embedded"),
         new("Authorization__Key", "a-key-of-sixteen-characters"),
@@ -23,7 +24,8 @@ public sealed class StartTests
     [InlineData("Cube.Proxy", "ASPNETCORE_ENVIRONMENT", "Production", "Production")]
     [InlineData("Cube.Proxy", "services__identity__http__0", "", "services__identity__http__0")]
     [InlineData("Cube.Proxy", "services__agent__https__0", "", "services__agent__https__0")]
-    [InlineData("Cube.Proxy", "Proxy__AgentCertificates__0", "abc", "Proxy__AgentCertificates__0")]
+    [InlineData("Cube.Proxy", "Attestation__KeepDays", "0", "Attestation__KeepDays")]
+    [InlineData("Cube.Proxy", "Attestation__GoogleRoot", "/no/such/root", "Attestation__GoogleRoot")]
     [InlineData("Cube.Proxy", "Proxy__MaxRequestBodyBytes", "1", "Proxy__MaxRequestBodyBytes")]
     [InlineData("Cube.Proxy", "Proxy__ActivityTimeout", "soon", "ActivityTimeout")]
     [InlineData("Cube.Proxy", "Proxy__TrustedProxies__0", "everybody", "Proxy__TrustedProxies")]
@@ -36,6 +38,10 @@ public sealed class StartTests
     [InlineData("Cube.Agent", "Backend__Kind", "", "Backend__Kind")]
     [InlineData("Cube.Agent", "Backend__Kind", "llamacpp", "Backend__Kind")]
     [InlineData("Cube.Agent", "Backend__Url", "ftp://x", "Backend__Url")]
+    [InlineData("Cube.Agent", "Attestation__Platform", "", "Attestation__Platform")]
+    [InlineData("Cube.Agent", "Attestation__Platform", "sgx", "Attestation__Platform")]
+    [InlineData("Cube.Agent", "Attestation__Platform", "sev-snp", "sev-snp")]
+    [InlineData("Cube.Agent", "Attestation__KeyLifetime", "2.00:00:00", "Attestation__KeyLifetime")]
     [InlineData("Cube.Agent", "ASPNETCORE_ENVIRONMENT", "Production", "Production")]
     [InlineData("Cube.Agent", "ASPNETCORE_URLS", "http://127.0.0.1:0", "TLS")]
     [InlineData("Cube.Identity", "ConnectionStrings__identity", "", "ConnectionStrings__identity")]

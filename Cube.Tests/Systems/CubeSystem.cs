@@ -1,7 +1,6 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Cube.AppHost.Settings;
@@ -16,7 +15,6 @@ public sealed class CubeSystem : IAsyncDisposable
 
     private readonly List<ApiContract> _contracts = [];
     private readonly List<ServiceProcess> _processes = [];
-    private readonly string _folder = Directory.CreateTempSubdirectory("cube-system-").FullName;
     private readonly Dictionary<string, Dictionary<string, string>> _settings = [];
 
     private CubeSystem()
@@ -57,7 +55,6 @@ public sealed class CubeSystem : IAsyncDisposable
     {
         var system = new CubeSystem();
         var (identity, agent, proxy) = (Ports.Free(), Ports.Free(), Ports.Free());
-        var pin = system.MakeCertificate();
         system.Database = await postgres.CreateDatabaseAsync();
         (system.Identity, system.Proxy) = (new Uri($"http://127.0.0.1:{identity}"), new Uri($"http://127.0.0.1:{proxy}"));
         system.Authorization = spiceDb ?? system.Identity;
@@ -75,8 +72,7 @@ public sealed class CubeSystem : IAsyncDisposable
         system._settings["Cube.Agent"] = new()
         {
             ["ASPNETCORE_URLS"] = $"https://127.0.0.1:{agent}",
-            ["Kestrel__Certificates__Default__Path"] = Path.Combine(system._folder, "agent.pem"),
-            ["Kestrel__Certificates__Default__KeyPath"] = Path.Combine(system._folder, "agent.key"),
+            ["Attestation__Platform"] = "simulated",
             ["Backend__Kind"] = backend?.Kind ?? "guide",
             ["Backend__Url"] = backend?.Url?.AbsoluteUri ?? "",
         };
@@ -86,7 +82,8 @@ public sealed class CubeSystem : IAsyncDisposable
             ["ConnectionStrings__proxy"] = proxyDatabase,
             ["services__identity__http__0"] = $"http://127.0.0.1:{identity}",
             ["services__agent__https__0"] = $"https://127.0.0.1:{agent}",
-            ["Proxy__AgentCertificates__0"] = pin,
+            ["Attestation__Simulated"] = "true",
+            ["Attestation__FirstPolicy"] = """{"types":["simulated"]}""",
         };
         foreach (var service in system._settings.Values)
         {
@@ -220,16 +217,6 @@ public sealed class CubeSystem : IAsyncDisposable
         return await Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }
 
-    private string MakeCertificate()
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var certificate = new CertificateRequest("CN=agent", key, HashAlgorithmName.SHA256)
-            .CreateSelfSigned(DateTimeOffset.UnixEpoch.AddYears(50), DateTimeOffset.UnixEpoch.AddYears(90));
-        File.WriteAllText(Path.Combine(_folder, "agent.pem"), certificate.ExportCertificatePem());
-        File.WriteAllText(Path.Combine(_folder, "agent.key"), key.ExportPkcs8PrivateKeyPem());
-        return Convert.ToHexString(SHA256.HashData(certificate.RawData));
-    }
-
     public async ValueTask DisposeAsync()
     {
         Http?.Dispose();
@@ -237,8 +224,6 @@ public sealed class CubeSystem : IAsyncDisposable
         {
             await process.DisposeAsync();
         }
-
-        Directory.Delete(_folder, recursive: true);
     }
 }
 

@@ -1,0 +1,79 @@
+using System.Diagnostics.Metrics;
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Threading.RateLimiting;
+using Cube.Attestation.Atls;
+using Cube.Attestation.Evidence;
+using Microsoft.Extensions.Options;
+
+namespace Cube.Agent.Evidence;
+
+/// <summary>
+/// The one door to the device: one request at a time, so many in a second, and a bounded number that wait. Whoever asks too often hears
+/// that there is none, and cannot keep the device from others for long.
+/// </summary>
+internal sealed class EvidenceQueue : IDisposable
+{
+    private readonly EvidenceProvider _provider;
+    private readonly SemaphoreSlim _device = new(1);
+    private readonly TokenBucketRateLimiter _rate;
+    private readonly Histogram<double> _duration;
+
+    public EvidenceQueue(EvidenceProvider provider, IOptions<AttestationOptions> options, IMeterFactory meters)
+    {
+        _provider = provider;
+        _rate = new TokenBucketRateLimiter(new TokenBucketRateLimiterOptions
+        {
+            TokenLimit = options.Value.PerSecond,
+            TokensPerPeriod = Math.Max(1, options.Value.PerSecond / 10),
+            ReplenishmentPeriod = TimeSpan.FromSeconds(options.Value.PerSecond >= 10 ? 0.1 : 1.0 / options.Value.PerSecond),
+            QueueLimit = options.Value.Waiting,
+            AutoReplenishment = true,
+        });
+        _duration = meters.Create("Cube.Agent").CreateHistogram<double>("cube.agent.evidence.duration", "s", "Time to make one piece of evidence, waiting included.");
+    }
+
+    public string Type => _provider.Type;
+
+    /// <summary>For attested TLS: the hardware report carries the binder, a TPM's quote its SHA-256.</summary>
+    public ValueTask<EvidenceDocument> MakeForConnectionAsync(ReadOnlyMemory<byte> binder, CancellationToken ct) =>
+        MakeAsync(new EvidenceRequest(binder.ToArray(), SHA256.HashData(binder.Span)), ct);
+
+    /// <exception cref="EvidenceUnavailableException">The device has none, or too many ask.</exception>
+    public async ValueTask<EvidenceDocument> MakeAsync(EvidenceRequest request, CancellationToken ct)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var outcome = "failed";
+        try
+        {
+            using var lease = await _rate.AcquireAsync(1, ct);
+            if (!lease.IsAcquired)
+            {
+                outcome = "refused";
+                throw new EvidenceUnavailableException("Too many ask for evidence.");
+            }
+
+            await _device.WaitAsync(ct);
+            try
+            {
+                var evidence = await _provider.MakeAsync(request, ct);
+                outcome = "made";
+                return evidence;
+            }
+            finally
+            {
+                _device.Release();
+            }
+        }
+        finally
+        {
+            _duration.Record(Stopwatch.GetElapsedTime(start).TotalSeconds, new("cube.attestation.type", _provider.Type), new("outcome", outcome));
+        }
+    }
+
+    public void Dispose()
+    {
+        _rate.Dispose();
+        _device.Dispose();
+    }
+}

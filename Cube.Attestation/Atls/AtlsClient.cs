@@ -1,0 +1,89 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Cube.Attestation.Evidence;
+using Cube.Attestation.Parsing;
+using Cube.Attestation.Policy;
+
+namespace Cube.Attestation.Atls;
+
+/// <summary>Completes evidence with what the verifier fetches itself: collateral, revocation lists. Returns what it got where there is nothing to add.</summary>
+public delegate ValueTask<EvidenceDocument> CompleteEvidence(EvidenceDocument evidence, CancellationToken ct);
+
+/// <summary>Attested TLS on the side that is about to send a prompt.</summary>
+/// <param name="allowUnbound">Whether simulated evidence may go without a channel binding where this system's TLS offers none.</param>
+internal sealed class AtlsClient(EvidenceVerifier verifier, CompleteEvidence complete, bool allowUnbound, TimeProvider clock)
+{
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
+
+    /// <summary>Asks for evidence, checks it against one's own view of the connection, and returns the verdict that opens it.</summary>
+    /// <exception cref="AttestationException">The connection must not be used.</exception>
+    public async Task<(Verdict Verdict, string SpkiSha256)> HandshakeAsync(SslStream tls, IReadOnlyList<NamedPolicy> policies, CancellationToken ct)
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        timeout.CancelAfter(_patience);
+        try
+        {
+            return await ExchangeAsync(tls, policies, timeout.Token);
+        }
+        catch (Refusal refusal)
+        {
+            throw new AttestationException(refusal.Code, refusal.Message);
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            throw new AttestationException(Codes.AtlsTimeout, "No evidence came within ten seconds.");
+        }
+    }
+
+    private async Task<(Verdict Verdict, string SpkiSha256)> ExchangeAsync(SslStream tls, IReadOnlyList<NamedPolicy> policies, CancellationToken ct)
+    {
+        var finished = ChannelBindings.FinishedOf(tls);
+        var (type, value) = finished is not null ? (ChannelBindings.Finished, finished)
+            : allowUnbound ? (ChannelBindings.NoneSimulated, [])
+            : throw new Refusal(Codes.AtlsChannelBinding, "This system's TLS offers no channel binding.");
+        var nonce = RandomNumberGenerator.GetBytes(AtlsRequest.NonceSize);
+        await tls.WriteAsync(new AtlsRequest(nonce, [type], policies.Count > 0 ? policies[^1].Id : "none").ToFrame(), ct);
+        var response = await ReadAsync(tls, ct);
+        // The client fixes the binding; there is nothing to negotiate down to.
+        Refusal.Unless(response.ChannelBinding == type, Codes.AtlsChannelBinding, "The machine bound its evidence in another way than asked for.");
+
+        // The key of this very handshake, as this side saw it; never one that the evidence names.
+        var spki = ((X509Certificate2)tls.RemoteCertificate!).PublicKey.ExportSubjectPublicKeyInfo();
+        var bound = new BoundTo(
+            Binder.Compute(spki, nonce, type, value), type == ChannelBindings.Finished ? Binding.Connection : Binding.None, type, nonce);
+        var evidence = await complete(response.Evidence, ct);
+        var verdict = verifier.Verify(evidence, bound, policies, clock.GetUtcNow());
+        if (!verdict.OpensConnections || (bound.Binding == Binding.None && verdict.Outcome != Outcome.Simulated))
+        {
+            throw new AttestationException(verdict.Code ?? Codes.AtlsChannelBinding, verdict.Detail ?? "The evidence is not bound to the connection.", verdict);
+        }
+
+        return (verdict with { Evidence = evidence }, Convert.ToHexStringLower(SHA256.HashData(spki)));
+    }
+
+    private static async Task<AtlsResponse> ReadAsync(Stream tls, CancellationToken ct)
+    {
+        var header = new byte[AtlsFrame.HeaderSize];
+        await ReadExactlyAsync(tls, header, ct);
+        var length = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(1));
+        Refusal.Unless(header[0] is AtlsFrame.Evidence or AtlsFrame.Error && length is > 0 and <= AtlsFrame.MostEvidence, Codes.AtlsFrame, "The machine does not speak attested TLS.");
+        var body = new byte[length];
+        await ReadExactlyAsync(tls, body, ct);
+        return header[0] == AtlsFrame.Evidence
+            ? AtlsResponse.Parse(body)
+            : throw new Refusal(AtlsResponse.ErrorCode(body), "The machine gives no evidence.");
+    }
+
+    private static async Task ReadExactlyAsync(Stream tls, byte[] buffer, CancellationToken ct)
+    {
+        try
+        {
+            await tls.ReadExactlyAsync(buffer, ct);
+        }
+        catch (EndOfStreamException)
+        {
+            throw new Refusal(Codes.AtlsFrame, "The machine ended the connection instead of giving evidence.");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+using System.Text;
+using Cube.Attestation.Policy;
+using Cube.Proxy.Database;
+using Cube.ServiceDefaults.Errors;
+using Cube.ServiceDefaults.Hosting;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace Cube.Proxy.Attestation.Policies;
+
+/// <summary>
+/// What is in force now, in memory. A change made anywhere is heard of at once, through <c>NOTIFY</c>, and looked for every second
+/// besides. Where the database has been silent for too long, nobody knows what is in force, and nothing passes.
+/// </summary>
+internal sealed partial class PoliciesInForce(
+    PolicyStore store, ProxyDatabase database, IOptions<AttestationOptions> options, TimeProvider time, ILogger<PoliciesInForce> logger) : BackgroundService
+{
+    private const string Channel = "cube_attestation";
+    private static readonly TimeSpan _interval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _trust = TimeSpan.FromSeconds(10);
+    private readonly SemaphoreSlim _reading = new(1);
+    private readonly Lock _swapping = new();
+    private volatile PolicySnapshot _snapshot = new([], generation: 0);
+    private IReadOnlyCollection<NamedPolicy> _active = [];
+    private long _confirmedAt;
+
+    /// <summary>Raised after every change, on the thread that found it.</summary>
+    public event Action? Changed;
+
+    /// <exception cref="UnavailableException">The database has been silent for ten seconds.</exception>
+    public PolicySnapshot Current => time.GetElapsedTime(Interlocked.Read(ref _confirmedAt)) <= _trust
+        ? _snapshot
+        : throw new UnavailableException("The attestation policies");
+
+    public string Description => string.Join(", ", _snapshot.PlatformSet.Policies.SelectMany(static policy => policy.Policy.Types)) is { Length: > 0 } types ? types : "none";
+
+    /// <summary>Writes the first policy where there is none, and reads what is in force before the first request.</summary>
+    /// <exception cref="SettingException">The policy that is configured or in force cannot be loaded.</exception>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (options.Value.FirstPolicy is { Length: > 0 } first)
+            {
+                var text = first.TrimStart().StartsWith('{') ? first : await File.ReadAllTextAsync(first, cancellationToken);
+                PolicyJson.Parse(Encoding.UTF8.GetBytes(text), options.Value.Simulated);
+                await store.SeedAsync(text, cancellationToken);
+            }
+
+            await ReadAsync(cancellationToken);
+        }
+        catch (Exception exception) when (exception is PolicyException or IOException or UnauthorizedAccessException)
+        {
+            throw new SettingException($"Attestation__FirstPolicy, or a policy in force, cannot be loaded: {exception.Message}");
+        }
+        catch (NpgsqlException exception)
+        {
+            throw new SettingException($"The database {ProxyDatabase.ConnectionName} does not answer: {exception.Message}");
+        }
+
+        if (_snapshot.PlatformSet.Policies.Count == 0)
+        {
+            NoPolicy();
+        }
+
+        await base.StartAsync(cancellationToken);
+    }
+
+    /// <summary>Reads what is in force now; whoever has changed it waits for this before he says so.</summary>
+    public async Task ReadAsync(CancellationToken ct)
+    {
+        await _reading.WaitAsync(ct);
+        try
+        {
+            var active = (await store.ActiveAsync(ct)).Select(version => PolicyStore.Named(version, options.Value.Simulated)).ToList();
+            var isSame = active.Select(static policy => (policy.Id, policy.Version)).ToHashSet().SetEquals(_active.Select(static policy => (policy.Id, policy.Version)));
+            Interlocked.Exchange(ref _confirmedAt, time.GetTimestamp());
+            if (isSame)
+            {
+                return;
+            }
+
+            Swap(active, next: 0);
+        }
+        finally
+        {
+            _reading.Release();
+        }
+
+        Changed?.Invoke();
+    }
+
+    /// <summary>The same policies are to be held against every machine anew.</summary>
+    public void Renew()
+    {
+        Swap(null, next: 1);
+        Changed?.Invoke();
+    }
+
+    private void Swap(IReadOnlyCollection<NamedPolicy>? active, int next)
+    {
+        lock (_swapping)
+        {
+            _active = active ?? _active;
+            _snapshot = new PolicySnapshot(_active, _snapshot.Generation + next);
+            InForce(_snapshot.PlatformSet.Key, _snapshot.Keys.Count);
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await using var connection = await database.Source.OpenConnectionAsync(stoppingToken);
+                await using (var listen = new NpgsqlCommand($"listen {Channel}", connection))
+                {
+                    await listen.ExecuteNonQueryAsync(stoppingToken);
+                }
+
+                while (true)
+                {
+                    await ReadAsync(stoppingToken);
+                    await connection.WaitAsync(_interval, stoppingToken);
+                }
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception) when (exception is NpgsqlException or TimeoutException or IOException or OperationCanceledException)
+            {
+                Silent(exception.GetType().Name);
+                await Task.Delay(_interval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            catch (PolicyException exception)
+            {
+                // A version that this proxy cannot load is in force: it must not go on with the old one.
+                Unloadable(exception.Message);
+                Interlocked.Exchange(ref _confirmedAt, time.GetTimestamp() - (long)(2 * _trust.TotalSeconds * time.TimestampFrequency));
+                await Task.Delay(_interval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    public override void Dispose()
+    {
+        _reading.Dispose();
+        base.Dispose();
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Attestation policies in force: {Key}, {Count} scopes")]
+    private partial void InForce(string key, int count);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "No attestation policy of the platform is in force: every machine is refused")]
+    private partial void NoPolicy();
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The attestation policies cannot be read ({Reason}); after ten seconds nothing passes")]
+    private partial void Silent(string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A policy in force cannot be loaded, and nothing passes: {Problem}")]
+    private partial void Unloadable(string problem);
+}

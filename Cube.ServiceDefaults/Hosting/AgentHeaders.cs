@@ -1,0 +1,8 @@
+namespace Cube.ServiceDefaults.Hosting;
+
+/// <summary>What proxy and agent tell one another in headers.</summary>
+public static class AgentHeaders
+{
+    /// <summary>Marks an error that the agent itself made, so that the proxy may pass it on. The agent lets no header of a backend through.</summary>
+    public const string OwnError = "x-cube-error";
+}
