@@ -1,5 +1,6 @@
 using Cube.Proxy;
 using Cube.Proxy.Attestation;
+using Cube.Proxy.Attestation.Api;
 using Cube.Proxy.Attestation.Policies;
 using Cube.Proxy.Database;
 using Cube.Proxy.Management;
@@ -19,6 +20,7 @@ return await ServiceHost.RunAsync(() =>
     app.Services.GetRequiredService<ProxyDatabase>().Migrate();
     app.UseDomainPipeline();
     app.MapDefaultEndpoints("cube-proxy", () => app.Services.GetRequiredService<PoliciesInForce>().Description);
+    PlatformAttestation.Map(app);
     app.MapManagement();
     return app;
 });

@@ -2,6 +2,7 @@ using Cube.Attestation.Atls;
 using Cube.Attestation.Evidence;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Hosting;
+using Cube.ServiceDefaults.Peers;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Agent.Evidence;
@@ -24,6 +25,9 @@ internal static class AttestationExtensions
         var services = builder.Services;
         services.AddSingleton<IValidateOptions<AttestationOptions>, AttestationOptionsValidator>();
         services.AddOptions<AttestationOptions>().BindConfiguration(AttestationOptions.Section).ValidateOnStart();
+        // To the host and to Microsoft; no proxy of the environment stands between.
+        services.AddHttpClient("imds", static client => client.Timeout = TimeSpan.FromSeconds(5)).ConfigurePrimaryHttpMessageHandler(HopHandler.Create);
+        services.AddHttpClient("maa", static client => client.Timeout = TimeSpan.FromSeconds(8));
         services.AddSingleton<AgentKey>().AddSingleton<EvidenceQueue>();
         services.AddSingleton(static provider => Platforms.Choose(provider));
         builder.WebHost.ConfigureKestrel(kestrel =>

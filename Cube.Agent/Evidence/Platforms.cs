@@ -1,19 +1,59 @@
+using Cube.Agent.Evidence.Azure;
+using Cube.Agent.Evidence.Linux;
+using Cube.Agent.Evidence.Tpm;
 using Cube.ServiceDefaults.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Agent.Evidence;
 
-/// <summary>Chooses how this machine proves what it is.</summary>
+/// <summary>Chooses how this machine proves what it is. Looking is for convenience: whoever verifies goes by the evidence.</summary>
 internal static class Platforms
 {
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
+
     /// <exception cref="SettingException">The platform that is configured is not the one this machine is.</exception>
     public static EvidenceProvider Choose(IServiceProvider services)
     {
         var options = services.GetRequiredService<IOptions<AttestationOptions>>().Value;
-        return options.Platform switch
+        var time = services.GetRequiredService<TimeProvider>();
+        if (options.Platform == "simulated")
         {
-            "simulated" => new SimulatedProvider(services.GetRequiredService<TimeProvider>()),
-            _ => throw new SettingException($"This machine is no '{options.Platform}'."),
-        };
+            return new SimulatedProvider(time);
+        }
+
+        var clients = services.GetRequiredService<IHttpClientFactory>();
+        var hardware = Find(options, clients, time)
+            ?? throw new SettingException($"Attestation__Platform is '{options.Platform}', and this machine has nothing of the kind: no vTPM with a paravisor's report, no configfs-tsm, no /dev/sev-guest, no /dev/tdx_guest.");
+        return options.Maa is { } instance ? new MaaProvider(hardware, clients.CreateClient("maa"), instance) : hardware;
+    }
+
+    /// <summary>Azure first: what its guests have besides is not theirs to use.</summary>
+    private static EvidenceProvider? Find(AttestationOptions options, IHttpClientFactory clients, TimeProvider time)
+    {
+        if (options.Platform is "azure" or "auto")
+        {
+            var transport = new TpmTransport(options.Tpm);
+            var azure = new AzureProvider(new TpmCommands(transport), new Imds(clients.CreateClient("imds"), options.Imds), time);
+            using var timeout = new CancellationTokenSource(_patience);
+            if (transport.IsThere() && azure.IsThereAsync(timeout.Token).GetAwaiter().GetResult())
+            {
+                return azure;
+            }
+        }
+
+        var tsm = new ConfigfsTsm(options.Root);
+        if (options.Platform is "sev-snp" or "tdx" or "auto" && tsm.IsThere() && (options.Platform == "auto" || tsm.Type == options.Platform))
+        {
+            return tsm;
+        }
+
+        var sev = new SevGuestDevice(options.Root);
+        if (options.Platform is "sev-snp" or "auto" && sev.IsThere())
+        {
+            return sev;
+        }
+
+        var tdx = new TdxGuestDevice(options.Root);
+        return options.Platform is "tdx" or "auto" && tdx.IsThere() ? tdx : null;
     }
 }

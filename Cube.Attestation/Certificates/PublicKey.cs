@@ -28,7 +28,7 @@ internal abstract class PublicKey
                 return read == spki.Length ? new RsaKey(key.ExportParameters(includePrivateParameters: false)) : throw new CryptographicException();
             }
         }
-        catch (Exception exception) when (exception is CryptographicException or AsnContentException)
+        catch (Exception exception) when (exception is CryptographicException or AsnContentException or PlatformNotSupportedException)
         {
             throw new Refusal(Codes.Certificate, "A public key cannot be read.");
         }
@@ -52,8 +52,16 @@ internal sealed class RsaKey : PublicKey
 
     public bool Verify(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature, HashAlgorithmName hash, RSASignaturePadding padding)
     {
-        using var key = RSA.Create(_parameters);
-        return signature.Length == _parameters.Modulus!.Length && key.VerifyData(data, signature, hash, padding);
+        try
+        {
+            using var key = RSA.Create(_parameters);
+            return signature.Length == _parameters.Modulus!.Length && key.VerifyData(data, signature, hash, padding);
+        }
+        catch (CryptographicException)
+        {
+            // Numbers that make no key sign nothing.
+            return false;
+        }
     }
 }
 
@@ -70,7 +78,6 @@ internal sealed class EcKey : PublicKey
     public bool IsP384 => _parameters.Curve.Oid.Value == "1.3.132.0.34";
 
     /// <param name="point">X and Y, 32 bytes each.</param>
-    /// <exception cref="CryptographicException">The point is not on P-256; it is thrown by the first use.</exception>
     public static EcKey P256(ReadOnlySpan<byte> point) =>
         new(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = new ECPoint { X = point[..32].ToArray(), Y = point[32..64].ToArray() } });
 
@@ -86,7 +93,15 @@ internal sealed class EcKey : PublicKey
 
     private bool Verify(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature, HashAlgorithmName hash, DSASignatureFormat format)
     {
-        using var key = ECDsa.Create(_parameters);
-        return key.VerifyData(data, signature, hash, format);
+        try
+        {
+            using var key = ECDsa.Create(_parameters);
+            return key.VerifyData(data, signature, hash, format);
+        }
+        catch (CryptographicException)
+        {
+            // A point beside its curve signs nothing.
+            return false;
+        }
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Cube.Attestation.Parsing;
 
@@ -11,6 +12,7 @@ internal static class Json
     /// <exception cref="Refusal">With <paramref name="code"/>.</exception>
     public static JsonDocument Parse(ReadOnlyMemory<byte> utf8, string code)
     {
+        Refusal.Unless(Utf8.IsValid(utf8.Span) && (utf8.Span.IndexOf("\\u"u8) < 0 || HasWholeCharacters(utf8.Span)), code, "It is not text.");
         try
         {
             return JsonDocument.Parse(utf8, _strict);
@@ -18,6 +20,28 @@ internal static class Json
         catch (JsonException)
         {
             throw new Refusal(code, "It is not JSON, or names a member twice.");
+        }
+    }
+
+    /// <summary>An escape may spell half a character, which no string can hold.</summary>
+    private static bool HasWholeCharacters(ReadOnlySpan<byte> utf8)
+    {
+        var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = _strict.MaxDepth });
+        try
+        {
+            while (reader.Read())
+            {
+                if (reader is { TokenType: JsonTokenType.String or JsonTokenType.PropertyName, ValueIsEscaped: true })
+                {
+                    reader.GetString();
+                }
+            }
+
+            return true;
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            return false;
         }
     }
 

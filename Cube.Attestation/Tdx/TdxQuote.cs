@@ -40,8 +40,9 @@ internal sealed class TdxQuote
             Refusal.Unless(reader.U32() == (uint)bodySize, Codes.BodyType, "The quote's body has another size than its type.");
         }
 
-        Report = new TdReport(bytes.Slice(reader.Position, bodySize));
+        var body = reader.Position;
         reader.Take(bodySize);
+        Report = new TdReport(bytes.Slice(body, bodySize));
         Signed = bytes[..reader.Position];
 
         var announced = reader.U32();

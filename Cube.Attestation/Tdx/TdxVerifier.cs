@@ -37,15 +37,8 @@ internal static class TdxVerifier
         SHA256.HashData([.. quote.AttestationKey, .. quote.QeAuthData], bound);
         bound[32..].Clear();
         Refusal.Unless(bound.SequenceEqual(quote.QeReport.ReportData), Codes.QeReportData, "The quoting enclave does not stand for the quote's key.");
-        try
-        {
-            Refusal.Unless(EcKey.P256(quote.AttestationKey).VerifyRaw(quote.Signed.Span, quote.Signature, HashAlgorithmName.SHA256),
-                Codes.QuoteSignature, "The quote is not signed by its key.");
-        }
-        catch (CryptographicException)
-        {
-            throw new Refusal(Codes.QuoteSignature, "The quote's key is no point of its curve.");
-        }
+        Refusal.Unless(EcKey.P256(quote.AttestationKey).VerifyRaw(quote.Signed.Span, quote.Signature, HashAlgorithmName.SHA256),
+            Codes.QuoteSignature, "The quote is not signed by its key.");
     }
 
     private static TdxClaims Judge(

@@ -31,15 +31,17 @@ internal static class TpmPublic
     {
         var reader = new ByteReader(bytes, Codes.TpmAkFormat);
         var type = reader.U16Big();
-        reader.U16Big();
+        Refusal.Unless(TpmAlgorithm.BankName(reader.U16Big()) is not null, Codes.TpmAkFormat, "The key's name has an unknown algorithm.");
         var attributes = reader.U32Big();
         const uint Required = FixedTpm | FixedParent | SensitiveDataOrigin | Restricted | Sign;
         Refusal.Unless((attributes & Required) == Required && (attributes & Decrypt) == 0, Codes.TpmAkAttributes, "The key is not one that signs only what its TPM says.");
         reader.Tpm2B();
         Refusal.Unless(reader.U16Big() == TpmAlgorithm.Null, Codes.TpmAkFormat, "A signing key has no symmetric algorithm.");
-        if (reader.U16Big() != TpmAlgorithm.Null)
+        var scheme = reader.U16Big();
+        if (scheme != TpmAlgorithm.Null)
         {
-            reader.U16Big();
+            var isKnown = type == TpmAlgorithm.Rsa ? scheme is TpmAlgorithm.RsaSsa or TpmAlgorithm.RsaPss : scheme == TpmAlgorithm.EcDsa;
+            Refusal.Unless(isKnown && TpmAlgorithm.BankName(reader.U16Big()) is not null, Codes.TpmAkFormat, "The key's scheme is unknown.");
         }
 
         PublicKey key = type switch
@@ -72,10 +74,7 @@ internal static class TpmPublic
             0x0004 => (ECCurve.NamedCurves.nistP384, 48),
             _ => throw new Refusal(Codes.TpmAkFormat, "The key's curve is neither P-256 nor P-384."),
         };
-        if (reader.U16Big() != TpmAlgorithm.Null)
-        {
-            reader.U16Big();
-        }
+        Refusal.Unless(reader.U16Big() == TpmAlgorithm.Null, Codes.TpmAkFormat, "A signing key derives no others.");
 
         var (x, y) = (Field(reader.Tpm2B(), size), Field(reader.Tpm2B(), size));
         try

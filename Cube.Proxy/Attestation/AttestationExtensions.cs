@@ -1,5 +1,6 @@
 using Cube.Attestation;
 using Cube.Attestation.Atls;
+using Cube.Proxy.Attestation.Api;
 using Cube.Proxy.Attestation.Backends;
 using Cube.Proxy.Attestation.Policies;
 using Cube.Proxy.Attestation.Verdicts;
@@ -39,6 +40,7 @@ internal static class AttestationExtensions
             provider.GetRequiredService<EvidenceVerifier>(), static (evidence, _) => ValueTask.FromResult(evidence),
             provider.GetRequiredService<IOptions<AttestationOptions>>().Value.Simulated, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<AttestedBackends>().AddHostedService(static provider => provider.GetRequiredService<AttestedBackends>());
+        services.AddSingleton<PolicyDesk>().AddSingleton<DomainAttestation>().AddSingleton<PlatformAttestation>();
         return builder;
     }
 }

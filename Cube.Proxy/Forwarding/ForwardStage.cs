@@ -1,5 +1,6 @@
 using Cube.Attestation.Atls;
 using Cube.Proxy.Attestation;
+using Cube.Proxy.Attestation.Api;
 using Cube.Proxy.Attestation.Backends;
 using Cube.Proxy.Edge;
 using Cube.Proxy.Models;
@@ -10,9 +11,9 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace Cube.Proxy.Forwarding;
 
-/// <summary>Last stage: the model list is answered here, everything else by an agent.</summary>
+/// <summary>Last stage: the model list and questions of attestation are answered here, everything else by an agent.</summary>
 internal sealed class ForwardStage(
-    IHttpForwarder forwarder, AttestedBackends backends, ModelCatalogue models, IOptions<ProxyOptions> options)
+    IHttpForwarder forwarder, AttestedBackends backends, ModelCatalogue models, DomainAttestation attestation, IOptions<ProxyOptions> options)
 {
     private readonly ForwarderRequestConfig _config = new() { ActivityTimeout = options.Value.ActivityTimeout };
 
@@ -26,6 +27,10 @@ internal sealed class ForwardStage(
         else if (request.Endpoint == InferenceEndpoints.GetModel)
         {
             await models.WriteOneAsync(context, request.ModelId!);
+        }
+        else if (request.Endpoint is { IsInference: false })
+        {
+            await attestation.AnswerAsync(context);
         }
         else
         {

@@ -13,7 +13,7 @@ internal sealed class ModelStage(RequestDelegate next, ModelCatalogue catalogue,
     public async Task InvokeAsync(HttpContext context)
     {
         var request = DomainRequest.Of(context);
-        if (request.Endpoint!.Method != HttpMethods.Post)
+        if (!request.Endpoint!.IsInference || request.Endpoint.Method != HttpMethods.Post)
         {
             await next(context);
             return;

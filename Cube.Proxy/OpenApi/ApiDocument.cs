@@ -21,12 +21,13 @@ internal static class ApiDocument
             var item = new JsonObject { ["parameters"] = Parameters(isOfModel) };
             foreach (var endpoint in path)
             {
-                item[endpoint.Method.ToLowerInvariant()] = Operation(endpoint);
+                item[endpoint.Method.ToLowerInvariant()] = endpoint.IsInference ? Operation(endpoint) : AttestationPaths.Operation(endpoint);
             }
 
             paths[$"/proxy/{{domainId}}{path.Key}{(isOfModel ? "{model}" : "")}"] = item;
         }
 
+        AttestationPaths.AddPlatform(paths);
         return new JsonObject
         {
             ["openapi"] = "3.1.1",
@@ -42,6 +43,13 @@ internal static class ApiDocument
                         "required":["message","type","param","code"],"additionalProperties":false,"properties":{"message":{"type":"string"},
                         "type":{"type":"string"},"param":{"type":["string","null"]},"code":{"type":["string","null"]}}}}}
                         """),
+                    ["ManagementError"] = JsonNode.Parse(
+                        """{"type":"object","required":["error","message"],"additionalProperties":false,"properties":{"error":{"type":"string"},"message":{"type":"string"}}}"""),
+                    ["AttestationPolicy"] = JsonNode.Parse(AttestationPaths.Policy),
+                    ["AttestationPolicies"] = JsonNode.Parse(AttestationPaths.Policies),
+                    ["Verdict"] = JsonNode.Parse(AttestationPaths.Verdict),
+                    ["Backends"] = JsonNode.Parse(AttestationPaths.Backends),
+                    ["Trial"] = JsonNode.Parse(AttestationPaths.Trial),
                 },
                 ["securitySchemes"] = new JsonObject { ["bearer"] = new JsonObject { ["type"] = "http", ["scheme"] = "bearer" } },
             },

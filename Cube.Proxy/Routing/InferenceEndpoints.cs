@@ -7,7 +7,8 @@ namespace Cube.Proxy.Routing;
 /// <param name="Method">The HTTP method.</param>
 /// <param name="Path">Below the tenant; what ends in a slash is followed by a model's id.</param>
 /// <param name="Action">What a caller's role must allow.</param>
-internal sealed record InferenceEndpoint(string Name, string Method, string Path, string Action);
+/// <param name="IsInference">Its body names a model, and a model server answers it.</param>
+internal sealed record InferenceEndpoint(string Name, string Method, string Path, string Action, bool IsInference = true);
 
 /// <summary>Where a path below a tenant leads.</summary>
 internal abstract record EndpointMatch
@@ -34,7 +35,21 @@ internal static class InferenceEndpoints
     public static readonly InferenceEndpoint Completions = new("completions", HttpMethods.Post, "/v1/completions", "llm_completions");
     public static readonly InferenceEndpoint Embeddings = new("embeddings", HttpMethods.Post, "/v1/embeddings", "llm_embeddings");
 
-    public static IReadOnlyList<InferenceEndpoint> All { get; } = [ListModels, GetModel, ChatCompletions, Completions, Embeddings];
+
+    /// <summary>Evidence of the machine that would serve the caller.</summary>
+    public static readonly InferenceEndpoint Attestation = new("attestation", HttpMethods.Post, "/attestation", "llm_read", IsInference: false);
+
+    public static IReadOnlyList<InferenceEndpoint> All { get; } =
+    [
+        ListModels, GetModel, ChatCompletions, Completions, Embeddings, Attestation,
+        new("attestation.verify", HttpMethods.Get, "/attestation/verify", "llm_read", IsInference: false),
+        new("attestation.policy.get", HttpMethods.Get, "/attestation/policy", "attestation_policy_read", IsInference: false),
+        new("attestation.policy.versions", HttpMethods.Get, "/attestation/policy/versions", "attestation_policy_read", IsInference: false),
+        new("attestation.policy.dry-run", HttpMethods.Post, "/attestation/policy/dry-run", "attestation_policy_read", IsInference: false),
+        new("attestation.policy.stage", HttpMethods.Post, "/attestation/policy", "attestation_policy_update", IsInference: false),
+        new("attestation.policy.activate", HttpMethods.Post, "/attestation/policy/activate", "attestation_policy_update", IsInference: false),
+        new("attestation.policy.delete", HttpMethods.Delete, "/attestation/policy", "attestation_policy_update", IsInference: false),
+    ];
 
     private static readonly FrozenDictionary<string, PathEntry> ByPath = All
         .GroupBy(static endpoint => endpoint.Path)

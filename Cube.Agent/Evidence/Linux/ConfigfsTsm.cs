@@ -1,0 +1,157 @@
+using System.Globalization;
+using Cube.Attestation.Atls;
+using Cube.Attestation.Evidence;
+
+namespace Cube.Agent.Evidence.Linux;
+
+/// <summary>
+/// The kernel's own interface for SEV-SNP and TDX (Documentation/ABI/testing/configfs-tsm-report, Linux 6.7 and later): a directory per
+/// request, 64 bytes into <c>inblob</c>, evidence out of <c>outblob</c>, certificates out of <c>auxblob</c>.
+/// </summary>
+internal sealed class ConfigfsTsm(string root) : EvidenceProvider
+{
+    // errno of asm-generic
+    private const int Eintr = 4;
+    private const int Eagain = 11;
+    private const int Ebusy = 16;
+    private const int MostTries = 6;
+
+    /// <summary>A log as large as this fits into evidence beside a quote.</summary>
+    private const int MostEventLog = 96 * 1024;
+    private readonly string _reports = Path.Combine(root, "sys/kernel/config/tsm/report");
+    private readonly string _eventLog = Path.Combine(root, "sys/firmware/acpi/tables/data/CCEL");
+    private string? _provider;
+
+    public override string Type => _provider switch
+    {
+        "sev_guest" => EvidenceType.SevSnp,
+        "tdx_guest" => EvidenceType.Tdx,
+        _ => "unknown",
+    };
+
+    /// <returns>Whether the kernel offers it, and a provider is behind it.</returns>
+    public bool IsThere()
+    {
+        if (!Directory.Exists(_reports))
+        {
+            return false;
+        }
+
+        try
+        {
+            using var entry = Entry.Make(_reports);
+            _provider = entry.Text("provider");
+            return Type != "unknown";
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    public override async ValueTask<EvidenceDocument> MakeAsync(EvidenceRequest request, CancellationToken ct)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                return Make(request.ReportData);
+            }
+            catch (IOException exception) when (tries < MostTries && (exception is RacedException || (exception.HResult & 0xFFFF) is Eintr or Eagain or Ebusy))
+            {
+                // Somebody else is at the device.
+                await Task.Delay(TimeSpan.FromMilliseconds(10 << tries), ct);
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                throw new EvidenceUnavailableException("The kernel makes no report.", exception);
+            }
+        }
+    }
+
+    private EvidenceDocument Make(byte[] reportData)
+    {
+        using var entry = Entry.Make(_reports);
+        entry.Write("inblob", reportData);
+        var report = entry.Bytes("outblob");
+        var certificates = entry.Bytes("auxblob");
+        _provider = entry.Text("provider");
+        // One write was ours. Another number means that somebody wrote between it and what was read.
+        if (entry.Text("generation") != "1")
+        {
+            throw new RacedException();
+        }
+
+        return _provider switch
+        {
+            "sev_guest" => new EvidenceDocument { Type = EvidenceType.SevSnp, Report = report, CertificateTable = certificates.Length > 0 ? certificates : null },
+            "tdx_guest" => new EvidenceDocument { Type = EvidenceType.Tdx, Quote = report, CcEventLog = EventLog() },
+            _ => throw new EvidenceUnavailableException("The kernel's provider of reports is unknown."),
+        };
+    }
+
+    private byte[]? EventLog()
+    {
+        if (!File.Exists(_eventLog))
+        {
+            return null;
+        }
+
+        // The table is filled up with ones behind its last event.
+        var log = File.ReadAllBytes(_eventLog);
+        var end = log.AsSpan().TrimEnd((byte)0xFF).Length;
+        return end is > 0 and <= MostEventLog ? log[..end] : null;
+    }
+
+    private sealed class RacedException : IOException;
+
+    /// <summary>A directory of the kernel's that lives for one request.</summary>
+    private sealed class Entry(string path) : IDisposable
+    {
+        public static Entry Make(string reports)
+        {
+            var path = Path.Combine(reports, string.Create(CultureInfo.InvariantCulture, $"cube-{Environment.ProcessId}-{Guid.NewGuid():N}"));
+            Directory.CreateDirectory(path);
+            return new Entry(path);
+        }
+
+        /// <summary>In a single write, which is what the kernel asks for.</summary>
+        public void Write(string name, byte[] bytes)
+        {
+            using var file = new FileStream(Path.Combine(path, name), FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+            file.Write(bytes);
+        }
+
+        /// <returns>Empty where there is none.</returns>
+        public byte[] Bytes(string name)
+        {
+            if (!File.Exists(Path.Combine(path, name)))
+            {
+                return [];
+            }
+
+            using var file = new FileStream(Path.Combine(path, name), FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+            using var bytes = new MemoryStream();
+            file.CopyTo(bytes, 4096);
+            return bytes.ToArray();
+        }
+
+        public string Text(string name) => System.Text.Encoding.ASCII.GetString(Bytes(name)).Trim();
+
+        public void Dispose()
+        {
+            try
+            {
+                // rmdir: the kernel's attributes go with it.
+                Directory.Delete(path, recursive: IsOrdinary(path));
+            }
+            catch (IOException)
+            {
+                // It stays behind, and costs the kernel a few bytes.
+            }
+
+            // On the real file system nothing but rmdir is allowed; elsewhere the files are ordinary ones.
+            static bool IsOrdinary(string path) => !path.StartsWith("/sys/", StringComparison.Ordinal);
+        }
+    }
+}

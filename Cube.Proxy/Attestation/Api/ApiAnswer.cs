@@ -1,0 +1,18 @@
+namespace Cube.Proxy.Attestation.Api;
+
+/// <summary>An answer before it has a shape: below a tenant a failure is OpenAI's envelope, elsewhere the management one.</summary>
+/// <param name="Body">What is written as JSON; null for none.</param>
+internal sealed record ApiAnswer(int Status, object? Body, string? Code = null, string? Message = null)
+{
+    public static ApiAnswer Ok(object body) => new(StatusCodes.Status200OK, body);
+
+    public static ApiAnswer Created(object body) => new(StatusCodes.Status201Created, body);
+
+    public static ApiAnswer NoContent { get; } = new(StatusCodes.Status204NoContent, null);
+
+    public static ApiAnswer Bad(string message) => new(StatusCodes.Status400BadRequest, null, "invalid_value", message);
+
+    public static ApiAnswer NotFound(string message) => new(StatusCodes.Status404NotFound, null, "not_found", message);
+
+    public static ApiAnswer Conflict(string message) => new(StatusCodes.Status409Conflict, null, "conflict", message);
+}

@@ -1,0 +1,98 @@
+using System.Net;
+using Cube.Attestation.Atls;
+using Cube.Proxy.Attestation.Backends;
+using Cube.Proxy.Attestation.Verdicts;
+using Cube.Proxy.Edge;
+using Cube.Proxy.Routing;
+using Cube.ServiceDefaults.Errors;
+
+namespace Cube.Proxy.Attestation.Api;
+
+/// <summary>The attestation paths below a tenant. Whoever comes here is a member whose role allows it.</summary>
+internal sealed class DomainAttestation(PolicyDesk desk, AttestedBackends backends)
+{
+    private const int MostBody = 4096;
+    private const int MostAnswer = 512 * 1024;
+
+    public async Task AnswerAsync(HttpContext context)
+    {
+        var request = DomainRequest.Of(context);
+        if (request.Endpoint == InferenceEndpoints.Attestation)
+        {
+            await EvidenceAsync(context, request.DomainId);
+            return;
+        }
+
+        var (scope, by, ct) = (request.DomainId.ToString(), request.Caller!.UserId.ToString(), context.RequestAborted);
+        var answer = request.Endpoint!.Name switch
+        {
+            "attestation.verify" => desk.Verify(scope, isAdministrator: false),
+            "attestation.policy.get" => await desk.FindAsync(scope, null, ct),
+            "attestation.policy.versions" => await desk.ListAsync(scope, ct),
+            "attestation.policy.stage" => await desk.StageAsync(scope, context.Request, by),
+            "attestation.policy.activate" => await desk.ActivateAsync(scope, context.Request, by),
+            "attestation.policy.delete" => await desk.DeactivateAsync(scope, ct),
+            _ => await desk.TryAsync(scope, context.Request, isAdministrator: false),
+        };
+        if (answer.Code is { } code)
+        {
+            await new OpenAiError(answer.Status, "invalid_request_error", code, answer.Message!) { ShouldRetry = false }.WriteAsync(context);
+            return;
+        }
+
+        context.Response.StatusCode = answer.Status;
+        if (answer.Body is { } body)
+        {
+            await context.Response.WriteAsJsonAsync(body, VerdictJournal.Format, ct);
+        }
+    }
+
+    /// <summary>Evidence for the caller's own eyes, from the machine that would serve him.</summary>
+    private async Task EvidenceAsync(HttpContext context, Guid domain)
+    {
+        if (context.Request.ContentLength is not <= MostBody)
+        {
+            await OpenAiError.InvalidAttestationRequest.WriteAsync(context);
+            return;
+        }
+
+        AttestedChannel channel;
+        try
+        {
+            channel = await backends.GetAsync(domain, context.RequestAborted);
+        }
+        catch (AttestationException exception)
+        {
+            context.Describe(exception);
+            await AttestationErrors.Explain(exception).WriteAsync(context);
+            return;
+        }
+        catch (HttpRequestException)
+        {
+            await OpenAiError.UpstreamError.WriteAsync(context);
+            return;
+        }
+
+        context.Describe(channel.Verdict);
+        using var content = new StreamContent(context.Request.Body);
+        content.Headers.TryAddWithoutValidation("Content-Type", "application/json");
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(channel.Address, "/attestation"))
+        {
+            Content = content,
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        try
+        {
+            using var response = await channel.Invoker.SendAsync(request, context.RequestAborted);
+            await response.Content.LoadIntoBufferAsync(MostAnswer, context.RequestAborted);
+            context.Response.StatusCode = (int)response.StatusCode;
+            context.Response.ContentType = response.Content.Headers.ContentType?.ToString();
+            await response.Content.CopyToAsync(context.Response.Body, context.RequestAborted);
+        }
+        catch (HttpRequestException)
+        {
+            await OpenAiError.UpstreamError.WriteAsync(context);
+        }
+    }
+}

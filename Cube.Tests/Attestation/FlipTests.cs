@@ -1,0 +1,148 @@
+using Cube.Attest;
+using Cube.Attestation.Tpm;
+
+namespace Cube.Tests.Attestation;
+
+/// <summary>
+/// Of each valid vector, every byte counts: changed or cut, it is refused, or stands on the list below with the reason. CI flips one bit
+/// of each byte that it samples; <c>CUBE_EXHAUSTIVE=1</c> flips all bits and cuts at all lengths.
+/// </summary>
+public sealed class FlipTests
+{
+    private static readonly bool _isExhaustive = Environment.GetEnvironmentVariable("CUBE_EXHAUSTIVE") == "1";
+
+    /// <summary>Not evidence: what the verifier is asked with, and files that nobody reads.</summary>
+    private static readonly string[] _notRead =
+    [
+        "case.json", "jwks.json", "session.json", "root.pem", "root.der",
+        // The same certificates in another wrapping; the vector has them as files.
+        "host_amd_certificate.thim.json",
+        // A copy of the parts that lie beside it.
+        "attestation.pb",
+        // Where the log lies in memory; the log itself is replayed.
+        "ccel_acpi_table.bin",
+    ];
+
+    public static TheoryData<string> Valid =>
+        [.. Vectors.All.Where(static entry => entry.GetProperty("expected").GetProperty("verdict").GetString() == "valid").Select(static entry => entry.GetProperty("id").GetString()!).DefaultIfEmpty("none")];
+
+    [Theory]
+    [MemberData(nameof(Valid), DisableDiscoveryEnumeration = true)]
+    public void A_changed_or_shortened_file_is_refused_or_on_the_list(string id)
+    {
+        Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
+        var entry = Vectors.Entry(id);
+        var copy = Directory.CreateTempSubdirectory("cube-flip-").FullName;
+        try
+        {
+            foreach (var file in Directory.GetFiles(Vectors.Of(id)))
+            {
+                File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+            }
+
+            Assert.Equal("valid", VectorRun.Judge(copy, entry, TimeProvider.System).Verdict);
+            foreach (var file in Directory.GetFiles(copy).Where(static file => !_notRead.Contains(Path.GetFileName(file))))
+            {
+                Flip(file);
+                Cut(file);
+            }
+        }
+        finally
+        {
+            Directory.Delete(copy, recursive: true);
+        }
+
+        void Flip(string file)
+        {
+            var good = File.ReadAllBytes(file);
+            var step = _isExhaustive ? 1 : Math.Max(1, good.Length / 60);
+            for (var i = 0; i < good.Length; i += step)
+            {
+                for (var bit = _isExhaustive ? 0 : i / step % 8; bit < 8; bit += _isExhaustive ? 1 : 8)
+                {
+                    var bad = good.ToArray();
+                    bad[i] ^= (byte)(1 << bit);
+                    Expect(file, bad, good, $"bit {bit} of byte {i}", i);
+                }
+            }
+
+            File.WriteAllBytes(file, good);
+        }
+
+        void Cut(string file)
+        {
+            var good = File.ReadAllBytes(file);
+            var step = _isExhaustive ? 1 : Math.Max(1, good.Length / 16);
+            for (var length = 0; length < good.Length; length += step)
+            {
+                Expect(file, good[..length], good, $"cut to {length}", length);
+            }
+
+            File.WriteAllBytes(file, good);
+        }
+
+        void Expect(string file, byte[] bad, byte[] good, string what, int offset)
+        {
+            File.WriteAllBytes(file, bad);
+            var result = VectorRun.Judge(copy, entry, TimeProvider.System);
+            Assert.True(
+                result.Verdict == "invalid" || Exceptions.Allow(id, Path.GetFileName(file), good, bad, offset),
+                $"{id} {Path.GetFileName(file)}, {what}: {result.Verdict} {result.Code}");
+            Assert.NotEqual("internal", result.Code);
+        }
+    }
+
+    /// <summary>What may change, and why.</summary>
+    private static class Exceptions
+    {
+        public static bool Allow(string id, string file, byte[] good, byte[] bad, int offset) => file switch
+        {
+            // Padding of whoever carried the quote, behind its declared signature data.
+            "quote.bin" or "td_quote.bin" => offset >= QuoteEnd(good) || IsSameText(good, bad),
+            // CPUSVN and MAC of a TDREPORT: only its own processor can check them. The quote is what counts.
+            // And the zeros that fill the TPM's index behind the runtime data may be fewer.
+            "hcl_report.bin" => (id.StartsWith("az-tdx", StringComparison.Ordinal) && offset - 32 is (>= 16 and < 32) or (>= 224 and < 256))
+                || (bad.Length < good.Length && bad.Length >= 1236 + BitConverter.ToInt32(good, 1232)),
+            // Attributes of a key that no certificate covers, but for those that must and must not be: they are the TPM's own word.
+            "ak.tpmt_public" => bad.Length == good.Length && offset is >= 4 and < 8,
+            // White space of PEM and JSON, letters of hexadecimal, and registers that no quote selects.
+            // An empty chain is completed by the intermediates that AMD publishes, which are part of the product.
+            "chain.pem" => bad.Length == 0 || IsSameText(good, bad),
+            "pcrs.json" or "pcrs_sha256.json" => true,
+            "collateral.json" => IsSameText(good, bad),
+            // Nobody asks for the chain of a key's certificate that comes without intermediates; its key is compared.
+            "ak_cert_nv_padded.der" => true,
+            // Microsoft's time stamp, which is not signed by the endorsement's signer.
+            "uvm_reference_info.cose" => bad.Length == good.Length && offset is >= 5075 and < 10302,
+            // What events say beside their digests: only the digests reach the registers, and no event is believed.
+            "eventlog.bin" or "ccel.bin" => Registers(good).SequenceEqual(Registers(bad)),
+            // Trimmed around the token.
+            "token.jwt" => System.Text.Encoding.ASCII.GetString(bad).Trim() == System.Text.Encoding.ASCII.GetString(good).Trim(),
+            _ => false,
+        };
+
+        private static int QuoteEnd(byte[] quote)
+        {
+            var start = BitConverter.ToUInt16(quote) == 5 ? 54 + BitConverter.ToInt32(quote, 50) : 48 + 584;
+            return start + 4 + BitConverter.ToInt32(quote, start);
+        }
+
+        private static IEnumerable<string> Registers(byte[] log)
+        {
+            var replayed = EventLog.Replay(log);
+            foreach (var bank in (string[])["sha1", "sha256", "sha384"])
+            {
+                for (var index = 0u; index < 24; index++)
+                {
+                    yield return Convert.ToHexString(replayed.Find(bank, index) ?? []);
+                }
+            }
+        }
+
+        /// <summary>The same but for white space, or for the case of letters in hexadecimal.</summary>
+        private static bool IsSameText(byte[] good, byte[] bad) => Compact(good) == Compact(bad);
+
+        private static string Compact(byte[] bytes) =>
+            string.Concat(System.Text.Encoding.Latin1.GetString(bytes).Where(static c => !char.IsWhiteSpace(c) && c != '\0')).ToLowerInvariant();
+    }
+}

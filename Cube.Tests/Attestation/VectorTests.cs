@@ -1,0 +1,78 @@
+using Cube.Attest;
+using Cube.Attestation;
+using Cube.Attestation.Evidence;
+using Cube.Attestation.Policy;
+
+namespace Cube.Tests.Attestation;
+
+public sealed class VectorTests
+{
+    public static TheoryData<string> Ids => [.. Vectors.All.Select(static entry => entry.GetProperty("id").GetString()!).DefaultIfEmpty("none")];
+
+    [Theory]
+    [MemberData(nameof(Ids), DisableDiscoveryEnumeration = true)]
+    public void Each_vector_gets_the_verdict_that_it_is_known_for(string id)
+    {
+        Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
+        var entry = Vectors.Entry(id);
+        var expected = entry.GetProperty("expected");
+        var result = VectorRun.Judge(Vectors.Of(id), entry, TimeProvider.System);
+        Assert.Equal(expected.GetProperty("verdict").GetString(), result.Verdict);
+        if (expected.TryGetProperty("code", out var code))
+        {
+            Assert.Equal(code.GetString(), result.Code);
+        }
+
+        if (result.Verdict == "valid" && expected.TryGetProperty("tcb_status", out var status))
+        {
+            Assert.Equal(status.GetString(), result.TcbStatus);
+        }
+    }
+
+    /// <summary>The product has the vendors' roots only: whatever was signed under another is nothing to it.</summary>
+    [Fact]
+    public void With_the_products_own_roots_every_synthetic_vector_is_refused()
+    {
+        Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
+        var verifier = new EvidenceVerifier(new VerifierSettings());
+        var refused = 0;
+        foreach (var entry in Vectors.All.Where(static entry => entry.GetProperty("kind").GetString() == "synthetic" && entry.GetProperty("tech").GetString() is "snp" or "tdx" or "az-snp" or "atls" or "simulated"))
+        {
+            var vector = new VectorCase(Vectors.Of(entry.GetProperty("id").GetString()!), entry);
+            if (vector.IsData)
+            {
+                continue;
+            }
+
+            var verdict = verifier.VerifyDetached(vector.Evidence(), Accepting, vector.At(TimeProvider.System));
+            Assert.True(verdict.Outcome == Outcome.Invalid, $"{entry.GetProperty("id")}: {verdict.Outcome}");
+            refused++;
+        }
+
+        Assert.True(refused > 40);
+    }
+
+    [Fact]
+    public void Evidence_survives_its_JSON_and_stays_the_same_to_the_byte()
+    {
+        Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
+        foreach (var id in (string[])["snp/milan-v2-aci", "tdx/v5-uptodate", "az-tdx/ak-cert-chain-2026", "az-snp/milan-userdata", "maa/real-eus2-azurevm-snp-2025"])
+        {
+            var evidence = new VectorCase(Vectors.Of(id), Vectors.Entry(id)).Evidence();
+            var json = EvidenceJson.Write(evidence);
+            Assert.True(EvidenceJson.TryRead(json, out var read, out var code, out _), $"{id}: {code}");
+            Assert.Equal(json, EvidenceJson.Write(read!));
+            Assert.Equal(evidence.Sha256(), read!.Sha256());
+        }
+    }
+
+    /// <summary>As lax as a policy can be: it still names the measurements of none of them.</summary>
+    private static IReadOnlyList<NamedPolicy> Accepting =>
+    [
+        new("test", 1, PolicyJson.Parse(System.Text.Encoding.UTF8.GetBytes(
+            $$$"""
+            {"types":["sev-snp","tdx","azure-snp","azure-tdx"],
+            "snp":{"measurements":["{{{new string('0', 96)}}}"],"require_crl":false,"allow_masked_chip_id":true,"allow_migration_agent":true},"tdx":{"mr_tds":["{{{new string('0', 96)}}}"]}}
+            """), allowSimulated: false)),
+    ];
+}
