@@ -25,6 +25,14 @@ public abstract class MatrixTests(AuthorizationSystem system)
         new("llm_chat_completions", "POST /v1/chat/completions", Domains.Chat("m")),
         new("llm_completions", "POST /v1/completions", new { model = "m", prompt = "x" }),
         new("llm_embeddings", "POST /v1/embeddings", new { model = "m", input = "x" }),
+        new("llm_read", "POST /attestation", new { to_json = true }),
+        new("llm_read", "GET /attestation/verify"),
+        new("attestation_policy_read", "GET /attestation/policy"),
+        new("attestation_policy_read", "GET /attestation/policy/versions"),
+        new("attestation_policy_read", "POST /attestation/policy/dry-run", new { types = new[] { "simulated" } }),
+        new("attestation_policy_update", "POST /attestation/policy", new { types = new[] { "simulated" } }),
+        new("attestation_policy_update", "POST /attestation/policy/activate", new { version = 99 }),
+        new("attestation_policy_update", "DELETE /attestation/policy"),
     ];
 
     private static readonly Rule[] Management =
@@ -67,7 +75,7 @@ public abstract class MatrixTests(AuthorizationSystem system)
         "llm_create", "llm_update", "llm_delete", "llm_transcription", "llm_translation", "llm_utility", "llm_pooling", "llm_classification", "llm_scoring", "llm_rerank",
         "llm_manage_role", "llm_add_role_users", "llm_remove_role_users", "llm_view_role_users",
         "audit_log_export", "audit_log_manage_role", "audit_log_add_role_users", "audit_log_remove_role_users", "audit_log_view_role_users",
-        "guardrails_read", "guardrails_update", "route_read", "route_update", "attestation_policy_read", "attestation_policy_update", "quota_read", "quota_update",
+        "guardrails_read", "guardrails_update", "route_read", "route_update", "quota_read", "quota_update",
     ];
 
     [Fact]

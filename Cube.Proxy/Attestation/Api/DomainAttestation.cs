@@ -50,7 +50,9 @@ internal sealed class DomainAttestation(PolicyDesk desk, AttestedBackends backen
     /// <summary>Evidence for the caller's own eyes, from the machine that would serve him.</summary>
     private async Task EvidenceAsync(HttpContext context, Guid domain)
     {
-        if (context.Request.ContentLength is not <= MostBody)
+        var asked = new byte[MostBody + 1];
+        var length = await context.Request.Body.ReadAtLeastAsync(asked, asked.Length, throwOnEndOfStream: false, context.RequestAborted);
+        if (length > MostBody)
         {
             await OpenAiError.InvalidAttestationRequest.WriteAsync(context);
             return;
@@ -74,7 +76,7 @@ internal sealed class DomainAttestation(PolicyDesk desk, AttestedBackends backen
         }
 
         context.Describe(channel.Verdict);
-        using var content = new StreamContent(context.Request.Body);
+        using var content = new ByteArrayContent(asked, 0, length);
         content.Headers.TryAddWithoutValidation("Content-Type", "application/json");
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(channel.Address, "/attestation"))
         {

@@ -1,0 +1,343 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Text;
+using Cube.Attestation;
+using Cube.Attestation.Atls;
+using Cube.Attestation.Evidence;
+using Cube.Attestation.Policy;
+using Cube.Attestation.Simulated;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Cube.Tests.Attestation.Atls;
+
+/// <summary>Attested TLS over real sockets, and the attacks on it.</summary>
+public sealed class AtlsTests
+{
+    private const string Canary = "the canary prompt";
+    private static readonly FakeTimeProvider _clock = new(Synthetic.SyntheticAmd.Now);
+
+    [Fact]
+    public async Task A_machine_that_proves_itself_gets_the_prompt_and_evidence_is_made_once()
+    {
+        await using var machine = await AtlsMachine.StartAsync();
+        using var channel = await AtlsMachine.Dialer(_clock).OpenAsync(machine.Address, AtlsMachine.Policies, default);
+        Assert.Equal(Outcome.Valid, channel.Verdict.Outcome);
+        Assert.Equal((Binding.Connection, ChannelBindings.Finished), (channel.Verdict.Binding, channel.Verdict.ChannelBinding));
+        await Parallel.ForEachAsync(Enumerable.Range(0, 50), async (_, _) => Assert.Equal("firstlast", await SendAsync(channel)));
+        Assert.Equal(1, machine.Made);
+        Assert.Equal(50, machine.Bodies.Count);
+    }
+
+    [Theory]
+    [InlineData("another binder", Codes.ReportData)]
+    [InlineData("evidence of before", Codes.ReportData)]
+    [InlineData("another measurement", "policy-snp-identity")]
+    [InlineData("debug", Codes.Debug)]
+    [InlineData("forged", Codes.ReportSignature)]
+    [InlineData("simulated", Codes.SimulatedNotAllowed)]
+    [InlineData("a TPM only", "policy-types")]
+    [InlineData("nothing", Codes.EvidencePart)]
+    public async Task Evidence_that_does_not_hold_opens_nothing(string defect, string code)
+    {
+        await using var machine = await AtlsMachine.StartAsync();
+        ReadOnlyMemory<byte>? first = null;
+        machine.Evidence = binder => defect switch
+        {
+            "another binder" => AtlsMachine.Good(new byte[64]),
+            "evidence of before" => AtlsMachine.Good(first ??= RandomNumberGenerator.GetBytes(64)),
+            "another measurement" => Make(binder, static report => report[0x090] ^= 1),
+            "debug" => Make(binder, static report => report[0x00A] |= 8),
+            "forged" => AtlsMachine.Good(binder) is var good ? good with { Report = Flip(good.Report!) } : good,
+            "simulated" => SimulatedEvidence.Make(binder.Span, _clock.GetUtcNow()),
+            "a TPM only" => Synthetic.SyntheticTpm.Make(new() { Nonce = SHA256.HashData(binder.Span) }),
+            _ => new EvidenceDocument { Type = EvidenceType.SevSnp },
+        };
+        var refused = await Assert.ThrowsAsync<AttestationException>(() => AtlsMachine.Dialer(_clock).OpenAsync(machine.Address, AtlsMachine.Policies, default));
+        Assert.Equal(code, refused.Code);
+        Assert.Empty(machine.Bodies);
+    }
+
+    [Fact]
+    public async Task No_policy_and_an_empty_policy_open_nothing()
+    {
+        await using var machine = await AtlsMachine.StartAsync();
+        var dialer = AtlsMachine.Dialer(_clock);
+        Assert.Equal(Codes.PolicyMissing, (await Assert.ThrowsAsync<AttestationException>(() => dialer.OpenAsync(machine.Address, [], default))).Code);
+        NamedPolicy empty = new("platform", 1, new AttestationPolicy());
+        Assert.Equal(Codes.PolicyEmpty, (await Assert.ThrowsAsync<AttestationException>(() => dialer.OpenAsync(machine.Address, [empty], default))).Code);
+        // The floor holds, whatever the domain says.
+        Assert.Equal(Codes.PolicyEmpty, (await Assert.ThrowsAsync<AttestationException>(() => dialer.OpenAsync(machine.Address, [empty, AtlsMachine.Policies[0]], default))).Code);
+        NamedPolicy stricter = new("domain", 1, AtlsMachine.Policy("cd"));
+        Assert.Equal("policy-snp-identity", (await Assert.ThrowsAsync<AttestationException>(() => dialer.OpenAsync(machine.Address, [AtlsMachine.Policies[0], stricter], default))).Code);
+        Assert.Equal(Codes.AtlsNotTls, (await Assert.ThrowsAsync<AttestationException>(() => dialer.OpenAsync(new Uri($"http://127.0.0.1:{machine.Address.Port}"), AtlsMachine.Policies, default))).Code);
+        Assert.Empty(machine.Bodies);
+    }
+
+    /// <summary>
+    /// The attack of CVE-2026-33697: who has stolen the machine's TLS key stands between, terminates TLS on both sides and carries the
+    /// exchange over. Key, certificate and nonce are the machine's and the client's own; only the connection is not.
+    /// </summary>
+    [Fact]
+    public async Task A_relay_with_the_stolen_TLS_key_is_refused()
+    {
+        await using var machine = await AtlsMachine.StartAsync();
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var seen = new MemoryStream();
+        var relay = RelayAsync(listener, machine, seen);
+        var address = new Uri($"https://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}");
+        var refused = await Assert.ThrowsAsync<AttestationException>(() => AtlsMachine.Dialer(_clock).OpenAsync(address, AtlsMachine.Policies, default));
+        Assert.Equal(Codes.ReportData, refused.Code);
+        await relay;
+        // The exchange went through whole: it was the binding that told.
+        Assert.Equal(1, machine.Made);
+        Assert.DoesNotContain(Canary, Encoding.UTF8.GetString(seen.ToArray()), StringComparison.Ordinal);
+        Assert.Empty(machine.Bodies);
+    }
+
+    [Fact]
+    public async Task The_binding_is_the_same_on_both_ends_and_never_twice_the_same()
+    {
+        var certificate = AtlsMachine.MakeCertificate();
+        var seen = new HashSet<string>();
+        for (var i = 0; i < 3; i++)
+        {
+            var (client, server) = await HandshakeAsync(certificate);
+            Assert.Equal(ChannelBindings.FinishedOf(client), ChannelBindings.FinishedOf(server));
+            Assert.True(seen.Add(Convert.ToHexString(ChannelBindings.FinishedOf(client)!)));
+            await client.DisposeAsync();
+            await server.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Resumption_is_refused_and_each_connection_is_a_full_handshake()
+    {
+        await using var machine = await AtlsMachine.StartAsync();
+        var host = machine.Address;
+        for (var i = 0; i < 3; i++)
+        {
+            using var tcp = new TcpClient();
+            await tcp.ConnectAsync(host.Host, host.Port);
+            await using var tls = new SslStream(tcp.GetStream());
+            await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
+            {
+                TargetHost = "machine", EnabledSslProtocols = SslProtocols.Tls13, AllowTlsResume = true, RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null,
+            });
+            // A ticket would have come with the first bytes of the answer; a resumed session has no certificate message.
+            await tls.WriteAsync("GET /alive HTTP/1.1\r\nHost: x\r\n\r\n"u8.ToArray());
+            Assert.True(await tls.ReadAsync(new byte[4096]) > 0);
+            Assert.NotNull(tls.RemoteCertificate);
+            Assert.False(IsResumed(tls));
+        }
+    }
+
+    [Theory]
+    [InlineData(SslProtocols.Tls12)]
+    public async Task An_older_TLS_gets_no_connection(SslProtocols protocol)
+    {
+        await using var machine = await AtlsMachine.StartAsync();
+        using var tcp = new TcpClient();
+        await tcp.ConnectAsync(machine.Address.Host, machine.Address.Port);
+        await using var tls = new SslStream(tcp.GetStream());
+        await Assert.ThrowsAnyAsync<Exception>(() => tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "x", EnabledSslProtocols = protocol, RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null }));
+    }
+
+    /// <summary>Frames that are none: the machine ends the connection and serves the next one.</summary>
+    [Theory]
+    [InlineData("01000000027b7d", Codes.AtlsVersion)]
+    [InlineData("0100000001ff", Codes.AtlsFrame)]
+    [InlineData("01ffffffff", Codes.AtlsFrame)]
+    [InlineData("0100000000", Codes.AtlsFrame)]
+    [InlineData("""{"v":1,"role":"client","nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","cb_types":["tls-unique-finished"],"policy_id":"x"}""", Codes.AtlsFrame)]
+    [InlineData("""{"v":2,"role":"server","nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","cb_types":["tls-unique-finished"],"policy_id":"x"}""", Codes.AtlsVersion)]
+    [InlineData("""{"v":1,"role":"server","nonce":"AAAA","cb_types":["tls-unique-finished"],"policy_id":"x"}""", Codes.AtlsFrame)]
+    [InlineData("""{"v":1,"role":"server","nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","cb_types":[],"policy_id":"x"}""", Codes.AtlsFrame)]
+    [InlineData("""{"v":1,"role":"server","nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","cb_types":["none-simulated"],"policy_id":"x"}""", Codes.AtlsChannelBinding)]
+    [InlineData("""{"v":1,"role":"server","nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","cb_types":["none"],"policy_id":"x"}""", Codes.AtlsChannelBinding)]
+    public async Task A_request_for_evidence_that_is_none_gets_an_error_and_no_evidence(string frame, string code)
+    {
+        await using var machine = await AtlsMachine.StartAsync();
+        using var tcp = new TcpClient();
+        await tcp.ConnectAsync(machine.Address.Host, machine.Address.Port);
+        await using var tls = new SslStream(tcp.GetStream());
+        await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "x", RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null });
+        await tls.WriteAsync(frame[0] == '{' ? AtlsFrame.Make(AtlsFrame.Request, Encoding.UTF8.GetBytes(frame)) : Convert.FromHexString(frame));
+        using var answer = new MemoryStream();
+        await tls.CopyToAsync(answer).WaitAsync(TimeSpan.FromSeconds(5));
+        Assert.Contains(code, Encoding.UTF8.GetString(answer.ToArray()), StringComparison.Ordinal);
+        Assert.Equal(0, machine.Made);
+        using var channel = await AtlsMachine.Dialer(_clock).OpenAsync(machine.Address, AtlsMachine.Policies, default);
+    }
+
+    /// <summary>A server that speaks ordinary HTTPS, whatever its certificate, gets not a byte of a request.</summary>
+    [Fact]
+    public async Task A_server_without_attestation_gets_nothing_but_the_question()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var received = new MemoryStream();
+        var serving = Task.Run(async () =>
+        {
+            using var tcp = await listener.AcceptTcpClientAsync();
+            await using var tls = new SslStream(tcp.GetStream());
+            await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = AtlsMachine.MakeCertificate(), ApplicationProtocols = [SslApplicationProtocol.Http2] });
+            var buffer = new byte[4096];
+            var read = await tls.ReadAsync(buffer);
+            received.Write(buffer, 0, read);
+            await tls.WriteAsync("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray());
+        });
+        var address = new Uri($"https://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}");
+        var refused = await Assert.ThrowsAsync<AttestationException>(() => AtlsMachine.Dialer(_clock).OpenAsync(address, AtlsMachine.Policies, default));
+        Assert.Equal(Codes.AtlsFrame, refused.Code);
+        await serving;
+        Assert.Equal(AtlsFrame.Request, received.ToArray()[0]);
+        Assert.DoesNotContain("alive", Encoding.UTF8.GetString(received.ToArray()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_machine_that_gives_no_evidence_in_time_is_refused()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        _ = Task.Run(async () =>
+        {
+            using var tcp = await listener.AcceptTcpClientAsync();
+            await using var tls = new SslStream(tcp.GetStream());
+            await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = AtlsMachine.MakeCertificate(), ApplicationProtocols = [SslApplicationProtocol.Http2] });
+            await Task.Delay(Timeout.Infinite);
+        });
+        var refused = await Assert.ThrowsAsync<AttestationException>(() =>
+            AtlsMachine.Dialer(_clock).OpenAsync(new Uri($"https://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}"), AtlsMachine.Policies, default));
+        Assert.Equal(Codes.AtlsTimeout, refused.Code);
+    }
+
+    [Fact]
+    public async Task A_channel_that_was_aborted_carries_no_further_byte_and_ends_what_runs()
+    {
+        await using var machine = await AtlsMachine.StartAsync();
+        machine.Hold = new TaskCompletionSource();
+        using var channel = await AtlsMachine.Dialer(_clock).OpenAsync(machine.Address, AtlsMachine.Policies, default);
+        using var running = await channel.Invoker.SendAsync(Request(channel), default);
+        await using var body = await running.Content.ReadAsStreamAsync();
+        Assert.Equal("first", Encoding.UTF8.GetString(await ReadAsync(body, 5)));
+        channel.Abort(Codes.CertRevoked, "Revoked.");
+        var lost = await Assert.ThrowsAnyAsync<Exception>(async () => await ReadAsync(body, 4));
+        Assert.Equal(Codes.CertRevoked, AttestationException.In(lost)?.Code);
+        Assert.False(channel.TakesRequests);
+        var before = machine.Bodies.Count;
+        await Assert.ThrowsAnyAsync<Exception>(async () => await SendAsync(channel));
+        Assert.Equal(before, machine.Bodies.Count);
+    }
+
+    [Fact]
+    public async Task A_verdict_counts_for_its_lease_and_never_longer_than_what_stands_behind_it()
+    {
+        var clock = new FakeTimeProvider(Synthetic.SyntheticAmd.Now);
+        await using var machine = await AtlsMachine.StartAsync();
+        var dialer = AtlsMachine.Dialer(clock);
+        using var channel = await dialer.OpenAsync(machine.Address, AtlsMachine.Policies, default);
+        Assert.Equal(clock.GetUtcNow().AddSeconds(600), channel.Verdict.ExpiresAt);
+        clock.Advance(TimeSpan.FromSeconds(599));
+        Assert.True(channel.TakesRequests);
+        clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.False(channel.TakesRequests);
+
+        // A fresh verdict about the same key lets running streams go on; one about another key does not.
+        using var fresh = await dialer.OpenAsync(machine.Address, AtlsMachine.Policies, default);
+        Assert.True(channel.ExtendBy(fresh));
+        Assert.Equal(fresh.Verdict.ExpiresAt, channel.Until);
+        Assert.False(channel.TakesRequests);
+        await using var other = await AtlsMachine.StartAsync();
+        using var stranger = await dialer.OpenAsync(other.Address, AtlsMachine.Policies, default);
+        Assert.False(channel.ExtendBy(stranger));
+
+        machine.Evidence = static binder => Synthetic.SyntheticAmd.Shared.Make(new() { LeafTo = Synthetic.SyntheticAmd.Now.AddSeconds(700), Report = report => binder.CopyTo(report.AsMemory(0x050)) }).Evidence;
+        using var shorter = await dialer.OpenAsync(machine.Address, AtlsMachine.Policies, default);
+        Assert.Equal(Synthetic.SyntheticAmd.Now.AddSeconds(700), shorter.Verdict.ExpiresAt);
+    }
+
+    private static async Task RelayAsync(TcpListener listener, AtlsMachine machine, MemoryStream seen)
+    {
+        using var victim = await listener.AcceptTcpClientAsync();
+        await using var outer = new SslStream(victim.GetStream());
+        await outer.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = machine.Certificate, EnabledSslProtocols = SslProtocols.Tls13, ApplicationProtocols = [SslApplicationProtocol.Http2] });
+        using var tcp = new TcpClient();
+        await tcp.ConnectAsync(machine.Address.Host, machine.Address.Port);
+        await using var inner = new SslStream(tcp.GetStream());
+        await inner.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "machine", ApplicationProtocols = [SslApplicationProtocol.Http2], RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null });
+        var back = inner.CopyToAsync(outer);
+        var buffer = new byte[16 * 1024];
+        try
+        {
+            while (await outer.ReadAsync(buffer) is > 0 and var read)
+            {
+                seen.Write(buffer, 0, read);
+                await inner.WriteAsync(buffer.AsMemory(0, read));
+            }
+        }
+        catch (IOException)
+        {
+            // The victim has hung up.
+        }
+    }
+
+    private static async Task<(SslStream Client, SslStream Server)> HandshakeAsync(System.Security.Cryptography.X509Certificates.X509Certificate2 certificate)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var connecting = new TcpClient();
+        await connecting.ConnectAsync(IPAddress.Loopback, ((IPEndPoint)listener.LocalEndpoint).Port);
+        var client = new SslStream(connecting.GetStream());
+        var server = new SslStream((await listener.AcceptTcpClientAsync()).GetStream());
+        var serving = server.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = certificate, EnabledSslProtocols = SslProtocols.Tls13, AllowTlsResume = false });
+        await client.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "x", EnabledSslProtocols = SslProtocols.Tls13, AllowTlsResume = false, RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null });
+        await serving;
+        return (client, server);
+    }
+
+    /// <summary>.NET does not say so in public; the platform's handle knows.</summary>
+    private static bool IsResumed(SslStream tls)
+    {
+        var context = typeof(SslStream).GetField("_securityContext", System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Instance)?.GetValue(tls);
+        return context?.GetType().GetProperty("IsSessionReused")?.GetValue(context) is true || ReusedField(tls);
+    }
+
+    private static bool ReusedField(SslStream tls) =>
+        typeof(SslStream).GetField("_connectionInfo", System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Instance)?.GetValue(tls) is { } info
+        && info.GetType().GetProperty("TlsResumed")?.GetValue(info) is true;
+
+    private static EvidenceDocument Make(ReadOnlyMemory<byte> binder, Action<byte[]> change) => Synthetic.SyntheticAmd.Shared.Make(new()
+    {
+        Report = report =>
+        {
+            binder.CopyTo(report.AsMemory(0x050));
+            change(report);
+        },
+    }).Evidence;
+
+    private static byte[] Flip(byte[] report)
+    {
+        report[0x2A0] ^= 1;
+        return report;
+    }
+
+    private static HttpRequestMessage Request(AttestedChannel channel) =>
+        new(HttpMethod.Post, channel.Address) { Content = new StringContent(Canary), Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+
+    private static async Task<string> SendAsync(AttestedChannel channel)
+    {
+        using var response = await channel.Invoker.SendAsync(Request(channel), default);
+        return await response.Content.ReadAsStringAsync();
+    }
+
+    private static async Task<byte[]> ReadAsync(Stream stream, int count)
+    {
+        var buffer = new byte[count];
+        await stream.ReadExactlyAsync(buffer);
+        return buffer;
+    }
+}
