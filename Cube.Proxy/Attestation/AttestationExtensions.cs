@@ -2,6 +2,7 @@ using Cube.Attestation;
 using Cube.Attestation.Atls;
 using Cube.Proxy.Attestation.Api;
 using Cube.Proxy.Attestation.Backends;
+using Cube.Proxy.Attestation.Collaterals;
 using Cube.Proxy.Attestation.Policies;
 using Cube.Proxy.Attestation.Verdicts;
 using Cube.Proxy.Database;
@@ -27,17 +28,20 @@ internal static class AttestationExtensions
         services.AddSingleton<ProxyDatabase>().AddSingleton<PolicyStore>();
         services.AddSingleton<PoliciesInForce>().AddHostedService(static provider => provider.GetRequiredService<PoliciesInForce>());
         services.AddSingleton<VerdictJournal>().AddHostedService(static provider => provider.GetRequiredService<VerdictJournal>());
+        services.AddHttpClient(Vendors.ClientName, static client => client.Timeout = TimeSpan.FromSeconds(4));
+        services.AddSingleton<Vendors>().AddSingleton<CollateralStore>().AddHostedService(static provider => provider.GetRequiredService<CollateralStore>());
         services.AddSingleton(static provider =>
         {
             var options = provider.GetRequiredService<IOptions<AttestationOptions>>().Value;
             return new EvidenceVerifier(new VerifierSettings
             {
                 AllowSimulated = options.Simulated,
+                MaaKeys = provider.GetRequiredService<CollateralStore>().MaaKeys,
                 GoogleRoot = options.GoogleRoot is { Length: > 0 } root ? File.ReadAllBytes(root) : null,
             });
         });
         services.AddSingleton(static provider => new AttestedDialer(
-            provider.GetRequiredService<EvidenceVerifier>(), static (evidence, _) => ValueTask.FromResult(evidence),
+            provider.GetRequiredService<EvidenceVerifier>(), provider.GetRequiredService<CollateralStore>().CompleteAsync,
             provider.GetRequiredService<IOptions<AttestationOptions>>().Value.Simulated, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<AttestedBackends>().AddHostedService(static provider => provider.GetRequiredService<AttestedBackends>());
         services.AddSingleton<PolicyDesk>().AddSingleton<DomainAttestation>().AddSingleton<PlatformAttestation>();

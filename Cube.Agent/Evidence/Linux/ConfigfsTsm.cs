@@ -110,8 +110,19 @@ internal sealed class ConfigfsTsm(string root) : EvidenceProvider
     {
         public static Entry Make(string reports)
         {
+            if (!Directory.Exists(reports))
+            {
+                throw new IOException("The kernel offers no reports.");
+            }
+
             var path = Path.Combine(reports, string.Create(CultureInfo.InvariantCulture, $"cube-{Environment.ProcessId}-{Guid.NewGuid():N}"));
             Directory.CreateDirectory(path);
+            if (IsOrdinary(path))
+            {
+                // The kernel's attributes are there at once; where somebody plays the kernel, a moment later.
+                SpinWait.SpinUntil(() => File.Exists(Path.Combine(path, "inblob")), TimeSpan.FromSeconds(1));
+            }
+
             return new Entry(path);
         }
 
@@ -149,9 +160,9 @@ internal sealed class ConfigfsTsm(string root) : EvidenceProvider
             {
                 // It stays behind, and costs the kernel a few bytes.
             }
-
-            // On the real file system nothing but rmdir is allowed; elsewhere the files are ordinary ones.
-            static bool IsOrdinary(string path) => !path.StartsWith("/sys/", StringComparison.Ordinal);
         }
+
+        /// <summary>On the kernel's file system nothing but rmdir is allowed; elsewhere the files are ordinary ones.</summary>
+        private static bool IsOrdinary(string path) => !path.StartsWith("/sys/", StringComparison.Ordinal);
     }
 }

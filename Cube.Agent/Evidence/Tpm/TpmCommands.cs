@@ -53,7 +53,11 @@ internal sealed class TpmCommands(TpmTransport transport)
             await SendAsync(Sessions, 0x12A, [.. U32(Owner), .. _emptyPassword, .. U16(0), .. U16(area.Length), .. area], ct);
         }
 
-        await SendAsync(Sessions, 0x137, [.. U32(Owner), .. U32(index), .. _emptyPassword, .. U16(content.Length), .. content, .. U16(0)], ct);
+        for (var offset = 0; offset < content.Length; offset += Chunk)
+        {
+            var part = content.AsSpan(offset, Math.Min(Chunk, content.Length - offset)).ToArray();
+            await SendAsync(Sessions, 0x137, [.. U32(Owner), .. U32(index), .. _emptyPassword, .. U16(part.Length), .. part, .. U16(offset)], ct);
+        }
     }
 
     /// <returns>TPMT_PUBLIC.</returns>

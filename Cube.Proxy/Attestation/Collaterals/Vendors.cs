@@ -1,0 +1,68 @@
+using System.Net;
+using Cube.Attestation;
+using Cube.Attestation.Tdx;
+using Microsoft.Extensions.Options;
+
+namespace Cube.Proxy.Attestation.Collaterals;
+
+/// <summary>A document of a vendor's, and when it ends.</summary>
+internal sealed record VendorDocument(byte[] Content, DateTimeOffset? NextUpdate);
+
+/// <summary>A vendor did not answer, or with something else than was asked.</summary>
+internal sealed class VendorException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>Asks AMD, Intel and Microsoft, at their configured addresses and nowhere else. What comes is signed by them, and checked by the verifier.</summary>
+internal sealed class Vendors(IHttpClientFactory clients, IOptions<AttestationOptions> options)
+{
+    public const string ClientName = "collateral";
+    private const int Most = 1 << 20;
+
+    public async Task<VendorDocument> VcekAsync(string path, CancellationToken ct) => new(await BytesAsync(new Uri(options.Value.AmdKds, path), ct), null);
+
+    public async Task<VendorDocument> AmdCrlAsync(string product, bool isVlek, CancellationToken ct)
+    {
+        var crl = await BytesAsync(new Uri(options.Value.AmdKds, $"/{(isVlek ? "vlek" : "vcek")}/v1/{product}/crl"), ct);
+        return new VendorDocument(crl, CollateralNeeds.EndOfCrl(crl) ?? throw new VendorException("AMD's revocation list is none."));
+    }
+
+    public async Task<VendorDocument> IntelAsync(string fmspc, string ca, CancellationToken ct)
+    {
+        var (tcb, tcbChain) = await WithChainAsync($"/tdx/certification/v4/tcb?fmspc={fmspc}", "TCB-Info-Issuer-Chain", ct);
+        var (qe, qeChain) = await WithChainAsync("/tdx/certification/v4/qe/identity", "SGX-Enclave-Identity-Issuer-Chain", ct);
+        var (crl, crlChain) = await WithChainAsync($"/sgx/certification/v4/pckcrl?ca={ca}&encoding=der", "SGX-PCK-CRL-Issuer-Chain", ct);
+        var root = await BytesAsync(new Uri(options.Value.IntelCertificates, "/IntelSGXRootCA.der"), ct);
+        var collateral = TdxCollateralParts.Assemble(tcb, tcbChain, qe, qeChain, crl, crlChain, root) ?? throw new VendorException("Intel's collateral cannot be read.");
+        return new VendorDocument(TdxCollateralParts.ToJson(collateral), CollateralNeeds.EndOf(collateral) ?? throw new VendorException("Intel's collateral cannot be read."));
+    }
+
+    /// <summary>The keys of an instance that a policy names.</summary>
+    public async Task<VendorDocument> MaaKeysAsync(string issuer, CancellationToken ct) => new(await BytesAsync(new Uri(issuer + "/certs"), ct), null);
+
+    private async Task<(byte[] Body, string Chain)> WithChainAsync(string path, string header, CancellationToken ct)
+    {
+        using var response = await AskAsync(new Uri(options.Value.IntelPcs, path), ct);
+        var chain = response.Headers.TryGetValues(header, out var values) ? WebUtility.UrlDecode(values.First()) : throw new VendorException($"Intel's answer has no {header}.");
+        return (await response.Content.ReadAsByteArrayAsync(ct), chain);
+    }
+
+    private async Task<byte[]> BytesAsync(Uri address, CancellationToken ct)
+    {
+        using var response = await AskAsync(address, ct);
+        return await response.Content.ReadAsByteArrayAsync(ct);
+    }
+
+    private async Task<HttpResponseMessage> AskAsync(Uri address, CancellationToken ct)
+    {
+        try
+        {
+            var response = await clients.CreateClient(ClientName).GetAsync(address, ct);
+            response.EnsureSuccessStatusCode();
+            await response.Content.LoadIntoBufferAsync(Most, ct);
+            return response;
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException || (exception is OperationCanceledException && !ct.IsCancellationRequested))
+        {
+            throw new VendorException($"{address.Host} does not answer.", exception);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Cube.Attestation;
+using Cube.Attestation.Evidence;
+using Cube.Attestation.Tdx;
+using Cube.Proxy.Attestation;
+using Cube.Proxy.Attestation.Collaterals;
+using Cube.Proxy.Attestation.Policies;
+using Cube.Proxy.Database;
+using Cube.Tests.Attestation.Synthetic;
+using Cube.Tests.Systems;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Cube.Tests.Attestation;
+
+/// <summary>Vendors that answer, answer something else, or are away: over real sockets and a real database.</summary>
+public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
+{
+    private readonly FakeTimeProvider _clock = new(SyntheticAmd.Now);
+    private readonly ConcurrentBag<string> _asked = [];
+    private readonly List<IAsyncDisposable> _toDispose = [];
+    private WebApplication _vendor = null!;
+    private string _database = "";
+    private TdxCollateral _intel = SyntheticIntel.Shared.Make(new()).Evidence.Collateral!;
+    private byte[] _crl = SyntheticAmd.Shared.Crl();
+    private bool _isAway;
+
+    public async ValueTask InitializeAsync()
+    {
+        _database = await postgres.CreateDatabaseAsync();
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        _vendor = builder.Build();
+        _vendor.Urls.Add("http://127.0.0.1:0");
+        _vendor.Run(AnswerAsync);
+        await _vendor.StartAsync();
+    }
+
+    [Fact]
+    public async Task A_thousand_at_once_ask_each_vendor_once()
+    {
+        var store = await StoreAsync();
+        var (tdx, snp) = (SyntheticIntel.Shared.Make(new()).Evidence with { Collateral = null }, SyntheticAmd.Shared.Make(new()).Evidence with { Certificates = [], Crl = null });
+        await Parallel.ForEachAsync(Enumerable.Range(0, 1000), new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (i, ct) =>
+        {
+            var complete = await store.CompleteAsync(i % 2 == 0 ? tdx : snp, ct);
+            Assert.True(i % 2 == 0 ? complete.Collateral is not null : complete is { Crl: not null, Certificates.Count: 1 });
+        });
+        Assert.Equal(6, _asked.Count);
+        Assert.Contains(_asked, static path => path.StartsWith("/vcek/v1/Milan/0102", StringComparison.Ordinal) && path.Contains("blSPL=03&teeSPL=00&snpSPL=08&ucodeSPL=115", StringComparison.Ordinal));
+        Assert.Contains("/tdx/certification/v4/tcb?fmspc=00806F050000", _asked);
+    }
+
+    [Fact]
+    public async Task What_was_fetched_makes_a_verdict_and_without_it_there_is_none()
+    {
+        var store = await StoreAsync();
+        var (evidence, anchors) = SyntheticIntel.Shared.Make(new());
+        var complete = await store.CompleteAsync(evidence with { Collateral = null }, default);
+        var verifier = new EvidenceVerifier(new VerifierSettings(), anchors);
+        IReadOnlyList<Cube.Attestation.Policy.NamedPolicy> policies =
+            [new("p", 1, Cube.Attestation.Policy.PolicyJson.Parse(System.Text.Encoding.UTF8.GetBytes($$$"""{"types":["tdx"],"tdx":{"mr_tds":["{{{string.Concat(Enumerable.Repeat("aa", 48))}}}"]}}"""), false))];
+        Assert.Equal((Outcome.Valid, "UpToDate"), (verifier.VerifyDetached(complete, policies, SyntheticIntel.Now).Outcome, verifier.VerifyDetached(complete, policies, SyntheticIntel.Now).TcbStatus));
+        var without = verifier.VerifyDetached(evidence with { Collateral = null }, policies, SyntheticIntel.Now);
+        Assert.Equal((Outcome.Indeterminate, Codes.CollateralMissing), (without.Outcome, without.Code));
+    }
+
+    [Fact]
+    public async Task While_a_vendor_is_away_what_is_kept_counts_over_a_restart_until_its_own_end_and_no_longer()
+    {
+        var tdx = SyntheticIntel.Shared.Make(new()).Evidence with { Collateral = null };
+        Assert.NotNull((await (await StoreAsync()).CompleteAsync(tdx, default)).Collateral);
+        _isAway = true;
+        var restarted = await StoreAsync();
+        _asked.Clear();
+        Assert.NotNull((await restarted.CompleteAsync(tdx, default)).Collateral);
+        Assert.Empty(_asked);
+
+        // Intel's documents end on the first of July, its lists a fortnight later.
+        _clock.SetUtcNow(new DateTimeOffset(2026, 6, 30, 23, 59, 59, TimeSpan.Zero));
+        Assert.NotNull((await restarted.CompleteAsync(tdx, default)).Collateral);
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Null((await restarted.CompleteAsync(tdx, default)).Collateral);
+        // And who is away is not asked by every request.
+        var asked = _asked.Count;
+        await restarted.CompleteAsync(tdx, default);
+        Assert.Equal(asked, _asked.Count);
+    }
+
+    [Fact]
+    public async Task A_list_that_has_changed_has_every_machine_verified_anew()
+    {
+        var store = await StoreAsync();
+        var snp = SyntheticAmd.Shared.Make(new()).Evidence;
+        await store.CompleteAsync(snp, default);
+        var before = _policies!.Current.PlatformSet.Key;
+        _crl = SyntheticAmd.Shared.Crl(revokeAsk: true);
+        _clock.Advance(TimeSpan.FromDays(1) + TimeSpan.FromMinutes(5));
+        await Eventually.TrueAsync(() => Task.FromResult(_renewed > 0), "everything is verified anew");
+        Assert.NotEqual(before, _keyAfter);
+        await store.StopAsync(default);
+    }
+
+    [Fact]
+    public async Task An_older_recovery_of_Intels_is_not_taken_from_whoever_brings_it()
+    {
+        _isAway = true;
+        var store = await StoreAsync();
+        var newer = SyntheticIntel.Shared.Make(new() { TcbInfo = static info => info["tcbEvaluationDataNumber"] = 20 }).Evidence;
+        var older = SyntheticIntel.Shared.Make(new() { TcbInfo = static info => info["tcbEvaluationDataNumber"] = 19 }).Evidence;
+        Assert.NotNull((await store.CompleteAsync(newer, default)).Collateral);
+        Assert.Null((await store.CompleteAsync(older, default)).Collateral);
+        Assert.NotNull((await store.CompleteAsync(newer, default)).Collateral);
+    }
+
+    private PoliciesInForce? _policies;
+    private int _renewed;
+    private string? _keyAfter;
+
+    private async Task<CollateralStore> StoreAsync()
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("ConnectionStrings:proxy", _database)]).Build();
+        var database = new ProxyDatabase(configuration);
+        database.Migrate();
+        var vendor = new Uri(_vendor.Urls.Single());
+        var options = Options.Create(new AttestationOptions { AmdKds = vendor, IntelPcs = vendor, IntelCertificates = vendor });
+        _policies = new PoliciesInForce(new PolicyStore(database), database, options, TimeProvider.System, NullLogger<PoliciesInForce>.Instance);
+        await _policies.ReadAsync(default);
+        _policies.Changed += () =>
+        {
+            _keyAfter = _policies.Current.PlatformSet.Key;
+            Interlocked.Increment(ref _renewed);
+        };
+        var clients = new ServiceCollection().AddHttpClient().BuildServiceProvider();
+        var store = new CollateralStore(new Vendors(clients.GetRequiredService<IHttpClientFactory>(), options), database, _policies, _clock, NullLogger<CollateralStore>.Instance);
+        await store.StartAsync(default);
+        _toDispose.Add(database);
+        _toDispose.Add(clients);
+        return store;
+    }
+
+    private async Task AnswerAsync(HttpContext context)
+    {
+        var path = context.Request.Path + context.Request.QueryString.Value;
+        _asked.Add(path);
+        if (_isAway)
+        {
+            context.Response.StatusCode = 503;
+            return;
+        }
+
+        // Long enough for all of a thousand to meet.
+        await Task.Delay(50);
+        switch (context.Request.Path.Value)
+        {
+            case "/tdx/certification/v4/tcb":
+                context.Response.Headers["TCB-Info-Issuer-Chain"] = WebUtility.UrlEncode(_intel.TcbInfoIssuerChain);
+                await context.Response.WriteAsync($$"""{"tcbInfo":{{_intel.TcbInfo}},"signature":"{{Convert.ToHexStringLower(_intel.TcbInfoSignature.Span)}}"}""");
+                break;
+            case "/tdx/certification/v4/qe/identity":
+                context.Response.Headers["SGX-Enclave-Identity-Issuer-Chain"] = WebUtility.UrlEncode(_intel.QeIdentityIssuerChain);
+                await context.Response.WriteAsync($$"""{"enclaveIdentity":{{_intel.QeIdentity}},"signature":"{{Convert.ToHexStringLower(_intel.QeIdentitySignature.Span)}}"}""");
+                break;
+            case "/sgx/certification/v4/pckcrl":
+                context.Response.Headers["SGX-PCK-CRL-Issuer-Chain"] = WebUtility.UrlEncode(_intel.PckCrlIssuerChain);
+                await context.Response.Body.WriteAsync(_intel.PckCrl);
+                break;
+            case "/IntelSGXRootCA.der":
+                await context.Response.Body.WriteAsync(_intel.RootCaCrl);
+                break;
+            case "/vcek/v1/Milan/crl":
+                await context.Response.Body.WriteAsync(_crl);
+                break;
+            default:
+                await context.Response.Body.WriteAsync(SyntheticAmd.Shared.Make(new()).Evidence.Certificates[0]);
+                break;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var disposable in _toDispose)
+        {
+            await disposable.DisposeAsync();
+        }
+
+        await _vendor.DisposeAsync();
+    }
+}
