@@ -1,0 +1,110 @@
+using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
+using System.Reflection.PortableExecutable;
+
+namespace Cube.Tests.House;
+
+/// <summary>What the assemblies themselves say they use: nothing here depends on who remembers a rule.</summary>
+public sealed class ArchitectureTests
+{
+    /// <summary>Everything in .NET that opens a connection, or makes what opens one.</summary>
+    private static readonly string[] _openers =
+    [
+        "System.Net.Http.SocketsHttpHandler", "System.Net.Http.HttpClientHandler", "System.Net.Http.HttpClient..ctor", "System.Net.Http.HttpMessageInvoker..ctor",
+        "System.Net.Sockets.Socket", "System.Net.Sockets.TcpClient", "System.Net.Sockets.NetworkStream", "System.Net.Security.SslStream", "System.Net.WebSockets.ClientWebSocket",
+        "System.Net.Quic.QuicConnection", "System.Net.WebClient", "System.Net.WebRequest", "Cube.ServiceDefaults.Peers.HopHandler",
+    ];
+
+    /// <summary>
+    /// To a model server leads only what <c>Cube.Attestation</c> hands out after a verdict. The one other hop of the proxy is to Identity,
+    /// in <c>ManagementExtensions</c>; named clients are for Identity, the authorization engine and the vendors.
+    /// </summary>
+    [Fact]
+    public void Nothing_in_the_proxy_can_open_a_connection_to_a_model_server_but_the_attested_dialer()
+    {
+        var users = Uses("Cube.Proxy.dll").Where(static use => _openers.Any(opener => use.Member.StartsWith(opener, StringComparison.Ordinal))).ToList();
+        Assert.All(users, static use => Assert.StartsWith("Cube.Proxy.Management.ManagementExtensions", use.Type, StringComparison.Ordinal));
+        Assert.NotEmpty(users);
+        Assert.Equal(
+            ["Cube.Proxy.Attestation.AttestationExtensions"],
+            Uses("Cube.Proxy.dll").Where(static use => use.Member == "Cube.Attestation.Atls.AttestedDialer..ctor").Select(static use => use.Type.Split('/')[0].Split('+')[0]).Distinct());
+    }
+
+    [Fact]
+    public void Only_the_attestation_assembly_can_make_what_a_prompt_is_sent_through()
+    {
+        Assert.Empty(typeof(Cube.Attestation.Atls.AttestedChannel).GetConstructors());
+        Assert.True(typeof(Cube.Attestation.Atls.AttestedChannel).IsSealed);
+        Assert.DoesNotContain(typeof(Cube.Attestation.EvidenceVerifier).GetConstructors().SelectMany(static constructor => constructor.GetParameters()),
+            static parameter => parameter.ParameterType == typeof(Cube.Attestation.Certificates.TrustAnchors));
+        Assert.False(typeof(Cube.Attestation.Certificates.TrustAnchors).IsPublic);
+    }
+
+    /// <summary>The part that an auditor reads: no package, and Kestrel in one folder only.</summary>
+    [Fact]
+    public void The_attestation_assembly_has_no_package_and_knows_the_web_only_in_Atls()
+    {
+        var project = File.ReadAllText(Path.Combine(Root(), "Cube.Attestation", "Cube.Attestation.csproj"));
+        Assert.DoesNotContain("PackageReference", project, StringComparison.Ordinal);
+        Assert.DoesNotContain("ProjectReference", project, StringComparison.Ordinal);
+        var web = Uses("Cube.Attestation.dll").Where(static use => use.Member.StartsWith("Microsoft.", StringComparison.Ordinal)).ToList();
+        Assert.All(web, static use => Assert.StartsWith("Cube.Attestation.Atls.", use.Type, StringComparison.Ordinal));
+        Assert.DoesNotContain(Uses("Cube.Attestation.dll"), static use =>
+            use.Member.StartsWith("System.Security.Cryptography.X509Certificates.X509Chain", StringComparison.Ordinal) || use.Member.StartsWith("System.DateTimeOffset.get_UtcNow", StringComparison.Ordinal));
+    }
+
+    /// <summary>Each method's references, read out of its instructions.</summary>
+    private static List<(string Type, string Member)> Uses(string assembly)
+    {
+        using var file = new PEReader(File.OpenRead(Path.Combine(AppContext.BaseDirectory, assembly)));
+        var metadata = file.GetMetadataReader();
+        var uses = new List<(string, string)>();
+        foreach (var handle in metadata.MethodDefinitions)
+        {
+            var method = metadata.GetMethodDefinition(handle);
+            if (method.RelativeVirtualAddress == 0)
+            {
+                continue;
+            }
+
+            var owner = NameOf(metadata, method.GetDeclaringType());
+            var il = file.GetMethodBody(method.RelativeVirtualAddress).GetILReader();
+            var bytes = il.ReadBytes(il.Length);
+            // Tokens of members are found wherever they stand; a number that looks like one costs a false alarm, never a miss.
+            for (var i = 0; i + 4 <= bytes.Length; i++)
+            {
+                var token = BitConverter.ToInt32(bytes, i);
+                if (token >> 24 == 0x0A && (token & 0xFFFFFF) is > 0 and var row && row <= metadata.GetTableRowCount(TableIndex.MemberRef) && i > 0 && bytes[i - 1] is 0x28 or 0x6F or 0x73 or 0x06 or 0x07)
+                {
+                    var member = metadata.GetMemberReference((MemberReferenceHandle)MetadataTokens.Handle(token));
+                    if (member.Parent.Kind == HandleKind.TypeReference)
+                    {
+                        var type = metadata.GetTypeReference((TypeReferenceHandle)member.Parent);
+                        uses.Add((owner, $"{metadata.GetString(type.Namespace)}.{metadata.GetString(type.Name)}.{metadata.GetString(member.Name)}"));
+                    }
+                }
+            }
+        }
+
+        return uses;
+    }
+
+    private static string NameOf(MetadataReader metadata, TypeDefinitionHandle handle)
+    {
+        var type = metadata.GetTypeDefinition(handle);
+        return type.GetDeclaringType() is { IsNil: false } outer
+            ? $"{NameOf(metadata, outer)}/{metadata.GetString(type.Name)}"
+            : $"{metadata.GetString(type.Namespace)}.{metadata.GetString(type.Name)}";
+    }
+
+    private static string Root()
+    {
+        var directory = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(directory, "Cube.sln")))
+        {
+            directory = Path.GetDirectoryName(directory)!;
+        }
+
+        return directory;
+    }
+}
