@@ -74,6 +74,7 @@ public sealed class EvidenceVerifier
             Type = evidence.Type,
             Binding = bound?.Binding ?? Binding.None,
             ChannelBinding = bound?.ChannelBinding,
+            Binder = bound is null ? null : Convert.ToHexStringLower(bound.Binder),
             Nonce = bound is null ? null : Convert.ToHexStringLower(bound.Nonce),
             EvaluatedAt = now,
             ExpiresAt = now,

@@ -78,6 +78,9 @@ public sealed record Verdict
     /// <summary>Hex.</summary>
     public string? Nonce { get; init; }
 
+    /// <summary>Hex of what the evidence had to be bound to; with it the verdict can be repeated from what is kept.</summary>
+    public string? Binder { get; init; }
+
     public required DateTimeOffset EvaluatedAt { get; init; }
 
     /// <summary>No use of the verdict after this: the lease, or the first certificate, list or document to end.</summary>

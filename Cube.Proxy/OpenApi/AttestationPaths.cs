@@ -26,7 +26,7 @@ internal static class AttestationPaths
         "outcome":{"enum":["valid","invalid","simulated","indeterminate"]},"code":{"type":"string"},"detail":{"type":"string"},"type":{"type":"string"},
         "product":{"type":"string"},"measurement":{"type":"string"},"tcb":{"type":"string"},"tcb_status":{"type":"string"},
         "advisories":{"type":"array","items":{"type":"string"}},"chip_id_sha256":{"type":"string"},
-        "binding":{"enum":["none","certificate","lease-key","connection"]},"channel_binding":{"type":"string"},"nonce":{"type":"string"},
+        "binding":{"enum":["none","certificate","lease-key","connection"]},"channel_binding":{"type":"string"},"nonce":{"type":"string"},"binder":{"type":"string"},
         "evaluated_at":{"type":"string","format":"date-time"},"expires_at":{"type":"string","format":"date-time"},
         "policy_id":{"type":"string"},"policy_version":{"type":"integer"},"evidence_sha256":{"type":"string"},
         "findings":{"type":"array","items":{"type":"object","required":["field","expected","found","ok","policy"],"properties":{
@@ -57,6 +57,7 @@ internal static class AttestationPaths
         ["attestation.policy.dry-run"] = (200, "Trial", "Which machines a policy, or a version, would refuse, by the evidence held now."),
         ["attestation.policy.stage"] = (201, "AttestationPolicy", "Writes a version; it is not in force. The original's files are translated."),
         ["attestation.policy.activate"] = (200, "AttestationPolicy", "Puts a version in force: a newer one, or one that was in force before."),
+        ["attestation.evidence"] = (200, null, "Evidence that was judged, by the SHA-256 that its verdict names, as cube-attest reads it."),
         ["attestation.policy.delete"] = (204, null, "The domain goes back to the platform's policy."),
     };
 
@@ -74,13 +75,15 @@ internal static class AttestationPaths
 
             paths[path.Key] = item;
         }
+
+        paths["/attestation/evidence"] = new JsonObject { ["get"] = Operation("attestation.evidence", "For administrators of the platform.", "ManagementError", hasBody: false) };
     }
 
     private static JsonObject Operation(string name, string who, string error, bool hasBody)
     {
         var (status, schema, says) = _answers[name];
         var answer = new JsonObject { ["description"] = says };
-        if (name == "attestation")
+        if (name is "attestation" or "attestation.evidence")
         {
             answer["content"] = new JsonObject { ["application/json"] = Schema("object", null), ["application/octet-stream"] = new JsonObject() };
         }

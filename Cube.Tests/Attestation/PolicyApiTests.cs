@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Cube.Agent.Evidence;
+using Cube.Attestation;
+using Cube.Attestation.Evidence;
+using Cube.Attestation.Policy;
 using Cube.Tests.Attestation.Atls;
 using Cube.Tests.Proxy;
 using Cube.Tests.Systems;
@@ -154,6 +157,24 @@ public sealed class PolicyApiTests(FakeSystem system)
         Assert.Equal((200, "active", "configuration"), (status, policy.GetProperty("state").GetString(), policy.GetProperty("created_by").GetString()));
         var (_, verify) = await _cube.SendAsync(HttpMethod.Get, "/attestation/verify", admin);
         Assert.StartsWith("https://127.0.0.1:", verify.GetProperty("backends")[0].GetProperty("backend").GetString(), StringComparison.Ordinal);
+        var verdict = verify.GetProperty("backends")[0].GetProperty("verdict");
+        var hash = verdict.GetProperty("evidence_sha256").GetString()!;
+        Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Get, $"/attestation/evidence?sha256={hash}", tenant.Token)).Status);
+        Assert.Equal(404, (await _cube.SendAsync(HttpMethod.Get, $"/attestation/evidence?sha256={new string('0', 64)}", admin)).Status);
+        Assert.Equal(400, (await _cube.SendAsync(HttpMethod.Get, "/attestation/evidence", admin)).Status);
+        JsonElement kept = default;
+        await Eventually.TrueAsync(async () =>
+        {
+            (var found, kept) = await _cube.SendAsync(HttpMethod.Get, $"/attestation/evidence?sha256={hash}", admin);
+            return found == 200;
+        }, "the evidence is kept");
+        // What is kept repeats the verdict.
+        Assert.True(EvidenceJson.TryRead(System.Text.Encoding.UTF8.GetBytes(kept.GetRawText()), out var evidence, out _, out _));
+        Assert.Equal(hash, Convert.ToHexStringLower(evidence!.Sha256()));
+        var repeated = new EvidenceVerifier(new VerifierSettings { AllowSimulated = true }).Verify(
+            evidence, new BoundTo(Convert.FromHexString(verdict.GetProperty("binder").GetString()!), Binding.Connection, "given", []),
+            [new("platform", 1, PolicyJson.Parse("""{"types":["simulated"]}"""u8, allowSimulated: true))], verdict.GetProperty("evaluated_at").GetDateTimeOffset());
+        Assert.Equal(Outcome.Simulated, repeated.Outcome);
         var (_, trial) = await _cube.SendAsync(HttpMethod.Post, "/attestation/policy/dry-run", admin, new { types = Array.Empty<string>() });
         Assert.Equal("policy-empty", trial.GetProperty("backends")[0].GetProperty("verdict").GetProperty("code").GetString());
     }

@@ -13,7 +13,7 @@ namespace Cube.Proxy.Attestation.Api;
 /// The platform's own attestation paths: its floor, which no domain can go below, and what every machine proved. For administrators of
 /// the platform; <c>/attestation/verify?domain_id=</c> for members of that domain too.
 /// </summary>
-internal sealed class PlatformAttestation(PolicyDesk desk, TokenVerifier tokens, IdentityClient identity, Standings standings)
+internal sealed class PlatformAttestation(PolicyDesk desk, VerdictJournal journal, TokenVerifier tokens, IdentityClient identity, Standings standings)
 {
     private const string Scope = PolicySnapshot.Platform;
 
@@ -21,6 +21,7 @@ internal sealed class PlatformAttestation(PolicyDesk desk, TokenVerifier tokens,
     {
         var group = app.MapGroup("/attestation");
         group.MapGet("/verify", static (HttpContext context, PlatformAttestation api) => api.VerifyAsync(context));
+        group.MapGet("/evidence", static (HttpContext context, PlatformAttestation api) => api.AdministerAsync(context, (_, _) => api.EvidenceAsync(context)));
         group.MapGet("/policy", static (HttpContext context, PlatformAttestation api) => api.AdministerAsync(context, (desk, _) => VersionOf(context) is (true, var version)
             ? desk.FindAsync(Scope, version, context.RequestAborted)
             : Task.FromResult(ApiAnswer.Bad("version must be a number."))));
@@ -69,6 +70,11 @@ internal sealed class PlatformAttestation(PolicyDesk desk, TokenVerifier tokens,
 
         await WriteAsync(context, await answer(desk, caller.UserId.ToString()));
     }
+
+    private async Task<ApiAnswer> EvidenceAsync(HttpContext context) =>
+        context.Request.Query["sha256"] is not [{ Length: 64 } sha256] ? ApiAnswer.Bad("Give sha256: 64 hexadecimal digits.")
+        : await journal.FindEvidenceAsync(sha256.ToLowerInvariant(), context.RequestAborted) is { } evidence ? ApiAnswer.Ok(System.Text.Json.JsonElement.Parse(evidence))
+        : ApiAnswer.NotFound("There is no such evidence.");
 
     private async Task<Caller?> CallerAsync(HttpContext context)
     {

@@ -35,6 +35,14 @@ internal sealed partial class VerdictJournal(ProxyDatabase database, IOptions<At
         }
     }
 
+    /// <returns>The evidence as it was judged, or null.</returns>
+    public async Task<byte[]?> FindEvidenceAsync(string sha256, CancellationToken ct)
+    {
+        await using var connection = await database.Source.OpenConnectionAsync(ct);
+        return await connection.QuerySingleOrDefaultAsync<byte[]>(new CommandDefinition(
+            "select evidence from attestation_evidence where sha256 = @sha256", new { sha256 }, cancellationToken: ct));
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var sweptAt = DateTimeOffset.MinValue;
