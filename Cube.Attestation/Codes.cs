@@ -155,5 +155,6 @@ public static class Codes
     public const string AtlsTimeout = "atls-timeout";
     public const string AtlsNotTls = "atls-not-tls";
     public const string AtlsChannelBinding = "atls-channel-binding";
+    public const string AtlsLeaseEnded = "atls-lease-ended";
     public const string AtlsEvidenceUnavailable = "atls-evidence-unavailable";
 }

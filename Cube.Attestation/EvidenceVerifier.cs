@@ -105,7 +105,8 @@ public sealed class EvidenceVerifier
     private Checks ChecksFor(EvidenceDocument evidence, BoundTo? bound, IReadOnlyList<NamedPolicy> policies)
     {
         var snp = policies.Select(static named => named.Policy.Snp).OfType<SnpPolicy>().ToList();
-        var maa = policies.Select(static named => named.Policy.Maa).OfType<MaaPolicy>().FirstOrDefault();
+        var maas = policies.Select(static named => named.Policy.Maa).OfType<MaaPolicy>().ToList();
+        var maa = maas.Count > 0 ? maas[0] : null;
         var launch = policies.Select(static named => named.Policy.Snp?.GoogleLaunch ?? named.Policy.Tdx?.GoogleLaunch).OfType<LaunchPolicy>().FirstOrDefault();
         var issuer = maa?.Issuers.FirstOrDefault(candidate => evidence.Token is { } token && MaaIssuer.IsNamedIn(token, candidate)) ?? (maa is { Issuers.Count: > 0 } ? maa.Issuers[0] : null);
         return new Checks
@@ -117,7 +118,8 @@ public sealed class EvidenceVerifier
             MaxVmpl = snp.Count > 0 ? snp.Min(static policy => policy.MaxVmpl) : 0,
             AllowMaskedChipId = snp.Count > 0 && snp.TrueForAll(static policy => policy.AllowMaskedChipId),
             RequireAkChain = policies.Any(static named => named.Policy.Azure is { RequireAkCertificate: true }),
-            Maa = maa is null || issuer is null ? null : new MaaDemands(issuer, maa.Tee, TimeSpan.FromSeconds(maa.MaxAgeSeconds), maa.RequireCompliance, Nonce: null),
+            Maa = maa is null || issuer is null ? null : new MaaDemands(
+                issuer, maa.Tee, TimeSpan.FromSeconds(maas.Min(static policy => policy.MaxAgeSeconds)), maas.Exists(static policy => policy.RequireCompliance), Nonce: null),
             MaaKeys = issuer is not null && _settings.MaaKeys(issuer) is { } jwks ? MaaKeys.Parse(jwks) : null,
             GoogleRoot = _settings.GoogleRoot is { } root ? Certificate.Parse(root) : null,
             Vcpus = launch?.Vcpus,

@@ -9,7 +9,7 @@ internal static class AttestationErrors
 {
     public static OpenAiError Explain(AttestationException exception) => exception switch
     {
-        { Code: Codes.AtlsTimeout or Codes.AtlsEvidenceUnavailable } or { Code: Codes.PolicyMissing, Verdict: null } => OpenAiError.AttestationRequired,
+        { Code: Codes.AtlsTimeout or Codes.AtlsEvidenceUnavailable or Codes.AtlsLeaseEnded } or { Code: Codes.PolicyMissing, Verdict: null } => OpenAiError.AttestationRequired,
         { Verdict.Outcome: Outcome.Indeterminate, Code: not Codes.PolicyMissing } => OpenAiError.AttestationRequired,
         { Code: var code } when code.StartsWith("policy-", StringComparison.Ordinal) || code == Codes.SimulatedNotAllowed => OpenAiError.AttestationRefused,
         _ => OpenAiError.AttestationFailed,

@@ -17,7 +17,7 @@ namespace Cube.Tests.Attestation;
 /// <summary>Every parser, fed with good input that was bent: it reads it or refuses it, and nothing else, in bounded time and memory.</summary>
 public sealed class FuzzTests
 {
-    private static readonly TimeSpan _each = TimeSpan.FromSeconds(double.TryParse(Environment.GetEnvironmentVariable("CUBE_FUZZ_SECONDS"), out var seconds) ? seconds : 1);
+    private static readonly TimeSpan _each = TimeSpan.FromSeconds(double.TryParse(Environment.GetEnvironmentVariable("CUBE_FUZZ_SECONDS"), out var seconds) ? seconds : 0.5);
 
     /// <summary>Far more than any of them needs for what they are given.</summary>
     private const long MostBytesPerInput = 16 << 20;

@@ -69,7 +69,7 @@ internal sealed partial class AttestedBackends : BackgroundService
         {
             var channel = await _dialer.OpenAsync(address, policies.Policies, ct);
             // Verified against what was in force when it began; what has changed since must be held against it anew.
-            if (!_policies.Current.Keys.Contains(policies.Key))
+            if (!IsInForce(policies.Key))
             {
                 channel.Abort(Codes.PolicyMissing, "The policies changed while the machine was verified.");
                 channel.Dispose();
@@ -89,6 +89,19 @@ internal sealed partial class AttestedBackends : BackgroundService
         finally
         {
             _duration.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+    }
+
+    /// <summary>What nobody knows is not in force.</summary>
+    private bool IsInForce(string key)
+    {
+        try
+        {
+            return _policies.Current.Keys.Contains(key);
+        }
+        catch (UnavailableException)
+        {
+            return false;
         }
     }
 

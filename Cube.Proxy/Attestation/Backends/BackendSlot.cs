@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Cube.Attestation;
 using Cube.Attestation.Atls;
 using Cube.Proxy.Attestation.Policies;
 
@@ -104,13 +105,13 @@ internal sealed class BackendSlot(Uri address, PolicySet policies, Func<Uri, Pol
                     channel.Dispose();
                     _draining.RemoveAt(i);
                 }
-                else if (vouching is not null && vouching != channel && (deadline is not null || channel.Until <= vouching.Verdict.EvaluatedAt + TimeSpan.FromSeconds(1) || now >= channel.Until) && channel.ExtendBy(vouching))
+                else if (vouching is not null && (deadline is not null || now >= channel.Until) && channel.ExtendBy(vouching))
                 {
                     _draining[i] = new Draining(channel, null);
                 }
                 else if (now >= channel.Until || now >= deadline)
                 {
-                    channel.Abort(Cube.Attestation.Codes.PolicyMissing, "The attestation of the connection has ended.");
+                    channel.Abort(Codes.AtlsLeaseEnded, "The attestation of the connection has ended.");
                     channel.Dispose();
                     _draining.RemoveAt(i);
                 }
@@ -163,7 +164,7 @@ internal sealed class BackendSlot(Uri address, PolicySet policies, Func<Uri, Pol
                 (_failure, _failedAt) = (exception, time.GetTimestamp());
             }
 
-            if (exception is AttestationException { Verdict.Outcome: Cube.Attestation.Outcome.Invalid } refused)
+            if (exception is AttestationException { Verdict.Outcome: Outcome.Invalid } refused)
             {
                 AbortAll(refused);
             }

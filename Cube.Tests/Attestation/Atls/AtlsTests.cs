@@ -203,16 +203,19 @@ public sealed class AtlsTests
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        _ = Task.Run(async () =>
+        var silent = new TaskCompletionSource();
+        var serving = Task.Run(async () =>
         {
             using var tcp = await listener.AcceptTcpClientAsync();
             await using var tls = new SslStream(tcp.GetStream());
             await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = AtlsMachine.MakeCertificate(), ApplicationProtocols = [SslApplicationProtocol.Http2] });
-            await Task.Delay(Timeout.Infinite);
+            await silent.Task;
         });
         var refused = await Assert.ThrowsAsync<AttestationException>(() =>
             AtlsMachine.Dialer(_clock).OpenAsync(new Uri($"https://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}"), AtlsMachine.Policies, default));
         Assert.Equal(Codes.AtlsTimeout, refused.Code);
+        silent.SetResult();
+        await serving;
     }
 
     [Fact]
