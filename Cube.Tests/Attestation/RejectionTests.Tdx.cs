@@ -1,11 +1,6 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json.Nodes;
 using Cube.Attestation;
-using Cube.Attestation.Azure;
 using Cube.Attestation.Certificates;
-using Cube.Attestation.Evidence;
-using Cube.Attestation.Parsing;
 using Cube.Attestation.Tdx;
 using Cube.Tests.Attestation.Synthetic;
 
