@@ -34,6 +34,7 @@ internal static class Platforms
         {
             var transport = new TpmTransport(options.Tpm);
             var azure = new AzureProvider(new TpmCommands(transport), new Imds(clients.CreateClient("imds"), options.Imds), time);
+            // Once, while the service starts and before it listens: there is nobody that waiting could hold up.
             using var timeout = new CancellationTokenSource(_patience);
             if (transport.IsThere() && azure.IsThereAsync(timeout.Token).GetAwaiter().GetResult())
             {
