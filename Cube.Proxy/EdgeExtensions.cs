@@ -7,6 +7,7 @@ using Cube.Proxy.Forwarding;
 using Cube.Proxy.Models;
 using Cube.Proxy.Observability;
 using Cube.Proxy.Routing;
+using Cube.Proxy.Routing.Api;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Hosting;
 using Cube.ServiceDefaults.Peers;
@@ -29,6 +30,8 @@ internal static class EdgeExtensions
         var services = builder.Services;
         services.AddSingleton<IValidateOptions<ProxyOptions>, ProxyOptionsValidator>();
         services.AddOptions<ProxyOptions>().BindConfiguration(ProxyOptions.Section).ValidateOnStart();
+        services.AddOptions<RoutingOptions>().BindConfiguration(RoutingOptions.Section);
+        services.AddSingleton<FirstRoutes>().AddSingleton<RouteStore>().AddSingleton<RouteApi>();
         services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
         services.AddHybridCache(static cache => cache.MaximumKeyLength = 1024);
         services.AddHttpForwarder();

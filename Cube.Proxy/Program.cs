@@ -4,6 +4,7 @@ using Cube.Proxy.Attestation.Api;
 using Cube.Proxy.Attestation.Policies;
 using Cube.Proxy.Database;
 using Cube.Proxy.Management;
+using Cube.Proxy.Routing.Api;
 using Cube.ServiceDefaults;
 using Cube.ServiceDefaults.Hosting;
 using Microsoft.Extensions.Options;
@@ -21,6 +22,7 @@ return await ServiceHost.RunAsync(() =>
     app.UseDomainPipeline();
     app.MapDefaultEndpoints("cube-proxy", () => app.Services.GetRequiredService<PoliciesInForce>().Description);
     PlatformAttestation.Map(app);
+    RouteApi.Map(app);
     app.MapManagement();
     return app;
 });

@@ -6,6 +6,7 @@ using Cube.Proxy.Attestation.Collaterals;
 using Cube.Proxy.Attestation.Policies;
 using Cube.Proxy.Attestation.Verdicts;
 using Cube.Proxy.Database;
+using Cube.Proxy.Management;
 using Cube.ServiceDefaults.Hosting;
 using Microsoft.Extensions.Options;
 
@@ -44,7 +45,7 @@ internal static class AttestationExtensions
             provider.GetRequiredService<EvidenceVerifier>(), provider.GetRequiredService<CollateralStore>().CompleteAsync,
             provider.GetRequiredService<IOptions<AttestationOptions>>().Value.Simulated, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<AttestedBackends>().AddHostedService(static provider => provider.GetRequiredService<AttestedBackends>());
-        services.AddSingleton<PolicyDesk>().AddSingleton<DomainAttestation>().AddSingleton<PlatformAttestation>();
+        services.AddSingleton<PlatformAdministrators>().AddSingleton<PolicyDesk>().AddSingleton<DomainAttestation>().AddSingleton<PlatformAttestation>();
         return builder;
     }
 }

@@ -19,7 +19,8 @@ internal sealed class AgentTransformer : HttpTransformer
         proxyRequest.Version = HttpVersion.Version20;
         proxyRequest.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
         // The endpoint's own path, not the client's text; a query has no meaning for any of them.
-        proxyRequest.RequestUri = new Uri(destinationPrefix + DomainRequest.Of(httpContext).Endpoint!.Path);
+        var request = DomainRequest.Of(httpContext);
+        proxyRequest.RequestUri = new Uri(destinationPrefix + request.Route!.PathOf(request.Endpoint!.Path));
         proxyRequest.Headers.TryAddWithoutValidation(RequestIds.Header, httpContext.TraceIdentifier);
         if (proxyRequest.Content is { } content)
         {

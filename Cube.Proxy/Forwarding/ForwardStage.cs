@@ -77,7 +77,7 @@ internal sealed class ForwardStage(
     {
         try
         {
-            return await backends.GetAsync(DomainRequest.Of(context).DomainId, context.RequestAborted);
+            return await backends.GetAsync(DomainRequest.Of(context).Route!, DomainRequest.Of(context).DomainId, context.RequestAborted);
         }
         catch (AttestationException exception)
         {
@@ -95,7 +95,7 @@ internal sealed class ForwardStage(
     private static OpenAiError Explain(ForwarderError error, BadHttpRequestException? refusal) => (error, refusal?.StatusCode) switch
     {
         (_, StatusCodes.Status413PayloadTooLarge) => OpenAiError.RequestTooLarge,
-        (ForwarderError.RequestBodyClient, _) => OpenAiError.BadHttp,
+        (_, not null) => OpenAiError.BadHttp,
         (ForwarderError.RequestTimedOut, _) => OpenAiError.UpstreamTimeout,
         _ => OpenAiError.UpstreamError,
     };

@@ -8,6 +8,7 @@ using Cube.Proxy.Attestation.Policies;
 using Cube.Proxy.Authorization;
 using Cube.Proxy.Edge;
 using Cube.Proxy.Forwarding;
+using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.Extensions.Caching.Hybrid;
 
@@ -87,22 +88,11 @@ internal sealed class ModelCatalogue(AttestedBackends backends, PoliciesInForce 
     }
 
     /// <returns>Null where the client has got an error already.</returns>
-    public async ValueTask<ModelList?> FindAllAsync(HttpContext context)
+    public async ValueTask<ModelList?> FindAsync(HttpContext context, Route route)
     {
         try
         {
-            var domain = DomainRequest.Of(context).DomainId;
-            var list = await cache.GetOrCreateAsync(
-                // Domains with a policy of their own may have other machines, or none.
-                $"models/{policies.Current.Of(domain).Key}",
-                (Catalogue: this, Domain: domain, Activity.Current),
-                static async (state, ct) =>
-                {
-                    Activity.Current = state.Current;
-                    return await state.Catalogue.AskAsync(state.Domain, ct);
-                },
-                Age,
-                cancellationToken: context.RequestAborted);
+            var list = await FindAsync(route, DomainRequest.Of(context).DomainId, context.RequestAborted);
             context.Describe(list.Verdict);
             return list;
         }
@@ -113,14 +103,60 @@ internal sealed class ModelCatalogue(AttestedBackends backends, PoliciesInForce 
         }
     }
 
-    private async Task<ModelList> AskAsync(Guid domain, CancellationToken ct)
+    /// <summary>What all routes together lead to; a route whose machines do not answer adds nothing, and only where none answers that is the answer.</summary>
+    /// <returns>Null where the client has got an error already.</returns>
+    private async ValueTask<ModelList?> FindAllAsync(HttpContext context)
+    {
+        var own = DomainRequest.Of(context).Route!;
+        var others = policies.Current.Routes.All.Where(route => route.Definition.TargetUrl != own.Definition.TargetUrl).DistinctBy(static route => route.Definition.TargetUrl).ToList();
+        if (others.Count == 0)
+        {
+            return await FindAsync(context, own);
+        }
+
+        var (lists, failure) = (new List<ModelList>(), (OpenAiError?)null);
+        foreach (var route in others.Prepend(own))
+        {
+            try
+            {
+                lists.Add(await FindAsync(route, DomainRequest.Of(context).DomainId, context.RequestAborted));
+            }
+            catch (AgentException exception)
+            {
+                failure ??= exception.Error;
+            }
+        }
+
+        if (lists is not [var first, ..])
+        {
+            await failure!.WriteAsync(context);
+            return null;
+        }
+
+        context.Describe(first.Verdict);
+        return lists.Count == 1 ? first : new ModelList([.. lists.SelectMany(static list => list.Models).DistinctBy(static model => model.Id)], first.Verdict);
+    }
+
+    private ValueTask<ModelList> FindAsync(Route route, Guid domain, CancellationToken ct) => cache.GetOrCreateAsync(
+        // Domains and routes with a policy of their own may have other machines, or none.
+        $"models/{route.Id}#{route.Revision}/{policies.Current.Of(domain, route.Id).Key}",
+        (Catalogue: this, Route: route, Domain: domain, Activity.Current),
+        static async (state, ct) =>
+        {
+            Activity.Current = state.Current;
+            return await state.Catalogue.AskAsync(state.Route, state.Domain, ct);
+        },
+        Age,
+        cancellationToken: ct);
+
+    private async Task<ModelList> AskAsync(Route route, Guid domain, CancellationToken ct)
     {
         try
         {
             using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
             timeout.CancelAfter(TimeSpan.FromSeconds(10));
-            var channel = await backends.GetAsync(domain, timeout.Token);
-            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(channel.Address, "/v1/models")) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+            var channel = await backends.GetAsync(route, domain, timeout.Token);
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(channel.Address, route.PathOf("/v1/models"))) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
             using var response = await channel.Invoker.SendAsync(request, timeout.Token);
             if (response.StatusCode != HttpStatusCode.OK)
             {

@@ -13,13 +13,12 @@ internal sealed class ModelStage(RequestDelegate next, ModelCatalogue catalogue,
     public async Task InvokeAsync(HttpContext context)
     {
         var request = DomainRequest.Of(context);
-        if (!request.Endpoint!.IsInference || request.Endpoint.Method != HttpMethods.Post)
+        if (request.Body is not { } body)
         {
             await next(context);
             return;
         }
 
-        var body = await RequestBody.ReadAsync(context.Request, context.RequestAborted);
         var (name, fault) = ModelMember.Read(body.Bytes.Span);
         if (name is null)
         {
@@ -28,7 +27,7 @@ internal sealed class ModelStage(RequestDelegate next, ModelCatalogue catalogue,
             return;
         }
 
-        var list = await catalogue.FindAllAsync(context);
+        var list = await catalogue.FindAsync(context, request.Route!);
         if (list is null)
         {
             body.Dispose();
@@ -36,7 +35,7 @@ internal sealed class ModelStage(RequestDelegate next, ModelCatalogue catalogue,
         }
 
         var known = list.Resolve(name);
-        var access = await permissions.FindAsync(request.Caller!, request.DomainId, request.Endpoint.Action, known ?? name, request.Access!, context.RequestAborted);
+        var access = await permissions.FindAsync(request.Caller!, request.DomainId, request.Endpoint!.Action, known ?? name, request.Access!, context.RequestAborted);
         if (known is null || !access.IsAllowed)
         {
             body.Dispose();

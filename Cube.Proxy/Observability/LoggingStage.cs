@@ -19,12 +19,12 @@ internal sealed partial class LoggingStage(RequestDelegate next, ILogger<Logging
             {
                 var request = DomainRequest.Of(context);
                 var elapsed = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-                Handled(request.Endpoint?.Name ?? "unknown", context.Response.StatusCode, elapsed, request.DomainId, request.Caller?.UserId, context.TraceIdentifier);
+                Handled(request.Endpoint?.Name ?? "unknown", context.Response.StatusCode, elapsed, request.Route?.Name ?? "none", request.DomainId, request.Caller?.UserId, context.TraceIdentifier);
             }
         }
     }
 
     [LoggerMessage(Level = LogLevel.Information,
-        Message = "{Endpoint} answered {Status} in {Milliseconds:F1} ms: domain {Domain}, user {User}, request {RequestId}")]
-    private partial void Handled(string endpoint, int status, double milliseconds, Guid domain, Guid? user, string requestId);
+        Message = "{Endpoint} answered {Status} in {Milliseconds:F1} ms: route {Route}, domain {Domain}, user {User}, request {RequestId}")]
+    private partial void Handled(string endpoint, int status, double milliseconds, string route, Guid domain, Guid? user, string requestId);
 }

@@ -4,7 +4,7 @@ using Cube.Proxy.Edge;
 
 namespace Cube.Proxy.Observability;
 
-/// <summary>Duration (and so count) of requests by domain, endpoint and status, and how many are under way.</summary>
+/// <summary>Duration (and so count) of requests by domain, endpoint, route and status, and how many are under way.</summary>
 internal sealed class MetricsStage
 {
     private readonly RequestDelegate _next;
@@ -37,6 +37,7 @@ internal sealed class MetricsStage
                 Stopwatch.GetElapsedTime(start).TotalSeconds,
                 new("cube.domain.id", request.DomainId),
                 new("cube.endpoint", request.Endpoint?.Name ?? "unknown"),
+                new("cube.route", request.Route?.Name ?? "none"),
                 new("http.response.status_code", context.Response.StatusCode));
         }
     }

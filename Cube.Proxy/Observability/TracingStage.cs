@@ -22,6 +22,8 @@ internal sealed class TracingStage(RequestDelegate next)
                 activity.DisplayName = $"{context.Request.Method} {route}";
                 activity.SetTag("http.route", route);
                 activity.SetTag("cube.endpoint", request.Endpoint?.Name);
+                activity.SetTag("cube.route", request.Route?.Name);
+                activity.SetTag("cube.event_type", request.Route?.Definition.EventType);
                 activity.SetTag("cube.domain.id", request.DomainId);
                 activity.SetTag("enduser.id", request.Caller?.UserId);
             }

@@ -28,6 +28,7 @@ internal static class ApiDocument
         }
 
         AttestationPaths.AddPlatform(paths);
+        RoutePaths.Add(paths);
         return new JsonObject
         {
             ["openapi"] = "3.1.1",
@@ -49,6 +50,9 @@ internal static class ApiDocument
                     ["AttestationPolicies"] = JsonNode.Parse(AttestationPaths.Policies),
                     ["Verdict"] = JsonNode.Parse(AttestationPaths.Verdict),
                     ["Backends"] = JsonNode.Parse(AttestationPaths.Backends),
+                    ["Route"] = JsonNode.Parse(RoutePaths.Kept),
+                    ["RouteWritten"] = JsonNode.Parse(RoutePaths.Written),
+                    ["RouteList"] = JsonNode.Parse(RoutePaths.List),
                     ["Trial"] = JsonNode.Parse(AttestationPaths.Trial),
                 },
                 ["securitySchemes"] = new JsonObject { ["bearer"] = new JsonObject { ["type"] = "http", ["scheme"] = "bearer" } },

@@ -9,7 +9,7 @@ internal static class AttestationPaths
     public const string Policy =
         """
         {"type":"object","required":["scope","version","state","policy","created_at","created_by"],"additionalProperties":false,"properties":{
-        "scope":{"type":"string","description":"platform, or a domain's id"},"version":{"type":"integer","minimum":1},"state":{"enum":["staged","active","retired"]},
+        "scope":{"type":"string","description":"platform, a domain's id, or route: and a route's id"},"version":{"type":"integer","minimum":1},"state":{"enum":["staged","active","retired"]},
         "policy":{"type":"object"},"created_at":{"type":"string","format":"date-time"},"created_by":{"type":"string"},
         "activated_at":{"type":"string","format":"date-time"},"activated_by":{"type":"string"}}}
         """;
@@ -58,7 +58,7 @@ internal static class AttestationPaths
         ["attestation.policy.stage"] = (201, "AttestationPolicy", "Writes a version; it is not in force. The original's files are translated."),
         ["attestation.policy.activate"] = (200, "AttestationPolicy", "Puts a version in force: a newer one, or one that was in force before."),
         ["attestation.evidence"] = (200, null, "Evidence that was judged, by the SHA-256 that its verdict names, as cube-attest reads it."),
-        ["attestation.policy.delete"] = (204, null, "The domain goes back to the platform's policy."),
+        ["attestation.policy.delete"] = (204, null, "It goes back to the platform's policy."),
     };
 
     public static JsonObject Operation(InferenceEndpoint endpoint) => Operation(endpoint.Name, $"Needs the action {endpoint.Action} in the domain.", "Error", endpoint.Method == HttpMethods.Post);
@@ -77,6 +77,22 @@ internal static class AttestationPaths
         }
 
         paths["/attestation/evidence"] = new JsonObject { ["get"] = Operation("attestation.evidence", "For administrators of the platform.", "ManagementError", hasBody: false) };
+    }
+
+    /// <summary>The same desk for a route's own policy.</summary>
+    public static void AddRoute(JsonObject paths, string route)
+    {
+        foreach (var path in InferenceEndpoints.All.Where(static endpoint => endpoint.Name.StartsWith("attestation.policy", StringComparison.Ordinal)).GroupBy(static endpoint => endpoint.Path))
+        {
+            var item = new JsonObject { ["parameters"] = new JsonArray(RoutePaths.NameParameter()) };
+            foreach (var endpoint in path)
+            {
+                item[endpoint.Method.ToLowerInvariant()] = Operation(endpoint.Name, "For administrators of the platform.", "ManagementError", endpoint.Method == HttpMethods.Post);
+                item[endpoint.Method.ToLowerInvariant()]!["operationId"] = $"route.{endpoint.Name}";
+            }
+
+            paths[$"{route}{path.Key}"] = item;
+        }
     }
 
     private static JsonObject Operation(string name, string who, string error, bool hasBody)

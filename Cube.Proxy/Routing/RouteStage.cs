@@ -1,32 +1,53 @@
+using Cube.Proxy.Attestation.Policies;
 using Cube.Proxy.Edge;
+using Cube.Proxy.Models;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 
 namespace Cube.Proxy.Routing;
 
-/// <summary>Looks at what of a body can be judged without reading it.</summary>
-internal sealed class RouteStage(RequestDelegate next, IOptions<ProxyOptions> options)
+/// <summary>Looks at what of a body can be judged without understanding it, and finds the route that the request takes.</summary>
+internal sealed class RouteStage(RequestDelegate next, PoliciesInForce inForce, IOptions<ProxyOptions> options)
 {
     private readonly long _maxBody = options.Value.MaxRequestBodyBytes;
 
-    public Task InvokeAsync(HttpContext context)
+    public async Task InvokeAsync(HttpContext context)
     {
-        if (DomainRequest.Of(context).Endpoint!.Method == HttpMethods.Post)
+        var request = DomainRequest.Of(context);
+        var isPost = request.Endpoint!.Method == HttpMethods.Post;
+        if (isPost && !IsPlainJson(context.Request))
         {
-            if (!IsPlainJson(context.Request))
-            {
-                return OpenAiError.UnsupportedMediaType.WriteAsync(context);
-            }
-
-            if (context.Request.ContentLength > _maxBody)
-            {
-                context.Response.Headers.Connection = "close";
-                return OpenAiError.RequestTooLarge.WriteAsync(context);
-            }
+            await OpenAiError.UnsupportedMediaType.WriteAsync(context);
+            return;
         }
 
-        return next(context);
+        if (isPost && context.Request.ContentLength > _maxBody)
+        {
+            context.Response.Headers.Connection = "close";
+            await OpenAiError.RequestTooLarge.WriteAsync(context);
+            return;
+        }
+
+        request.Body = isPost && request.Endpoint.IsInference ? await RequestBody.ReadAsync(context.Request, context.RequestAborted) : null;
+        try
+        {
+            request.Route = inForce.Current.Routes.Find(new RouteRequest(context, request, request.Body?.Bytes ?? default));
+        }
+        catch
+        {
+            request.Body?.Dispose();
+            throw;
+        }
+
+        if (request.Route is null)
+        {
+            request.Body?.Dispose();
+            await OpenAiError.NoRoute.WriteAsync(context);
+            return;
+        }
+
+        await next(context);
     }
 
     private static bool IsPlainJson(HttpRequest request) =>

@@ -115,6 +115,7 @@ public sealed record OpenAiError(int Status, string Type, string Code, string Me
     public static OpenAiError InternalError { get; } = new(500, Server, "internal_error", "Cube failed to handle the request.") { RetryAfter = 1 };
     public static OpenAiError UpstreamError { get; } = new(502, Server, "upstream_error", "The model server gave no usable answer.") { RetryAfter = 1 };
     public static OpenAiError Unavailable { get; } = new(503, Server, "unavailable", "Cube cannot check this request now.") { RetryAfter = 2 };
+    public static OpenAiError NoRoute { get; } = new(502, Server, "no_route", "No route leads to a model server for this request.") { RetryAfter = 60, ShouldRetry = false };
     public static OpenAiError AttestationRequired { get; } =
         new(503, Server, "attestation_required", "No attested model server is there yet.") { RetryAfter = 5 };
     public static OpenAiError AttestationRefused { get; } =

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Cube.ServiceDefaults.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.ServiceDiscovery;
@@ -7,8 +8,10 @@ namespace Cube.ServiceDefaults.Peers;
 /// <summary>
 /// Addresses of the other services, from <c>services:{peer}:{scheme}:{n}</c>. Several addresses of a peer take turns.
 /// </summary>
-public sealed class Peers(ServiceEndpointResolver resolver)
+public sealed class Peers(ServiceEndpointResolver resolver, IConfiguration configuration)
 {
+    private readonly ConcurrentDictionary<Uri, bool> _isPeer = new();
+    private readonly ConcurrentDictionary<Uri, Known> _known = new();
     private int _turn;
 
     /// <returns>A base address without a trailing slash, as <c>https://127.0.0.1:7001</c>.</returns>
@@ -27,16 +30,34 @@ public sealed class Peers(ServiceEndpointResolver resolver)
             : throw new InvalidOperationException($"The address of {service} has no scheme.");
     }
 
-    /// <summary>The same, where the addresses are known already.</summary>
-    public string? TryAddress(string service)
+    /// <summary>All addresses that a URL stands for: those of a peer that is configured under its host's name, or else itself.</summary>
+    public ValueTask<Uri[]> AddressesAsync(Uri url, CancellationToken ct)
     {
-        var pending = AddressAsync(service, CancellationToken.None);
-        return pending.IsCompletedSuccessfully ? pending.Result : null;
+        if (!_isPeer.GetOrAdd(url, static (url, configuration) => url.IsDefaultPort && configuration.GetSection($"services:{url.Host}:{url.Scheme}").Exists(), configuration))
+        {
+            return new(_known.GetOrAdd(url, static url => new Known(null, [new Uri(url.GetLeftPart(UriPartial.Authority))])).Addresses);
+        }
+
+        var pending = resolver.GetEndpointsAsync($"{url.Scheme}://{url.Host}", ct);
+        return pending.IsCompletedSuccessfully ? new(Of(url, pending.Result)) : WaitAsync();
+
+        async ValueTask<Uri[]> WaitAsync() => Of(url, await pending);
     }
 
-    /// <summary>All addresses of a peer.</summary>
-    public async ValueTask<IReadOnlyList<string>> AddressesAsync(string service, CancellationToken ct) =>
-        [.. (await resolver.GetEndpointsAsync(service, ct)).Endpoints.Select(static endpoint => endpoint.ToString()!.TrimEnd('/'))];
+    /// <summary>Made once for each answer of the resolver, not for each request.</summary>
+    private Uri[] Of(Uri url, ServiceEndpointSource source)
+    {
+        if (_known.TryGetValue(url, out var known) && ReferenceEquals(known.Source, source))
+        {
+            return known.Addresses;
+        }
+
+        Uri[] addresses = [.. source.Endpoints.Select(static endpoint => new Uri(endpoint.ToString()!.TrimEnd('/')))];
+        _known[url] = new Known(source, addresses);
+        return addresses;
+    }
+
+    private sealed record Known(ServiceEndpointSource? Source, Uri[] Addresses);
 
     /// <summary>Stops the start where no address of a peer is configured: nothing is guessed.</summary>
     /// <exception cref="SettingException">There is none.</exception>

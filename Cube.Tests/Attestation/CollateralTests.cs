@@ -7,6 +7,7 @@ using Cube.Proxy.Attestation;
 using Cube.Proxy.Attestation.Collaterals;
 using Cube.Proxy.Attestation.Policies;
 using Cube.Proxy.Database;
+using Cube.Proxy.Routing;
 using Cube.Tests.Attestation.Synthetic;
 using Cube.Tests.Systems;
 using Microsoft.AspNetCore.Builder;
@@ -131,7 +132,7 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
         database.Migrate();
         var vendor = new Uri(_vendor.Urls.Single());
         var options = Options.Create(new AttestationOptions { AmdKds = vendor, IntelPcs = vendor, IntelCertificates = vendor });
-        _policies = new PoliciesInForce(new PolicyStore(database), database, options, TimeProvider.System, NullLogger<PoliciesInForce>.Instance);
+        _policies = new PoliciesInForce(new PolicyStore(database), new RouteStore(database), new FirstRoutes(Options.Create(new RoutingOptions())), database, options, TimeProvider.System, NullLogger<PoliciesInForce>.Instance);
         await _policies.ReadAsync(default);
         _policies.Changed += () =>
         {

@@ -60,7 +60,7 @@ public sealed class ErrorTests(FakeSystem system)
 
     [Theory]
     [InlineData("GET", "/nothing", 404)]
-    [InlineData("GET", "/proxy/api/routes", 404)]
+    [InlineData("GET", "/proxy/api/routes", 401)]
     [InlineData("GET", "/default/v1/models", 404)]
     [InlineData("POST", "/health", 405)]
     [InlineData("GET", "/users/profile", 401)]

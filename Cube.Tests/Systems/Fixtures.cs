@@ -1,3 +1,5 @@
+using Cube.Tests.Attestation.Atls;
+
 namespace Cube.Tests.Systems;
 
 /// <summary>A system with the guide model, shared by the tests that change nothing others see.</summary>
@@ -41,6 +43,52 @@ public sealed class FakeSystem(PostgresServer postgres) : IAsyncLifetime
 
         await Backend.DisposeAsync();
     }
+}
+
+/// <summary>A system with an agent, and a machine beside it that routes may lead to: each says in its answers who it is. Two proxies share the database.</summary>
+public sealed class RouteSystem(PostgresServer postgres) : IAsyncLifetime
+{
+    private readonly FakeBackend _backend = new();
+
+    public CubeSystem Cube { get; private set; } = null!;
+
+    /// <summary>The second proxy.</summary>
+    public Uri Other { get; private set; } = null!;
+
+    /// <summary>The first administrator's token.</summary>
+    public string Administrator { get; private set; } = "";
+
+    internal FaultyMachine Machine { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _backend.Answer = static context => FakeBackend.JsonAsync(context, 200, Says("agent"));
+        await _backend.StartAsync();
+        Machine = await FaultyMachine.StartAsync();
+        (Machine.Answer, Machine.Models) = (Says("machine"), ["m", "machine-only"]);
+        Cube = await CubeSystem.StartAsync(postgres, ("vllm", _backend.Address));
+        Other = await Cube.StartAnotherProxyAsync();
+        Administrator = (await Cube.LoginAsync()).Access;
+    }
+
+    private static string Says(string who) => FakeBackend.Chat.Replace("\"model\":\"m\"", $"\"model\":\"{who}\"", StringComparison.Ordinal);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Cube is not null)
+        {
+            await Cube.DisposeAsync();
+        }
+
+        await _backend.DisposeAsync();
+        await (Machine?.DisposeAsync() ?? default);
+    }
+}
+
+[CollectionDefinition(Name)]
+public sealed class SharesRoutes : ICollectionFixture<RouteSystem>
+{
+    public const string Name = "routes";
 }
 
 [CollectionDefinition(Name)]

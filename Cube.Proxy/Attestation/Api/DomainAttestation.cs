@@ -3,6 +3,7 @@ using Cube.Attestation.Atls;
 using Cube.Proxy.Attestation.Backends;
 using Cube.Proxy.Attestation.Verdicts;
 using Cube.Proxy.Edge;
+using Cube.Proxy.Management;
 using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
 
@@ -19,7 +20,7 @@ internal sealed class DomainAttestation(PolicyDesk desk, AttestedBackends backen
         var request = DomainRequest.Of(context);
         if (request.Endpoint == InferenceEndpoints.Attestation)
         {
-            await EvidenceAsync(context, request.DomainId);
+            await EvidenceAsync(context, request.Route!, request.DomainId);
             return;
         }
 
@@ -48,7 +49,7 @@ internal sealed class DomainAttestation(PolicyDesk desk, AttestedBackends backen
     }
 
     /// <summary>Evidence for the caller's own eyes, from the machine that would serve him.</summary>
-    private async Task EvidenceAsync(HttpContext context, Guid domain)
+    private async Task EvidenceAsync(HttpContext context, Route route, Guid domain)
     {
         var asked = new byte[MostBody + 1];
         var length = await context.Request.Body.ReadAtLeastAsync(asked, asked.Length, throwOnEndOfStream: false, context.RequestAborted);
@@ -61,7 +62,7 @@ internal sealed class DomainAttestation(PolicyDesk desk, AttestedBackends backen
         AttestedChannel channel;
         try
         {
-            channel = await backends.GetAsync(domain, context.RequestAborted);
+            channel = await backends.GetAsync(route, domain, context.RequestAborted);
         }
         catch (AttestationException exception)
         {
@@ -78,7 +79,7 @@ internal sealed class DomainAttestation(PolicyDesk desk, AttestedBackends backen
         context.Describe(channel.Verdict);
         using var content = new ByteArrayContent(asked, 0, length);
         content.Headers.TryAddWithoutValidation("Content-Type", "application/json");
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(channel.Address, "/attestation"))
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(channel.Address, route.PathOf("/attestation")))
         {
             Content = content,
             Version = HttpVersion.Version20,

@@ -5,6 +5,7 @@ using Cube.Attestation.Atls;
 using Cube.Attestation.Policy;
 using Cube.Proxy.Attestation.Backends;
 using Cube.Proxy.Attestation.Policies;
+using Cube.Proxy.Management;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Proxy.Attestation.Api;
@@ -38,7 +39,7 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
     public async Task<ApiAnswer> StageAsync(string scope, HttpRequest request, string by)
     {
         var ct = request.HttpContext.RequestAborted;
-        if (await ReadAsync(request) is not { } body)
+        if (await ApiBody.ReadAsync(request, MostBody) is not { } body)
         {
             return ApiAnswer.Bad("The policy is larger than 256 KiB.");
         }
@@ -57,7 +58,7 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
     public async Task<ApiAnswer> ActivateAsync(string scope, HttpRequest request, string by)
     {
         var ct = request.HttpContext.RequestAborted;
-        if (await ReadAsync(request) is not { } body || !TryReadVersion(body, out var version))
+        if (await ApiBody.ReadAsync(request, MostBody) is not { } body || !TryReadVersion(body, out var version))
         {
             return ApiAnswer.Bad("Give {\"version\": number}.");
         }
@@ -86,7 +87,7 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
     public async Task<ApiAnswer> TryAsync(string scope, HttpRequest request, bool isAdministrator)
     {
         var ct = request.HttpContext.RequestAborted;
-        if (await ReadAsync(request) is not { } body)
+        if (await ApiBody.ReadAsync(request, MostBody) is not { } body)
         {
             return ApiAnswer.Bad("The policy is larger than 256 KiB.");
         }
@@ -114,29 +115,44 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
         }
 
         var named = new NamedPolicy(scope, 0, candidate);
-        IReadOnlyList<NamedPolicy> policies = scope == PolicySnapshot.Platform ? [named] : [.. inForce.Current.PlatformSet.Policies, named];
         var trials = Held(scope)
             .Select(slot => (Slot: slot, Verdict: VerdictOf(slot)))
             .Where(static pair => pair.Verdict?.Claims is not null)
-            .Select(pair => (pair.Slot, Verdict: EvidenceVerifier.Reassess(pair.Verdict!, policies, time.GetUtcNow())))
+            .Select(pair => (pair.Slot, Verdict: EvidenceVerifier.Reassess(pair.Verdict!, With(pair.Slot.Policies, named), time.GetUtcNow())))
             .Select(pair => new TrialView(Name(pair.Slot, isAdministrator), scope, !pair.Verdict.OpensConnections, pair.Verdict))
             .ToList();
         return ApiAnswer.Ok(new { would_refuse = trials.Count(static trial => trial.WouldBeRefused), backends = trials });
     }
 
+    /// <summary>The candidate in place of what its scope has now; the floor stays first.</summary>
+    private static List<NamedPolicy> With(PolicySet set, NamedPolicy candidate)
+    {
+        var others = set.Policies.Where(policy => policy.Id != candidate.Id);
+        return candidate.Id == PolicySnapshot.Platform ? [candidate, .. others] : [.. others, candidate];
+    }
+
     /// <summary>What every machine proved, field by field: of all for administrators, of a domain's for its members.</summary>
     public ApiAnswer Verify(string? domain, bool isAdministrator) => ApiAnswer.Ok(new
     {
-        backends = (domain is null ? backends.Slots.Where(slot => inForce.Current.Keys.Contains(slot.Policies.Key)) : Held(domain)).Select(slot => View(slot, isAdministrator)),
+        backends = (domain is null ? backends.Slots.Where(slot => inForce.Current.IsInForce(slot.Policies)) : Held(domain)).Select(slot => View(slot, isAdministrator)),
     });
 
+    /// <summary>The machines that a scope's requests may use now: all of them, those of a domain's requests, those of a route's.</summary>
     private IEnumerable<BackendSlot> Held(string scope)
     {
-        var key = inForce.Current.Of(scope).Key;
-        return backends.Slots.Where(slot => slot.Policies.Key == key);
+        var snapshot = inForce.Current;
+        var inUse = backends.Slots.Where(slot => snapshot.IsInForce(slot.Policies));
+        if (PolicySnapshot.RouteOf(scope) is { } route)
+        {
+            var target = snapshot.Routes.All.FirstOrDefault(running => running.Id == route)?.Target;
+            return target is null ? [] : inUse.Where(slot => slot.Policies.Route == snapshot.Of(Guid.Empty, route).Route && backends.LeadsTo(target, slot.Address));
+        }
+
+        return Guid.TryParse(scope, out var domain) ? inUse.Where(slot => slot.Policies.Domain == snapshot.Of(domain, Guid.Empty).Domain) : inUse.Where(static slot => slot.Policies.Domain == Guid.Empty);
     }
 
-    private AttestationPolicy Load(byte[] body)
+    /// <exception cref="PolicyException">It is no policy.</exception>
+    public AttestationPolicy Load(byte[] body)
     {
         try
         {
@@ -184,26 +200,5 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
         {
             return false;
         }
-    }
-
-    private static async Task<byte[]?> ReadAsync(HttpRequest request)
-    {
-        if (request.ContentLength > MostBody)
-        {
-            return null;
-        }
-
-        using var body = new MemoryStream();
-        var buffer = new byte[16 * 1024];
-        while (await request.Body.ReadAsync(buffer, request.HttpContext.RequestAborted) is > 0 and var read)
-        {
-            body.Write(buffer, 0, read);
-            if (body.Length > MostBody)
-            {
-                return null;
-            }
-        }
-
-        return body.ToArray();
     }
 }

@@ -5,6 +5,7 @@ using Cube.Attestation;
 using Cube.Attestation.Atls;
 using Cube.Proxy.Attestation.Policies;
 using Cube.Proxy.Attestation.Verdicts;
+using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Peers;
 
@@ -31,6 +32,7 @@ internal sealed partial class AttestedBackends : BackgroundService
     private readonly ILogger<AttestedBackends> _logger;
     private readonly Counter<long> _verdicts;
     private readonly Histogram<double> _duration;
+    private int _turn;
 
     public AttestedBackends(
         AttestedDialer dialer, PoliciesInForce policies, Peers peers, VerdictJournal journal, TimeProvider time, IMeterFactory meters, ILogger<AttestedBackends> logger)
@@ -45,21 +47,69 @@ internal sealed partial class AttestedBackends : BackgroundService
 
     public IReadOnlyCollection<BackendSlot> Slots => [.. _slots.Values];
 
+    /// <summary>A connection to one of the route's machines: in turn to those that have proved themselves, else to the first that does now.</summary>
     /// <exception cref="AttestationException">No machine satisfies the policies.</exception>
-    /// <exception cref="HttpRequestException">The machine cannot be reached.</exception>
+    /// <exception cref="HttpRequestException">None can be reached.</exception>
     /// <exception cref="UnavailableException">Nobody knows which policies are in force.</exception>
-    public ValueTask<AttestedChannel> GetAsync(Guid domain, CancellationToken ct)
+    public ValueTask<AttestedChannel> GetAsync(Route route, Guid domain, CancellationToken ct)
     {
-        var policies = _policies.Current.Of(domain);
-        var address = _peers.TryAddress($"https://{Peer}");
-        return address is not null ? Slot(new Uri(address), policies).GetAsync(ct) : FindAsync(policies, ct);
+        var snapshot = _policies.Current;
+        if (!snapshot.Routes.Holds(route))
+        {
+            throw new AttestationException(Codes.PolicyMissing, "The route changed while the request was on its way.");
+        }
+
+        var policies = snapshot.Of(domain, route.Id);
+        var addresses = _peers.AddressesAsync(route.Target, ct);
+        return addresses.IsCompletedSuccessfully ? GetAsync(addresses.Result, policies, ct) : WaitAsync();
+
+        async ValueTask<AttestedChannel> WaitAsync() => await GetAsync(await addresses, policies, ct);
     }
 
-    private async ValueTask<AttestedChannel> FindAsync(PolicySet policies, CancellationToken ct) =>
-        await Slot(new Uri(await _peers.AddressAsync($"https://{Peer}", ct)), policies).GetAsync(ct);
+    private ValueTask<AttestedChannel> GetAsync(Uri[] addresses, PolicySet policies, CancellationToken ct)
+    {
+        var turn = addresses.Length == 1 ? 0 : Interlocked.Increment(ref _turn) & int.MaxValue;
+        for (var i = 0; i < addresses.Length; i++)
+        {
+            if (Slot(addresses[(turn + i) % addresses.Length], policies).Current is { TakesRequests: true } channel)
+            {
+                return new(channel);
+            }
+        }
+
+        return new(OpenAnyAsync(addresses, turn, policies, ct));
+    }
+
+    private async Task<AttestedChannel> OpenAnyAsync(Uri[] addresses, int turn, PolicySet policies, CancellationToken ct)
+    {
+        Exception? failure = null;
+        for (var i = 0; i < addresses.Length; i++)
+        {
+            try
+            {
+                return await Slot(addresses[(turn + i) % addresses.Length], policies).GetAsync(ct);
+            }
+            catch (Exception exception) when (exception is AttestationException or HttpRequestException || (exception is OperationCanceledException && !ct.IsCancellationRequested))
+            {
+                // That one is refused says more than that another is away.
+                failure = exception is AttestationException ? exception : failure ?? exception;
+            }
+        }
+
+        throw failure ?? new HttpRequestException("The route has no address.");
+    }
+
+    /// <summary>Whether an address is one of a route's, as far as they are known now.</summary>
+    public bool LeadsTo(Uri target, Uri address)
+    {
+        var addresses = _peers.AddressesAsync(target, CancellationToken.None);
+        return addresses.IsCompletedSuccessfully && addresses.Result.Contains(address);
+    }
 
     private BackendSlot Slot(Uri address, PolicySet policies) =>
-        _slots.GetOrAdd((address, policies.Key), static (key, state) => new BackendSlot(key.Address, state.policies, state.Item1.OpenAsync, state.Item1._time), (this, policies));
+        _slots.TryGetValue((address, policies.Key), out var slot)
+            ? slot
+            : _slots.GetOrAdd((address, policies.Key), static (key, state) => new BackendSlot(key.Address, state.policies, state.Item1.OpenAsync, state.Item1._time), (this, policies));
 
     /// <summary>Opens and verifies; what was judged is counted, kept and logged here, once.</summary>
     private async Task<AttestedChannel> OpenAsync(Uri address, PolicySet policies, CancellationToken ct)
@@ -69,7 +119,7 @@ internal sealed partial class AttestedBackends : BackgroundService
         {
             var channel = await _dialer.OpenAsync(address, policies.Policies, ct);
             // Verified against what was in force when it began; what has changed since must be held against it anew.
-            if (!IsInForce(policies.Key))
+            if (!IsInForce(policies))
             {
                 channel.Abort(Codes.PolicyMissing, "The policies changed while the machine was verified.");
                 channel.Dispose();
@@ -93,11 +143,11 @@ internal sealed partial class AttestedBackends : BackgroundService
     }
 
     /// <summary>What nobody knows is not in force.</summary>
-    private bool IsInForce(string key)
+    private bool IsInForce(PolicySet policies)
     {
         try
         {
-            return _policies.Current.Keys.Contains(key);
+            return _policies.Current.IsInForce(policies);
         }
         catch (UnavailableException)
         {
@@ -156,21 +206,32 @@ internal sealed partial class AttestedBackends : BackgroundService
     {
         var snapshot = _policies.Current;
         var now = _time.GetUtcNow();
-        foreach (var address in await _peers.AddressesAsync($"https://{Peer}", ct))
+        var targets = new HashSet<Uri>();
+        foreach (var route in snapshot.Routes.All)
         {
-            // Before the first request: nobody waits for evidence.
-            Warm(Slot(new Uri(address), snapshot.PlatformSet), now);
+            foreach (var address in await _peers.AddressesAsync(route.Target, ct))
+            {
+                targets.Add(address);
+                // Before the first request: nobody waits for evidence.
+                Warm(Slot(address, snapshot.Of(Guid.Empty, route.Id)), now);
+            }
         }
 
         foreach (var (key, slot) in _slots)
         {
-            var isInForce = snapshot.Keys.Contains(key.Key);
+            var isTarget = targets.Contains(slot.Address);
+            var isInForce = isTarget && snapshot.IsInForce(slot.Policies);
             if (isInForce)
             {
                 Warm(slot, now);
             }
+            else if (!isTarget && slot.Current is { } orphan)
+            {
+                // No route leads there any more. What runs may finish: nothing has been held against the machine.
+                slot.Retire(orphan.Until);
+            }
 
-            var successor = isInForce ? slot : _slots.GetValueOrDefault((slot.Address, snapshot.Of(slot.Policies.Scope).Key));
+            var successor = isInForce ? slot : _slots.GetValueOrDefault((slot.Address, snapshot.Of(slot.Policies.Domain, slot.Policies.Route).Key));
             if (!slot.Sweep(now, successor?.Current) && !isInForce)
             {
                 _slots.TryRemove(key, out _);
@@ -193,12 +254,12 @@ internal sealed partial class AttestedBackends : BackgroundService
     {
         var snapshot = _policies.Current;
         var deadline = _time.GetUtcNow() + _drain;
-        foreach (var (key, slot) in _slots)
+        foreach (var slot in _slots.Values)
         {
-            if (!snapshot.Keys.Contains(key.Key))
+            if (!snapshot.IsInForce(slot.Policies))
             {
                 slot.Retire(deadline);
-                Warm(Slot(slot.Address, snapshot.Of(slot.Policies.Scope)), _time.GetUtcNow());
+                Warm(Slot(slot.Address, snapshot.Of(slot.Policies.Domain, slot.Policies.Route)), _time.GetUtcNow());
             }
         }
     }

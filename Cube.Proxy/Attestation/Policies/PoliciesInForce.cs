@@ -1,6 +1,7 @@
 using System.Text;
 using Cube.Attestation.Policy;
 using Cube.Proxy.Database;
+using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Hosting;
 using Microsoft.Extensions.Options;
@@ -9,19 +10,19 @@ using Npgsql;
 namespace Cube.Proxy.Attestation.Policies;
 
 /// <summary>
-/// What is in force now, in memory. A change made anywhere is heard of at once, through <c>NOTIFY</c>, and looked for every second
+/// The policies and routes that are in force now, in memory, of one moment. A change made anywhere is heard of at once, through <c>NOTIFY</c>, and looked for every second
 /// besides. Where the database has been silent for too long, nobody knows what is in force, and nothing passes.
 /// </summary>
 internal sealed partial class PoliciesInForce(
-    PolicyStore store, ProxyDatabase database, IOptions<AttestationOptions> options, TimeProvider time, ILogger<PoliciesInForce> logger) : BackgroundService
+    PolicyStore store, RouteStore routes, FirstRoutes firstRoutes, ProxyDatabase database, IOptions<AttestationOptions> options, TimeProvider time, ILogger<PoliciesInForce> logger) : BackgroundService
 {
     private const string Channel = "cube_attestation";
     private static readonly TimeSpan _interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _trust = TimeSpan.FromSeconds(10);
     private readonly SemaphoreSlim _reading = new(1);
     private readonly Lock _swapping = new();
-    private volatile PolicySnapshot _snapshot = new([], generation: 0);
-    private IReadOnlyCollection<NamedPolicy> _active = [];
+    private volatile PolicySnapshot _snapshot = new([], RouteTable.Empty, generation: 0);
+    private string _read = "";
     private long _confirmedAt;
 
     /// <summary>Raised after every change, on the thread that found it.</summary>
@@ -47,11 +48,17 @@ internal sealed partial class PoliciesInForce(
                 await store.SeedAsync(text, cancellationToken);
             }
 
+            await routes.SeedAsync(firstRoutes.Read(options.Value.Simulated), cancellationToken);
+
             await ReadAsync(cancellationToken);
         }
         catch (Exception exception) when (exception is PolicyException or IOException or UnauthorizedAccessException)
         {
             throw new SettingException($"Attestation__FirstPolicy, or a policy in force, cannot be loaded: {exception.Message}");
+        }
+        catch (RouteException exception)
+        {
+            throw new SettingException($"A route in force cannot be loaded: {exception.Message}");
         }
         catch (NpgsqlException exception)
         {
@@ -72,15 +79,26 @@ internal sealed partial class PoliciesInForce(
         await _reading.WaitAsync(ct);
         try
         {
-            var active = (await store.ActiveAsync(ct)).Select(version => PolicyStore.Named(version, options.Value.Simulated)).ToList();
-            var isSame = active.Select(static policy => (policy.Id, policy.Version)).ToHashSet().SetEquals(_active.Select(static policy => (policy.Id, policy.Version)));
+            var (policies, routes) = await store.ActiveAsync(ct);
+            var read = string.Join(';', policies.Select(static policy => $"{policy.Scope}@{policy.Version}").Concat(routes.Select(static route => $"{route.Id}#{route.Revision}")).Order(StringComparer.Ordinal));
+            var isSame = read == _read;
+            if (!isSame)
+            {
+                var active = policies.Select(version => PolicyStore.Named(version, options.Value.Simulated)).ToList();
+                lock (_swapping)
+                {
+                    _snapshot = new PolicySnapshot(active, new RouteTable(routes), _snapshot.Generation);
+                }
+
+                _read = read;
+                InForce(_snapshot.PlatformSet.Key, active.Count, _snapshot.Routes.All.Count);
+            }
+
             Interlocked.Exchange(ref _confirmedAt, time.GetTimestamp());
             if (isSame)
             {
                 return;
             }
-
-            Swap(active, next: 0);
         }
         finally
         {
@@ -93,18 +111,12 @@ internal sealed partial class PoliciesInForce(
     /// <summary>The same policies are to be held against every machine anew.</summary>
     public void Renew()
     {
-        Swap(null, next: 1);
-        Changed?.Invoke();
-    }
-
-    private void Swap(IReadOnlyCollection<NamedPolicy>? active, int next)
-    {
         lock (_swapping)
         {
-            _active = active ?? _active;
-            _snapshot = new PolicySnapshot(_active, _snapshot.Generation + next);
-            InForce(_snapshot.PlatformSet.Key, _snapshot.Keys.Count);
+            _snapshot = _snapshot.Renewed();
         }
+
+        Changed?.Invoke();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -134,9 +146,9 @@ internal sealed partial class PoliciesInForce(
                 Silent(exception.GetType().Name);
                 await Task.Delay(_interval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
-            catch (PolicyException exception)
+            catch (Exception exception) when (exception is PolicyException or RouteException)
             {
-                // A version that this proxy cannot load is in force: it must not go on with the old one.
+                // Something that this proxy cannot load is in force: it must not go on with the old one.
                 Unloadable(exception.Message);
                 Interlocked.Exchange(ref _confirmedAt, time.GetTimestamp() - (long)(2 * _trust.TotalSeconds * time.TimestampFrequency));
                 await Task.Delay(_interval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -150,8 +162,8 @@ internal sealed partial class PoliciesInForce(
         base.Dispose();
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Attestation policies in force: {Key}, {Count} scopes")]
-    private partial void InForce(string key, int count);
+    [LoggerMessage(Level = LogLevel.Information, Message = "In force: {Key}, {Policies} attestation policies, {Routes} routes")]
+    private partial void InForce(string key, int policies, int routes);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "No attestation policy of the platform is in force: every machine is refused")]
     private partial void NoPolicy();
@@ -159,6 +171,6 @@ internal sealed partial class PoliciesInForce(
     [LoggerMessage(Level = LogLevel.Warning, Message = "The attestation policies cannot be read ({Reason}); after ten seconds nothing passes")]
     private partial void Silent(string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A policy in force cannot be loaded, and nothing passes: {Problem}")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "What is in force cannot be loaded, and nothing passes: {Problem}")]
     private partial void Unloadable(string problem);
 }

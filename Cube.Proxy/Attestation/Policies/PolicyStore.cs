@@ -1,6 +1,9 @@
+using System.Data;
 using Cube.Attestation.Policy;
 using Cube.Proxy.Database;
+using Cube.Proxy.Routing;
 using Dapper;
+using Npgsql;
 
 namespace Cube.Proxy.Attestation.Policies;
 
@@ -39,10 +42,14 @@ internal sealed class PolicyStore(ProxyDatabase database)
 {
     private const string Columns = "scope, version, policy, created_at, created_by, activated_at, activated_by, is_active";
 
-    public async Task<IReadOnlyList<PolicyVersion>> ActiveAsync(CancellationToken ct)
+    /// <summary>What is in force at one moment: the active versions, and the routes that some of them are for.</summary>
+    public async Task<(IReadOnlyList<PolicyVersion> Policies, IReadOnlyList<Route> Routes)> ActiveAsync(CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
-        return [.. await connection.QueryAsync<PolicyVersion>(new CommandDefinition($"select {Columns} from attestation_policies where is_active", cancellationToken: ct))];
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct);
+        var policies = await connection.QueryAsync<PolicyVersion>(new CommandDefinition(
+            $"select {Columns} from attestation_policies where is_active", transaction: transaction, cancellationToken: ct));
+        return ([.. policies], await RouteStore.RunningAsync(connection, transaction, ct));
     }
 
     public async Task<IReadOnlyList<PolicyVersion>> ListAsync(string scope, CancellationToken ct)
@@ -104,7 +111,27 @@ internal sealed class PolicyStore(ProxyDatabase database)
         return Activation.Done;
     }
 
-    /// <summary>A domain without a policy of its own has the platform's. Only a domain's can be taken out of force.</summary>
+    /// <summary>Puts a new version in force at once, or with null none; within the caller's transaction. Nothing happens where it is in force already.</summary>
+    public static async Task ReplaceAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, string scope, string? policy, string by, CancellationToken ct)
+    {
+        await LockAsync(connection, scope, ct);
+        var active = await connection.QuerySingleOrDefaultAsync<string>(new CommandDefinition(
+            "select policy from attestation_policies where scope = @scope and is_active", new { scope }, transaction, cancellationToken: ct));
+        if (active == policy)
+        {
+            return;
+        }
+
+        await connection.ExecuteAsync(new CommandDefinition(
+            """
+            update attestation_policies set is_active = false where scope = @scope and is_active;
+            insert into attestation_policies (scope, version, policy, created_by, activated_at, activated_by, is_active)
+            select @scope, coalesce(max(version), 0) + 1, @policy, @by, now(), @by, true from attestation_policies where scope = @scope having @policy::text is not null
+            """,
+            new { scope, policy, by }, transaction, cancellationToken: ct));
+    }
+
+    /// <summary>A domain without a policy of its own has the platform's. Only a domain's or a route's can be taken out of force.</summary>
     public async Task DeactivateAsync(string scope, CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
@@ -126,7 +153,7 @@ internal sealed class PolicyStore(ProxyDatabase database)
             new { scope = PolicySnapshot.Platform, policy }, cancellationToken: ct));
     }
 
-    private static Task<int> LockAsync(Npgsql.NpgsqlConnection connection, string scope, CancellationToken ct) =>
+    private static Task<int> LockAsync(NpgsqlConnection connection, string scope, CancellationToken ct) =>
         connection.ExecuteAsync(new CommandDefinition("select pg_advisory_xact_lock(hashtextextended(@scope, 7))", new { scope }, cancellationToken: ct));
 
     public static NamedPolicy Named(PolicyVersion version, bool allowSimulated) =>

@@ -103,12 +103,7 @@ public sealed class FaultMatrixTests(FakeSystem system)
             return running;
         }
 
-        async Task<HttpResponseMessage> PostAsync(string path, string body)
-        {
-            var request = new HttpRequestMessage(HttpMethod.Post, $"{tenant.Api}/{path}") { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
-            request.Headers.Authorization = new("Bearer", tenant.Token);
-            return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        }
+        Task<HttpResponseMessage> PostAsync(string path, string body) => FaultMatrixTests.PostAsync(http, tenant, path, body);
 
         async Task ActivateAsync()
         {
@@ -126,5 +121,87 @@ public sealed class FaultMatrixTests(FakeSystem system)
             Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
             return await response.Content.ReadFromJsonAsync<JsonElement>();
         }
+    }
+
+    [Fact]
+    public async Task Where_one_of_two_machines_is_not_sound_the_other_gets_all_requests_and_where_none_is_none_does()
+    {
+        var cube = system.Reset();
+        var tenant = await cube.CreateTenantAsync();
+        await using var sound = await FaultyMachine.StartAsync();
+        await using var faulty = await FaultyMachine.StartAsync();
+        faulty.Defect = Defect.AnotherBinder;
+        var database = await system.Postgres.CreateDatabaseAsync();
+        var proxy = await cube.StartAnotherProxyAsync(new("services__agent__https__0", faulty.Address), new("services__agent__https__1", sound.Address), new("ConnectionStrings__proxy", database));
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = proxy };
+        foreach (var defect in Enum.GetValues<Defect>().Where(static defect => defect != Defect.None))
+        {
+            sound.Defect = Defect.None;
+            faulty.Defect = defect;
+            faulty.Disconnect();
+            await Eventually.TrueAsync(async () =>
+            {
+                using var response = await PostAsync(http, tenant, _requests[0].Path, _requests[0].Body);
+                return response.IsSuccessStatusCode;
+            }, $"{defect}: the sound machine answers");
+            foreach (var (path, body) in _requests)
+            {
+                using var response = await PostAsync(http, tenant, path, body);
+                Assert.True(response.IsSuccessStatusCode, $"{defect} {path}: {response.StatusCode}");
+            }
+
+            // The one that was sound goes too: nothing falls back to the other.
+            sound.Defect = defect;
+            sound.Disconnect();
+            foreach (var (path, body) in _requests)
+            {
+                using var response = await PostAsync(http, tenant, path, body);
+                Assert.True((int)response.StatusCode is 502 or 503, $"{defect} {path}: {response.StatusCode} {await response.Content.ReadAsStringAsync()}");
+            }
+
+            Assert.True(faulty.Leaked.IsEmpty && sound.Leaked.IsEmpty, $"{defect}: {string.Join(' ', faulty.Leaked.Concat(sound.Leaked))}");
+        }
+
+        Assert.Empty(faulty.Sound);
+    }
+
+    [Fact]
+    public async Task A_thousand_requests_at_once_to_a_machine_that_nobody_has_asked_yet_make_it_give_evidence_once()
+    {
+        var cube = system.Reset();
+        var tenant = await cube.CreateTenantAsync();
+        await using var machine = await FaultyMachine.StartAsync();
+        var database = await system.Postgres.CreateDatabaseAsync();
+        var proxy = await cube.StartAnotherProxyAsync(new("services__agent__https__0", machine.Address), new("ConnectionStrings__proxy", database));
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = proxy };
+        using (var warm = await PostAsync(http, tenant, _requests[0].Path, _requests[0].Body))
+        {
+            Assert.Equal(200, (int)warm.StatusCode);
+        }
+
+        // A domain's own policy: no connection is there under it, and a thousand requests come for one.
+        var before = machine.Exchanges;
+        foreach (var (path, body) in new (string, object)[] { ("policy", new { types = _simulated }), ("policy/activate", new { version = 1 }) })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, $"/proxy/{tenant.Domain}/attestation/{path}") { Content = JsonContent.Create(body) };
+            request.Headers.Authorization = new("Bearer", tenant.Token);
+            using var answer = await http.SendAsync(request);
+            Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+        }
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 1000).Select(async _ =>
+        {
+            using var response = await PostAsync(http, tenant, _requests[0].Path, _requests[0].Body);
+            return (int)response.StatusCode;
+        }));
+        Assert.All(answers, static status => Assert.Equal(200, status));
+        Assert.Equal(1, machine.Exchanges - before);
+    }
+
+    private static async Task<HttpResponseMessage> PostAsync(HttpClient http, Tenant tenant, string path, string body)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, $"{tenant.Api}/{path}") { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
+        request.Headers.Authorization = new("Bearer", tenant.Token);
+        return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }
 }

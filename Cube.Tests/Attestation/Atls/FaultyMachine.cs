@@ -48,6 +48,7 @@ internal sealed class FaultyMachine : IAsyncDisposable
     private readonly X509Certificate2 _certificate = AtlsMachine.MakeCertificate();
     private readonly ConcurrentDictionary<ConnectionContext, Defect> _connections = new();
     private EvidenceDocument? _before;
+    private int _exchanges;
 
     private FaultyMachine()
     {
@@ -77,6 +78,13 @@ internal sealed class FaultyMachine : IAsyncDisposable
 
     public ConcurrentQueue<string> Sound { get; } = [];
 
+    /// <summary>Connections so far.</summary>
+    public int Exchanges => Volatile.Read(ref _exchanges);
+
+    public string[] Models { get; set; } = ["m"];
+
+    public string Answer { get; set; } = FakeBackend.Chat;
+
     /// <summary>While it is set, an answer waits in its middle.</summary>
     public TaskCompletionSource? Hold { get; set; }
 
@@ -100,6 +108,7 @@ internal sealed class FaultyMachine : IAsyncDisposable
     {
         var defect = Defect;
         _connections[connection] = defect;
+        Interlocked.Increment(ref _exchanges);
         try
         {
             if (defect == Defect.ClosesAtOnce)
@@ -183,7 +192,8 @@ internal sealed class FaultyMachine : IAsyncDisposable
         (isSound ? Sound : Leaked).Enqueue(body);
         if (context.Request.Path == "/v1/models")
         {
-            await FakeBackend.JsonAsync(context, 200, """{"object":"list","data":[{"id":"m","object":"model","created":1,"owned_by":"x"}]}""");
+            var models = Models.Select(static model => $$"""{"id":"{{model}}","object":"model","created":1,"owned_by":"x"}""");
+            await FakeBackend.JsonAsync(context, 200, $$"""{"object":"list","data":[{{string.Join(',', models)}}]}""");
             return;
         }
 
@@ -197,7 +207,7 @@ internal sealed class FaultyMachine : IAsyncDisposable
             return;
         }
 
-        await FakeBackend.JsonAsync(context, 200, FakeBackend.Chat);
+        await FakeBackend.JsonAsync(context, 200, Answer);
     }
 
     public async ValueTask DisposeAsync()

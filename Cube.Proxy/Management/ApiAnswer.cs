@@ -1,4 +1,4 @@
-namespace Cube.Proxy.Attestation.Api;
+namespace Cube.Proxy.Management;
 
 /// <summary>An answer before it has a shape: below a tenant a failure is OpenAI's envelope, elsewhere the management one.</summary>
 /// <param name="Body">What is written as JSON; null for none.</param>

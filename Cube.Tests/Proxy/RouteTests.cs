@@ -1,0 +1,290 @@
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Cube.Tests.Attestation.Atls;
+using Cube.Tests.Systems;
+
+namespace Cube.Tests.Proxy;
+
+/// <summary>Routes as an administrator of the platform keeps them, and where requests go by them.</summary>
+[Collection(SharesRoutes.Name)]
+public sealed class RouteTests(RouteSystem system)
+{
+    private static int _number;
+    private readonly CubeSystem _cube = system.Cube;
+
+    public static TheoryData<string, string> Refused => new()
+    {
+        { """{"target_url":"http://127.0.0.1:1","matchers":[{"condition":"path","pattern":"/x"}]}""", "https" },
+        { """{"target_url":"http://127.0.0.1:1","default_rule":false,"atls":true,"matchers":[{"condition":"path","pattern":"/x"}]}""", "never sent in clear" },
+        { """{"target_url":"https://127.0.0.1:1","atls":false,"matchers":[{"condition":"path","pattern":"/x"}]}""", "atls must be true" },
+        { """{"target_url":"http://127.0.0.1:1","atls":false,"matchers":[{"condition":"path","pattern":"/x"}]}""", "atls must be true" },
+        { """{"target_url":"127.0.0.1:1","matchers":[{"condition":"path","pattern":"/x"}]}""", "target_url" },
+        { """{"target_url":"https://user:secret@127.0.0.1","matchers":[{"condition":"path","pattern":"/x"}]}""", "no user" },
+        { """{"target_url":"https://127.0.0.1/?a=b","matchers":[{"condition":"path","pattern":"/x"}]}""", "query" },
+        { """{"target_url":"ftp://127.0.0.1","matchers":[{"condition":"path","pattern":"/x"}]}""", "https" },
+        { """{"matchers":[{"condition":"path","pattern":"/x"}]}""", "target_url is required" },
+        { """{"target_url":"https://a"}""", "matchers" },
+        { """{"target_url":"https://a","matchers":[null]}""", "matchers[0]" },
+        { """{"target_url":"https://a","matchers":[{"condition":"weather","pattern":"/x"}]}""", "matchers[0].condition" },
+        { """{"target_url":"https://a","matchers":[{"condition":1,"pattern":"/x"}]}""", "matchers[0]" },
+        { """{"target_url":"https://a","matchers":[{"condition":"header","pattern":"/x"}]}""", "matchers[0].field" },
+        { """{"target_url":"https://a","matchers":[{"condition":"query_param","pattern":"/x"}]}""", "matchers[0].field" },
+        { """{"target_url":"https://a","matchers":[{"condition":"body_field","pattern":"/x"}]}""", "matchers[0].field" },
+        { """{"target_url":"https://a","matchers":[{"condition":"path","pattern":""}]}""", "matchers[0].pattern" },
+        { """{"target_url":"https://a","matchers":[{"condition":"path","pattern":"(","is_regex":true}]}""", "regular expression" },
+        { """{"target_url":"https://a","matchers":[{"condition":"path","pattern":"(a)\\1","is_regex":true}]}""", "linear time" },
+        { """{"target_url":"https://a","matchers":[{"condition":"body_regex","pattern":"["}]}""", "regular expression" },
+        { """{"target_url":"https://a","matchers":[{"condition":"path","pattern":"/x","nonsense":1}]}""", "matchers[0].nonsense" },
+        { """{"target_url":"https://a","priority":1001,"matchers":[{"condition":"path","pattern":"/x"}]}""", "priority" },
+        { """{"target_url":"https://a","priority":-1,"matchers":[{"condition":"path","pattern":"/x"}]}""", "priority" },
+        { """{"target_url":"https://a","priority":"5","matchers":[{"condition":"path","pattern":"/x"}]}""", "$.priority" },
+        { """{"target_url":"https://a","strip_prefix":"v1","matchers":[{"condition":"path","pattern":"/x"}]}""", "strip_prefix" },
+        { """{"target_url":"https://a","event_type":"party","matchers":[{"condition":"path","pattern":"/x"}]}""", "event_type" },
+        { """{"target_url":"https://a","target_url":"https://b","matchers":[{"condition":"path","pattern":"/x"}]}""", "$.target_url" },
+        { """{"target_url":"https://a","policy":{"types":["quantum"]},"matchers":[{"condition":"path","pattern":"/x"}]}""", "policy:" },
+        { """{"target_url":"https://a","policy":{"unknown":1},"matchers":[{"condition":"path","pattern":"/x"}]}""", "policy:" },
+        { """{"target_url":"https://a","policy":"strict","matchers":[{"condition":"path","pattern":"/x"}]}""", "policy:" },
+        { """{"name":"attestation","target_url":"https://a","matchers":[{"condition":"path","pattern":"/x"}]}""", "Cube itself" },
+        { """{"name":"health","target_url":"https://a","matchers":[{"condition":"path","pattern":"/x"}]}""", "Cube itself" },
+        { """{"name":"a b","target_url":"https://a","matchers":[{"condition":"path","pattern":"/x"}]}""", "name" },
+        { """{"name":"","target_url":"https://a","matchers":[{"condition":"path","pattern":"/x"}]}""", "name" },
+        { """{"name":null,"target_url":"https://a","matchers":[{"condition":"path","pattern":"/x"}]}""", "name is required" },
+        { """[]""", "JSON object" },
+        { """null""", "not a route" },
+        { """{""", "JSON object" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Refused))]
+    public async Task What_must_not_be_a_route_is_refused_with_its_cause(string body, string says)
+    {
+        var text = body.Contains("\"name\"", StringComparison.Ordinal) || !body.StartsWith("{\"", StringComparison.Ordinal) ? body : body.Replace("{\"target_url\"", "{\"name\":\"refused\",\"target_url\"", StringComparison.Ordinal).Replace("{\"matchers\"", "{\"name\":\"refused\",\"matchers\"", StringComparison.Ordinal);
+        var (status, answer) = await SendAsync(HttpMethod.Post, "/api/routes", text);
+        Assert.Equal((400, "invalid_value"), (status, answer.GetProperty("error").GetString()));
+        Assert.Contains(says, answer.GetProperty("message").GetString()!, StringComparison.Ordinal);
+        Assert.Equal(404, (await SendAsync(HttpMethod.Get, "/api/routes/refused")).Status);
+    }
+
+    [Fact]
+    public async Task A_route_is_written_read_listed_renamed_and_deleted()
+    {
+        var name = NewName();
+        var route = $$"""{"name":"{{name}}","target_url":"https://127.0.0.1:1","priority":7,"matchers":[{"condition":"query_param","field":"x","pattern":"a.c","is_regex":true}],"enabled":null,"event_type":"audit_event"}""";
+        using var created = await SendRawAsync(HttpMethod.Post, "/proxy/api/routes", route);
+        Assert.Equal($"/api/routes/{name}", created.Headers.Location!.ToString());
+        var (status, found) = await SendAsync(HttpMethod.Get, $"/api/v1/routes/{name}");
+        Assert.Equal((200, 7, "query_param", true, "audit_event", true), (
+            status, found.GetProperty("priority").GetInt32(), found.GetProperty("matchers")[0].GetProperty("condition").GetString(), found.GetProperty("enabled").GetBoolean(),
+            found.GetProperty("event_type").GetString(), found.GetProperty("atls").GetBoolean()));
+        Assert.Equal((409, "conflict"), await ErrorAsync(HttpMethod.Post, "/api/routes", route));
+        Assert.Equal((409, "conflict"), await ErrorAsync(HttpMethod.Post, "/api/routes", """{"name":"another-default","target_url":"https://a","default_rule":true}"""));
+        Assert.Equal((409, "conflict"), await ErrorAsync(HttpMethod.Put, $"/api/routes/{name}", route.Replace(name, "agent", StringComparison.Ordinal)));
+
+        var (_, list) = await SendAsync(HttpMethod.Get, "/api/routes?offset=0&limit=100");
+        var names = list.GetProperty("routes").EnumerateArray().Select(static item => (Priority: item.GetProperty("priority").GetInt32(), Name: item.GetProperty("name").GetString()!)).ToList();
+        Assert.Equal(names.OrderByDescending(static item => item.Priority).ThenBy(static item => item.Name, StringComparer.Ordinal), names);
+        Assert.Contains(names, static item => item.Name == "agent");
+        Assert.Equal(1, (await SendAsync(HttpMethod.Get, "/api/routes?limit=1")).Body.GetProperty("routes").GetArrayLength());
+        foreach (var query in (string[])["limit=0", "limit=101", "limit=x", "offset=-1"])
+        {
+            Assert.Equal((400, "invalid_value"), await ErrorAsync(HttpMethod.Get, $"/api/routes?{query}"));
+        }
+
+        var (updated, renamed) = await SendAsync(HttpMethod.Put, $"/api/routes/{name}", route.Replace(name, $"{name}-2", StringComparison.Ordinal));
+        Assert.Equal((200, $"{name}-2", found.GetProperty("id").GetGuid()), (updated, renamed.GetProperty("name").GetString(), renamed.GetProperty("id").GetGuid()));
+        Assert.Equal((404, "not_found"), await ErrorAsync(HttpMethod.Get, $"/api/routes/{name}"));
+        Assert.Equal((404, "not_found"), await ErrorAsync(HttpMethod.Put, $"/api/routes/{name}", route));
+        Assert.Equal("route deleted successfully", (await SendAsync(HttpMethod.Delete, $"/api/routes/{name}-2")).Body.GetProperty("message").GetString());
+        Assert.Equal((404, "not_found"), await ErrorAsync(HttpMethod.Delete, $"/api/routes/{name}-2"));
+        Assert.Equal(405, (await SendAsync(HttpMethod.Patch, "/api/routes/agent", "{}")).Status);
+        using var plain = await SendRawAsync(HttpMethod.Post, "/api/routes", route, "text/plain");
+        Assert.Equal(415, (int)plain.StatusCode);
+    }
+
+    [Fact]
+    public async Task Only_administrators_of_the_platform_see_or_change_routes()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        foreach (var path in (string[])["/api/routes", "/api/v1/routes", "/proxy/api/routes", "/api/routes/agent", "/api/routes/agent/attestation/policy"])
+        {
+            Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Get, path, null)).Status);
+            Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Get, path, tenant.Token)).Status);
+        }
+
+        var evil = $$"""{"name":"{{NewName()}}","target_url":"https://evil.example","priority":1000,"matchers":[{"condition":"path","pattern":".*","is_regex":true}]}""";
+        Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Post, "/api/routes", tenant.Token, Json(evil))).Status);
+        Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Delete, "/api/routes/agent", tenant.Token)).Status);
+        Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Post, "/api/routes/agent/attestation/policy", tenant.Token, Json("""{"types":["simulated"]}"""))).Status);
+    }
+
+    public static TheoryData<string, string, string?, string> Matching => new()
+    {
+        { """{"condition":"path","pattern":"/v1/chat/completions"}""", "", null, """{"model":"m","messages":[]}""" },
+        { """{"condition":"path","pattern":"^/DOMAIN/v1/chat/","is_regex":true}""", "", null, """{"model":"m","messages":[]}""" },
+        { """{"condition":"path","pattern":"/DOMAIN/v1/chat/completions"}""", "", null, """{"model":"m","messages":[]}""" },
+        { """{"condition":"header","field":"X-Tier","pattern":"gold"}""", "", "X-Tier: gold", """{"model":"m","messages":[]}""" },
+        { """{"condition":"header","field":"x-tier","pattern":"^go","is_regex":true}""", "", "X-Tier: gold", """{"model":"m","messages":[]}""" },
+        { """{"condition":"query_param","field":"tier","pattern":"gold"}""", "?tier=gold", null, """{"model":"m","messages":[]}""" },
+        { """{"condition":"body_field","field":"user","pattern":"ann"}""", "", null, """{"messages":[{"user":"bob"}],"user":"\u0061nn","model":"m"}""" },
+        { """{"condition":"body_field","field":"metadata.team","pattern":"red"}""", "", null, """{"model":"m","messages":[],"metadata":{"a":[1,{"team":"blue"}],"team":"red"}}""" },
+        { """{"condition":"body_field","field":"temperature","pattern":"0.50"}""", "", null, """{"model":"m","messages":[],"temperature":0.50}""" },
+        { """{"condition":"body_field","field":"stream","pattern":"false"}""", "", null, """{"model":"m","messages":[],"stream":false}""" },
+        { """{"condition":"body_regex","pattern":"\"tea+m\""}""", "", null, """{"model":"m","messages":[],"metadata":{"teaaam":"x"}}""" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Matching))]
+    public async Task A_request_takes_the_route_that_it_matches_and_no_other_does(string matcher, string query, string? header, string body)
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var name = NewName();
+        var own = $$"""{"condition":"path","pattern":"/{{tenant.Domain}}/","is_regex":true}""";
+        await SaveAsync($$"""{"name":"{{name}}","target_url":"{{system.Machine.Address}}","priority":10,"matchers":[{{own}},{{matcher.Replace("DOMAIN", $"{tenant.Domain}", StringComparison.Ordinal)}}]}""");
+        Assert.Equal((200, "machine"), await ChatAsync(tenant, query, header, body));
+        // Without what the matcher asks for; where that is the path, another endpoint.
+        Assert.Equal((200, "agent"), matcher.Contains("\"path\"", StringComparison.Ordinal)
+            ? await ChatAsync(tenant, "", null, """{"model":"m","prompt":"x"}""", "completions")
+            : await ChatAsync(tenant, "?tier=silver", "X-Tier: silver", """{"model":"m","messages":[],"user":"bob","stream":true,"temperature":0.5}"""));
+        // Another letter case of the id in the URL is the same domain.
+        Assert.Equal((200, "machine"), await ChatAsync(tenant, query, header, body, upperCase: true));
+        await SendAsync(HttpMethod.Delete, $"/api/routes/{name}");
+        Assert.Equal((200, "agent"), await ChatAsync(tenant, query, header, body));
+    }
+
+    [Fact]
+    public async Task Higher_priorities_win_and_a_disabled_route_takes_nothing()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var (low, high) = (NewName(), NewName());
+        string Route(string name, string target, int priority, bool enabled = true) =>
+            $$"""{"name":"{{name}}","target_url":"{{target}}","priority":{{priority}},"enabled":{{(enabled ? "true" : "false")}},"matchers":[{"condition":"path","pattern":"/{{tenant.Domain}}/","is_regex":true}]}""";
+        await SaveAsync(Route(low, "https://agent", 1));
+        await SaveAsync(Route(high, system.Machine.Address, 2));
+        Assert.Equal((200, "machine"), await ChatAsync(tenant));
+        await SendAsync(HttpMethod.Put, $"/api/routes/{high}", Route(high, system.Machine.Address, 2, enabled: false));
+        Assert.Equal((200, "agent"), await ChatAsync(tenant));
+        await SendAsync(HttpMethod.Put, $"/api/routes/{high}", Route(high, system.Machine.Address, 0));
+        Assert.Equal((200, "agent"), await ChatAsync(tenant));
+        await SendAsync(HttpMethod.Delete, $"/api/routes/{low}");
+        Assert.Equal((200, "machine"), await ChatAsync(tenant));
+        // The other proxy has heard of it all.
+        using var other = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = system.Other };
+        await Eventually.TrueAsync(async () => await ChatAsync(tenant, client: other) == (200, "machine"), "the other proxy takes the same route", 2);
+        await SendAsync(HttpMethod.Delete, $"/api/routes/{high}");
+        await Eventually.TrueAsync(async () => await ChatAsync(tenant, client: other) == (200, "agent"), "the other proxy takes the same route", 2);
+    }
+
+    [Fact]
+    public async Task A_route_holds_its_machines_to_its_own_policy_besides_the_floor_and_the_domains()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var name = NewName();
+        var matchers = $$"""[{"condition":"path","pattern":"/{{tenant.Domain}}/","is_regex":true}]""";
+        // In force with the route itself: there is no moment without it.
+        var (status, saved) = await SendAsync(HttpMethod.Post, "/api/routes", 
+            $$"""{"name":"{{name}}","target_url":"https://agent","policy":{"snp":{"measurements":["{{new string('a', 96)}}"]},"types":["sev-snp"]},"matchers":{{matchers}}}""");
+        Assert.Equal((201, 1, "sev-snp"), (status, saved.GetProperty("policy_version").GetInt32(), saved.GetProperty("policy").GetProperty("types")[0].GetString()));
+        Assert.Equal((503, "attestation_required"), await ChatAsync(tenant));
+        // Others are not touched by it.
+        Assert.Equal((200, "agent"), await ChatAsync(await _cube.CreateTenantAsync()));
+
+        // Members see of which machine their requests would be refused, and why.
+        var (_, verify) = await _cube.SendAsync(HttpMethod.Get, $"/proxy/{tenant.Domain}/attestation/verify", tenant.Token);
+        Assert.Contains(verify.GetProperty("backends").EnumerateArray(), backend => backend.GetProperty("scope").GetString() == $"route:{saved.GetProperty("id").GetString()}" && backend.GetProperty("state").GetString() == "refused");
+
+        // An update that says nothing of the policy leaves it; a staged version is tried out, then activated.
+        var (_, kept) = await SendAsync(HttpMethod.Put, $"/api/routes/{name}", $$"""{"target_url":"https://agent","priority":3,"matchers":{{matchers}}}""");
+        Assert.Equal(1, kept.GetProperty("policy_version").GetInt32());
+        var desk = $"/api/routes/{name}/attestation/policy";
+        var (_, staged) = await SendAsync(HttpMethod.Post, desk, """{"types":["simulated"],"lease_seconds":120}""");
+        Assert.Equal((2, "staged"), (staged.GetProperty("version").GetInt32(), staged.GetProperty("state").GetString()));
+        Assert.Equal((503, "attestation_required"), await ChatAsync(tenant));
+        var (_, trial) = await SendAsync(HttpMethod.Post, $"{desk}/dry-run", """{"version":2}""");
+        Assert.Equal(0, trial.GetProperty("would_refuse").GetInt32());
+        Assert.Equal(200, (await SendAsync(HttpMethod.Post, $"{desk}/activate", """{"version":2}""")).Status);
+        Assert.Equal((200, "agent"), await ChatAsync(tenant));
+        Assert.Equal(2, (await SendAsync(HttpMethod.Get, $"{desk}/versions")).Body.GetProperty("total").GetInt32());
+
+        // A domain's own policy still counts, and the route's cannot lift it.
+        var (_, strict) = await _cube.SendAsync(HttpMethod.Post, $"/proxy/{tenant.Domain}/attestation/policy", tenant.Token, Json("""{"types":[]}"""));
+        await _cube.SendAsync(HttpMethod.Post, $"/proxy/{tenant.Domain}/attestation/policy/activate", tenant.Token, Json($$"""{"version":{{strict.GetProperty("version").GetInt32()}}}"""));
+        Assert.Equal((503, "attestation_required"), await ChatAsync(tenant));
+        await _cube.SendAsync(HttpMethod.Delete, $"/proxy/{tenant.Domain}/attestation/policy", tenant.Token);
+        Assert.Equal((200, "agent"), await ChatAsync(tenant));
+
+        // With the route given a policy again and taken away, the policy goes too.
+        await SendAsync(HttpMethod.Put, $"/api/routes/{name}", $$"""{"target_url":"https://agent","policy":{"types":[]},"matchers":{{matchers}}}""");
+        Assert.Equal((503, "attestation_required"), await ChatAsync(tenant));
+        var (_, without) = await SendAsync(HttpMethod.Put, $"/api/routes/{name}", $$"""{"target_url":"https://agent","policy":null,"matchers":{{matchers}}}""");
+        Assert.False(without.TryGetProperty("policy", out _));
+        Assert.Equal((200, "agent"), await ChatAsync(tenant));
+        await SendAsync(HttpMethod.Delete, $"/api/routes/{name}");
+    }
+
+    [Fact]
+    public async Task A_target_that_does_not_prove_itself_sees_no_byte_of_a_prompt()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        await using var machine = await FaultyMachine.StartAsync();
+        machine.Defect = Defect.PlainHttps;
+        var name = NewName();
+        await SaveAsync($$"""{"name":"{{name}}","target_url":"{{machine.Address}}","matchers":[{"condition":"path","pattern":"/{{tenant.Domain}}/","is_regex":true}]}""");
+        Assert.Equal((503, "attestation_failed"), await ChatAsync(tenant));
+        Assert.Empty(machine.Leaked);
+        Assert.Empty(machine.Sound);
+        await SendAsync(HttpMethod.Delete, $"/api/routes/{name}");
+    }
+
+    [Fact]
+    public async Task The_model_list_holds_what_all_routes_lead_to()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var name = NewName();
+        await SaveAsync($$"""{"name":"{{name}}","target_url":"{{system.Machine.Address}}","matchers":[{"condition":"body_field","field":"model","pattern":"machine-only"},{"condition":"path","pattern":"/{{tenant.Domain}}/","is_regex":true}]}""");
+        var (_, list) = await _cube.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", tenant.Token);
+        Assert.Equal(["m", "machine-only"], list.GetProperty("data").EnumerateArray().Select(static model => model.GetProperty("id").GetString()!).Order(StringComparer.Ordinal));
+        Assert.Equal((200, "machine"), await ChatAsync(tenant, body: """{"model":"machine-only","messages":[]}"""));
+        await SendAsync(HttpMethod.Delete, $"/api/routes/{name}");
+        Assert.Equal((404, "model_not_found"), await ChatAsync(tenant, body: """{"model":"machine-only","messages":[]}"""));
+    }
+
+    private static string NewName() => $"route-{Interlocked.Increment(ref _number)}";
+
+    private static StringContent Json(string body, string type = "application/json") => new(body, Encoding.UTF8, type);
+
+    private async Task SaveAsync(string route)
+    {
+        var (status, body) = await SendAsync(HttpMethod.Post, "/api/routes", route);
+        Assert.True(status == 201, body.GetRawText());
+    }
+
+    private async Task<(int Status, JsonElement Body)> SendAsync(HttpMethod method, string path, string? body = null) =>
+        await _cube.SendAsync(method, path, system.Administrator, body is null ? null : Json(body));
+
+    private Task<HttpResponseMessage> SendRawAsync(HttpMethod method, string path, string body, string type = "application/json") =>
+        _cube.SendRawAsync(method, path, system.Administrator, Json(body, type));
+
+    private async Task<(int Status, string? Error)> ErrorAsync(HttpMethod method, string path, string? body = null)
+    {
+        var (status, answer) = await SendAsync(method, path, body);
+        return (status, answer.GetProperty("error").GetString());
+    }
+
+    /// <returns>Who answered, or the error's code.</returns>
+    private async Task<(int Status, string? Who)> ChatAsync(
+        Tenant tenant, string query = "", string? header = null, string body = """{"model":"m","messages":[]}""", string endpoint = "chat/completions", bool upperCase = false, HttpClient? client = null)
+    {
+        var domain = upperCase ? tenant.Domain.ToString().ToUpperInvariant() : tenant.Domain.ToString();
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"/proxy/{domain}/v1/{endpoint}{query}") { Content = Json(body) };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", tenant.Token);
+        if (header?.Split(": ") is [var name, var value])
+        {
+            request.Headers.Add(name, value);
+        }
+
+        using var response = await (client ?? _cube.Http).SendAsync(request);
+        var answer = JsonElement.Parse(await response.Content.ReadAsStringAsync());
+        return ((int)response.StatusCode, answer.TryGetProperty("error", out var error) ? error.GetProperty("code").GetString() : answer.GetProperty("model").GetString());
+    }
+}
