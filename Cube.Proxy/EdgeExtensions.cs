@@ -6,6 +6,7 @@ using Cube.Proxy.Edge;
 using Cube.Proxy.Forwarding;
 using Cube.Proxy.Models;
 using Cube.Proxy.Observability;
+using Cube.Proxy.OpenAi.Requests;
 using Cube.Proxy.Routing;
 using Cube.Proxy.Routing.Api;
 using Cube.ServiceDefaults.Errors;
@@ -35,7 +36,7 @@ internal static class EdgeExtensions
         services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
         services.AddHybridCache(static cache => cache.MaximumKeyLength = 1024);
         services.AddHttpForwarder();
-        services.AddSingleton<Peers>().AddSingleton<ModelCatalogue>().AddSingleton<ForwardStage>();
+        services.AddSingleton<Peers>().AddSingleton<ModelCatalogue>().AddSingleton<ForwardStage>().AddSingleton<InferenceForwarder>().AddSingleton<CacheSalts>();
         services.AddSingleton<IdentityKeys>().AddSingleton<IdentityClient>().AddSingleton<PersonalTokens>().AddSingleton<TokenVerifier>();
         services.AddSingleton<Standings>().AddSingleton<Permissions>();
         services.AddHostedService<StaleNotices>();
@@ -72,6 +73,7 @@ internal static class EdgeExtensions
             .UseMiddleware<TracingStage>()
             .UseMiddleware<MetricsStage>()
             .UseMiddleware<RouteStage>()
+            .UseMiddleware<RequestStage>()
             .UseMiddleware<ModelStage>()
             .Run(static context => context.RequestServices.GetRequiredService<ForwardStage>().InvokeAsync(context)));
         app.UseManagementErrors();

@@ -13,6 +13,18 @@ internal sealed class ProxyOptions
     /// <summary>How long an agent may be silent within one exchange: 1 second to 1 hour. Loading a model counts.</summary>
     public TimeSpan ActivityTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>How long a stream may pause between two events: 1 second to 1 hour.</summary>
+    public TimeSpan StreamIdleTimeout { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long a whole stream may last: 1 second to 24 hours.</summary>
+    public TimeSpan StreamTotalTimeout { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>
+    /// A secret that replicas share, so that a user's prefix cache in a model server is the same through each of them; at least 16 characters.
+    /// Without one, each process has its own.
+    /// </summary>
+    public string? CacheSaltKey { get; set; }
+
     /// <summary>Networks (CIDR) of load balancers in front of this proxy whose <c>X-Forwarded-For</c> counts. None by default.</summary>
     public string[] TrustedProxies { get; set; } = [];
 }
@@ -30,6 +42,21 @@ internal sealed class ProxyOptionsValidator : IValidateOptions<ProxyOptions>
         if (options.ActivityTimeout < TimeSpan.FromSeconds(1) || options.ActivityTimeout > TimeSpan.FromHours(1))
         {
             faults.AddError("Proxy__ActivityTimeout must be between 00:00:01 and 01:00:00.");
+        }
+
+        if (options.StreamIdleTimeout < TimeSpan.FromSeconds(1) || options.StreamIdleTimeout > TimeSpan.FromHours(1))
+        {
+            faults.AddError("Proxy__StreamIdleTimeout must be between 00:00:01 and 01:00:00.");
+        }
+
+        if (options.StreamTotalTimeout < TimeSpan.FromSeconds(1) || options.StreamTotalTimeout > TimeSpan.FromHours(24))
+        {
+            faults.AddError("Proxy__StreamTotalTimeout must be between 00:00:01 and 1.00:00:00.");
+        }
+
+        if (options.CacheSaltKey is { Length: < 16 })
+        {
+            faults.AddError("Proxy__CacheSaltKey must have at least 16 characters.");
         }
 
         foreach (var network in options.TrustedProxies.Where(static network => !System.Net.IPNetwork.TryParse(network, out _)))

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Cube.Agent.Guide;
 using Cube.ServiceDefaults.Errors;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -44,15 +45,16 @@ internal static class BackendExtensions
         }
 
         var (forwarder, client) = (app.Services.GetRequiredService<IHttpForwarder>(), app.Services.GetRequiredService<BackendClient>());
-        var (transformer, address) = (new BackendTransformer(client), options.Url!.AbsoluteUri);
-        var config = new ForwarderRequestConfig { ActivityTimeout = options.ActivityTimeout };
         var kind = options.Kind.ToLowerInvariant();
+        var (transformer, address) = (new BackendTransformer(client, kind), options.Url!.AbsoluteUri);
+        var config = new ForwarderRequestConfig { ActivityTimeout = options.ActivityTimeout };
         foreach (var (method, path) in Endpoints)
         {
             app.MapMethods(path, [method], async context =>
             {
                 using var exchange = client.Begin();
                 Activity.Current?.SetTag("cube.backend", kind);
+                context.Features.Set<IHttpResetFeature>(QuietEnd.Instance);
                 var error = await forwarder.SendAsync(context, address, client.Invoker, config, transformer, context.RequestAborted);
                 if (error != ForwarderError.None && !context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
                 {

@@ -1,4 +1,5 @@
 using System.Net;
+using Cube.ServiceDefaults.Hosting;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Cube.Agent.Backends;
@@ -7,7 +8,7 @@ namespace Cube.Agent.Backends;
 /// Header hygiene on the last hop. What model servers obey in headers (a request id, a data-parallel rank, a user) does not come
 /// from clients: only what describes the body passes, and of the answer only its type.
 /// </summary>
-internal sealed class BackendTransformer(BackendClient client) : HttpTransformer
+internal sealed class BackendTransformer(BackendClient client, string kind) : HttpTransformer
 {
     private static readonly string[] Passed = ["Content-Type", "Content-Length"];
 
@@ -33,6 +34,7 @@ internal sealed class BackendTransformer(BackendClient client) : HttpTransformer
     {
         if (proxyResponse is not null)
         {
+            httpContext.Response.Headers[AgentHeaders.Backend] = kind;
             httpContext.Response.StatusCode = (int)proxyResponse.StatusCode;
             httpContext.Response.ContentType = proxyResponse.Content.Headers.ContentType?.ToString();
             httpContext.Response.ContentLength = proxyResponse.Content.Headers.ContentLength;

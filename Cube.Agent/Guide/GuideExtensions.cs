@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.Text.Json;
+using Cube.ServiceDefaults.Hosting;
 
 namespace Cube.Agent.Guide;
 
@@ -14,11 +15,15 @@ internal static class GuideExtensions
     public static void MapGuide(this WebApplication app)
     {
         var started = app.Services.GetRequiredService<TimeProvider>().GetUtcNow().ToUnixTimeSeconds();
-        app.MapGet("/v1/models", () => TypedResults.Json(new
+        app.MapGet("/v1/models", (HttpContext context) =>
         {
-            @object = "list",
-            data = new[] { new { id = GuideModel.Id, @object = "model", created = started, owned_by = "cube" } },
-        }));
+            context.Response.Headers[AgentHeaders.Backend] = "guide";
+            return TypedResults.Json(new
+            {
+                @object = "list",
+                data = new[] { new { id = GuideModel.Id, @object = "model", created = started, owned_by = "cube" } },
+            });
+        });
         app.MapPost("/v1/chat/completions", static (HttpContext context, GuideModel model, TimeProvider time) => AnswerAsync(context, model, time, chat: true));
         app.MapPost("/v1/completions", static (HttpContext context, GuideModel model, TimeProvider time) => AnswerAsync(context, model, time, chat: false));
     }

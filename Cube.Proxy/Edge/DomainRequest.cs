@@ -1,6 +1,9 @@
+using System.Text.Json;
 using Cube.Proxy.Authentication;
 using Cube.Proxy.Authorization;
-using Cube.Proxy.Models;
+using Cube.Proxy.OpenAi;
+using Cube.Proxy.OpenAi.Answers;
+using Cube.Proxy.OpenAi.Requests;
 using Cube.Proxy.Routing;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -22,8 +25,33 @@ internal sealed class DomainRequest
     /// <summary>Where the request goes; known from the route stage on.</summary>
     public Route? Route { get; set; }
 
-    /// <summary>The body, where the endpoint has one that names a model. It lives as long as the stages after the route.</summary>
+    /// <summary>The body as it came, where the endpoint has one that names a model; until it has been written anew for the model server.</summary>
     public RequestBody? Body { get; set; }
+
+    /// <summary>The body, read and checked.</summary>
+    public JsonDocument? Json { get; set; }
+
+    /// <summary>What the client wants, as far as its answer depends on it.</summary>
+    public ClientRequest? Wanted { get; set; }
+
+    /// <summary>The exact id of the model at the model server.</summary>
+    public string? ModelAtServer { get; set; }
+
+    public BackendKind Backend { get; set; }
+
+    /// <summary>Tokens, as the model server counted them.</summary>
+    public TokenUsage? Usage { get; set; }
+
+    /// <summary>How a forwarded answer ended; null where none was.</summary>
+    public AnswerEnd? End { get; set; }
+
+    /// <summary>Gives the memory of the body back; nobody needs it while the model thinks.</summary>
+    public void ReleaseBody()
+    {
+        Json?.Dispose();
+        Body?.Dispose();
+        (Json, Body) = (null, null);
+    }
 
     public Caller? Caller { get; set; }
 

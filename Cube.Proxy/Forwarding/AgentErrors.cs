@@ -24,14 +24,30 @@ internal static class AgentErrors
         return response.StatusCode switch
         {
             HttpStatusCode.BadRequest or HttpStatusCode.UnprocessableEntity or HttpStatusCode.RequestEntityTooLarge =>
-                SaysContextIsFull(body.Span) ? OpenAiError.ContextLengthExceeded : OpenAiError.InvalidRequestBody,
-            HttpStatusCode.NotFound => OpenAiError.ModelNotFound,
+                ExplainRefusal(body.Span),
+            HttpStatusCode.NotFound => SaysPathIsMissing(body.Span) ? OpenAiError.NotServed : OpenAiError.ModelNotFound,
+            HttpStatusCode.InternalServerError when SaysGrammarIsWrong(body.Span) => OpenAiError.InvalidValue("response_format", "The model server cannot follow this schema."),
             HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable => OpenAiError.Overloaded,
             HttpStatusCode.GatewayTimeout => OpenAiError.UpstreamTimeout,
             // 401 and 403 too: it is our credential that was refused, not the client's.
             _ => OpenAiError.UpstreamError,
         };
     }
+
+    /// <summary>The few sentences of model servers that a client can act on, told in ours.</summary>
+    private static OpenAiError ExplainRefusal(ReadOnlySpan<byte> body) =>
+        SaysContextIsFull(body) ? OpenAiError.ContextLengthExceeded
+        : body.IndexOf("does not support tools"u8) >= 0 || body.IndexOf("tool-call-parser"u8) >= 0 ? OpenAiError.UnsupportedParameter("tools")
+        : body.IndexOf("does not support thinking"u8) >= 0 || body.IndexOf("think value"u8) >= 0 ? OpenAiError.UnsupportedParameter("reasoning_effort")
+        : body.IndexOf("not a multimodal model"u8) >= 0 || body.IndexOf("does not support image"u8) >= 0 ? OpenAiError.UnsupportedValue("messages", "this model reads no images")
+        : body.IndexOf("does not support embeddings"u8) >= 0 || body.IndexOf("does not support chat"u8) >= 0 ? OpenAiError.NotServed
+        : body.IndexOf("dimensions"u8) >= 0 ? OpenAiError.UnsupportedParameter("dimensions")
+        : OpenAiError.InvalidRequestBody;
+
+    /// <summary>How Ollama and vLLM say that they have no such endpoint.</summary>
+    private static bool SaysPathIsMissing(ReadOnlySpan<byte> body) => body.SequenceEqual("404 page not found"u8) || body.SequenceEqual("{\"detail\":\"Not Found\"}"u8);
+
+    private static bool SaysGrammarIsWrong(ReadOnlySpan<byte> body) => body.IndexOf("grammar"u8) >= 0 || body.IndexOf("schema"u8) >= 0;
 
     private static bool SaysContextIsFull(ReadOnlySpan<byte> body) =>
         body.IndexOf("context length"u8) >= 0 || body.IndexOf("context_length"u8) >= 0 || body.IndexOf("context size"u8) >= 0;

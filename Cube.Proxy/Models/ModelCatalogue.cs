@@ -8,8 +8,10 @@ using Cube.Proxy.Attestation.Policies;
 using Cube.Proxy.Authorization;
 using Cube.Proxy.Edge;
 using Cube.Proxy.Forwarding;
+using Cube.Proxy.OpenAi;
 using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
+using Cube.ServiceDefaults.Hosting;
 using Microsoft.Extensions.Caching.Hybrid;
 
 namespace Cube.Proxy.Models;
@@ -134,7 +136,7 @@ internal sealed class ModelCatalogue(AttestedBackends backends, PoliciesInForce 
         }
 
         context.Describe(first.Verdict);
-        return lists.Count == 1 ? first : new ModelList([.. lists.SelectMany(static list => list.Models).DistinctBy(static model => model.Id)], first.Verdict);
+        return lists.Count == 1 ? first : new ModelList([.. lists.SelectMany(static list => list.Models).DistinctBy(static model => model.Id)], first.Kind, first.Verdict);
     }
 
     private ValueTask<ModelList> FindAsync(Route route, Guid domain, CancellationToken ct) => cache.GetOrCreateAsync(
@@ -166,7 +168,10 @@ internal sealed class ModelCatalogue(AttestedBackends backends, PoliciesInForce 
 
             await response.Content.LoadIntoBufferAsync(MaxListBytes, timeout.Token);
             using var body = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(timeout.Token), cancellationToken: timeout.Token);
-            return new ModelList([.. Read(body.RootElement).DistinctBy(static model => model.Id)], channel.Verdict);
+            var kind = response.Headers.TryGetValues(AgentHeaders.Backend, out var names) ? BackendKinds.Parse(names.First()) : null;
+            return kind is { } known
+                ? new ModelList([.. Read(body.RootElement).DistinctBy(static model => model.Id)], known, channel.Verdict)
+                : throw new AgentException(OpenAiError.UpstreamError);
         }
         catch (Exception exception) when (AttestationException.In(exception) is { } refused)
         {

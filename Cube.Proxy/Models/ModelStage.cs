@@ -13,24 +13,14 @@ internal sealed class ModelStage(RequestDelegate next, ModelCatalogue catalogue,
     public async Task InvokeAsync(HttpContext context)
     {
         var request = DomainRequest.Of(context);
-        if (request.Body is not { } body)
+        if (request.Wanted is not { Model: var name })
         {
             await next(context);
             return;
         }
 
-        var (name, fault) = ModelMember.Read(body.Bytes.Span);
-        if (name is null)
+        if (await catalogue.FindAsync(context, request.Route!) is not { } list)
         {
-            body.Dispose();
-            await fault!.WriteAsync(context);
-            return;
-        }
-
-        var list = await catalogue.FindAsync(context, request.Route!);
-        if (list is null)
-        {
-            body.Dispose();
             return;
         }
 
@@ -38,15 +28,12 @@ internal sealed class ModelStage(RequestDelegate next, ModelCatalogue catalogue,
         var access = await permissions.FindAsync(request.Caller!, request.DomainId, request.Endpoint!.Action, known ?? name, request.Access!, context.RequestAborted);
         if (known is null || !access.IsAllowed)
         {
-            body.Dispose();
             // A token's scope is its owner's own limit, which he may know of; a role's is not.
             await (access.ByToken ? OpenAiError.ModelNotFound : OpenAiError.InsufficientPermissions).WriteAsync(context);
             return;
         }
 
-        body.Restore(context.Request);
+        (request.ModelAtServer, request.Backend) = (known, list.Kind);
         await next(context);
-        // Only now, and not where something failed: the forwarder may still be reading it then.
-        body.Dispose();
     }
 }

@@ -1,6 +1,6 @@
 using Cube.Proxy.Attestation.Policies;
 using Cube.Proxy.Edge;
-using Cube.Proxy.Models;
+using Cube.Proxy.OpenAi.Requests;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
@@ -36,13 +36,13 @@ internal sealed class RouteStage(RequestDelegate next, PoliciesInForce inForce, 
         }
         catch
         {
-            request.Body?.Dispose();
+            request.ReleaseBody();
             throw;
         }
 
         if (request.Route is null)
         {
-            request.Body?.Dispose();
+            request.ReleaseBody();
             await OpenAiError.NoRoute.WriteAsync(context);
             return;
         }

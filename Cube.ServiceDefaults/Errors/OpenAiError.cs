@@ -66,7 +66,8 @@ public sealed record OpenAiError(int Status, string Type, string Code, string Me
 
     internal sealed record Body(string? Message, string? Type, string? Code, string? Param);
 
-    private ReadOnlyMemory<byte> ToJson()
+    /// <summary>The envelope.</summary>
+    public ReadOnlyMemory<byte> ToJson()
     {
         var buffer = new ArrayBufferWriter<byte>(256);
         using var json = new Utf8JsonWriter(buffer, Readable);
@@ -108,6 +109,7 @@ public sealed record OpenAiError(int Status, string Type, string Code, string Me
         Invalid(400, "context_length_exceeded", "The messages are longer than the model's context.", "messages");
     public static OpenAiError UnknownUrl { get; } = Invalid(404, "unknown_url", "There is no such endpoint.");
     public static OpenAiError ModelNotFound { get; } = Invalid(404, "model_not_found", "The model does not exist or you have no access to it.", "model");
+    public static OpenAiError NotServed { get; } = Invalid(404, "unknown_url", "The model does not serve this endpoint.");
     public static OpenAiError MethodNotAllowed { get; } = Invalid(405, "method_not_allowed", "This endpoint does not support the method.");
     public static OpenAiError RequestTooLarge { get; } = Invalid(413, "request_too_large", "The request body is too large.");
     public static OpenAiError UnsupportedMediaType { get; } = Invalid(415, "unsupported_media_type", "The body must be application/json, not compressed.");
@@ -132,6 +134,13 @@ public sealed record OpenAiError(int Status, string Type, string Code, string Me
         Invalid(400, "missing_required_parameter", $"Missing required parameter: '{param}'.", param);
 
     public static OpenAiError InvalidValue(string param, string message) => Invalid(400, "invalid_value", message, param);
+
+    /// <summary>Known to OpenAI, and not to Cube or to this model.</summary>
+    public static OpenAiError UnsupportedParameter(string param) =>
+        Invalid(400, "unsupported_parameter", $"Unsupported parameter: '{param}' is not supported here.", param);
+
+    public static OpenAiError UnsupportedValue(string param, string reason) =>
+        Invalid(400, "unsupported_value", $"Unsupported value for '{param}': {reason}.", param);
 
     public static OpenAiError InvalidType(string param, string expected) =>
         Invalid(400, "invalid_type", $"Invalid type for '{param}': expected {expected}.", param);

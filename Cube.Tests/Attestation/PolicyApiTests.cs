@@ -234,7 +234,7 @@ public sealed class PolicyApiTests(FakeSystem system)
 
         async Task<HttpResponseMessage> StreamAsync(HttpClient client)
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, $"{tenant.Api}/chat/completions") { Content = new StringContent("""{"model":"m","stream":true,"messages":[]}""", System.Text.Encoding.UTF8, "application/json") };
+            using var request = new HttpRequestMessage(HttpMethod.Post, $"{tenant.Api}/chat/completions") { Content = new StringContent("""{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}""", System.Text.Encoding.UTF8, "application/json") };
             request.Headers.Authorization = new("Bearer", tenant.Token);
             return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         }

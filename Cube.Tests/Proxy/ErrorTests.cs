@@ -159,14 +159,14 @@ public sealed class ErrorTests(FakeSystem system)
 
         protected override async Task SerializeToStreamAsync(Stream stream, System.Net.TransportContext? context)
         {
-            await stream.WriteAsync("{\"model\":\"m\",\"x\":\""u8.ToArray());
+            await stream.WriteAsync("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\""u8.ToArray());
             var chunk = Encoding.ASCII.GetBytes(new string('a', 1 << 16));
             for (var sent = 0; sent < _size; sent += chunk.Length)
             {
                 await stream.WriteAsync(chunk);
             }
 
-            await stream.WriteAsync("\"}"u8.ToArray());
+            await stream.WriteAsync("\"}]}"u8.ToArray());
         }
 
         protected override bool TryComputeLength(out long length)

@@ -120,17 +120,17 @@ public sealed class RouteTests(RouteSystem system)
 
     public static TheoryData<string, string, string?, string> Matching => new()
     {
-        { """{"condition":"path","pattern":"/v1/chat/completions"}""", "", null, """{"model":"m","messages":[]}""" },
-        { """{"condition":"path","pattern":"^/DOMAIN/v1/chat/","is_regex":true}""", "", null, """{"model":"m","messages":[]}""" },
-        { """{"condition":"path","pattern":"/DOMAIN/v1/chat/completions"}""", "", null, """{"model":"m","messages":[]}""" },
-        { """{"condition":"header","field":"X-Tier","pattern":"gold"}""", "", "X-Tier: gold", """{"model":"m","messages":[]}""" },
-        { """{"condition":"header","field":"x-tier","pattern":"^go","is_regex":true}""", "", "X-Tier: gold", """{"model":"m","messages":[]}""" },
-        { """{"condition":"query_param","field":"tier","pattern":"gold"}""", "?tier=gold", null, """{"model":"m","messages":[]}""" },
-        { """{"condition":"body_field","field":"user","pattern":"ann"}""", "", null, """{"messages":[{"user":"bob"}],"user":"\u0061nn","model":"m"}""" },
-        { """{"condition":"body_field","field":"metadata.team","pattern":"red"}""", "", null, """{"model":"m","messages":[],"metadata":{"a":[1,{"team":"blue"}],"team":"red"}}""" },
-        { """{"condition":"body_field","field":"temperature","pattern":"0.50"}""", "", null, """{"model":"m","messages":[],"temperature":0.50}""" },
-        { """{"condition":"body_field","field":"stream","pattern":"false"}""", "", null, """{"model":"m","messages":[],"stream":false}""" },
-        { """{"condition":"body_regex","pattern":"\"tea+m\""}""", "", null, """{"model":"m","messages":[],"metadata":{"teaaam":"x"}}""" },
+        { """{"condition":"path","pattern":"/v1/chat/completions"}""", "", null, """{"model":"m","messages":[{"role":"user","content":"hi"}]}""" },
+        { """{"condition":"path","pattern":"^/DOMAIN/v1/chat/","is_regex":true}""", "", null, """{"model":"m","messages":[{"role":"user","content":"hi"}]}""" },
+        { """{"condition":"path","pattern":"/DOMAIN/v1/chat/completions"}""", "", null, """{"model":"m","messages":[{"role":"user","content":"hi"}]}""" },
+        { """{"condition":"header","field":"X-Tier","pattern":"gold"}""", "", "X-Tier: gold", """{"model":"m","messages":[{"role":"user","content":"hi"}]}""" },
+        { """{"condition":"header","field":"x-tier","pattern":"^go","is_regex":true}""", "", "X-Tier: gold", """{"model":"m","messages":[{"role":"user","content":"hi"}]}""" },
+        { """{"condition":"query_param","field":"tier","pattern":"gold"}""", "?tier=gold", null, """{"model":"m","messages":[{"role":"user","content":"hi"}]}""" },
+        { """{"condition":"body_field","field":"user","pattern":"ann"}""", "", null, """{"messages":[{"role":"user","user":"bob","content":"hi"}],"user":"\u0061nn","model":"m"}""" },
+        { """{"condition":"body_field","field":"metadata.team","pattern":"red"}""", "", null, """{"model":"m","messages":[{"role":"user","content":"hi"}],"metadata":{"a":[1,{"team":"blue"}],"team":"red"}}""" },
+        { """{"condition":"body_field","field":"temperature","pattern":"0.50"}""", "", null, """{"model":"m","messages":[{"role":"user","content":"hi"}],"temperature":0.50}""" },
+        { """{"condition":"body_field","field":"stream","pattern":"false"}""", "", null, """{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":false}""" },
+        { """{"condition":"body_regex","pattern":"\"tea+m\""}""", "", null, """{"model":"m","messages":[{"role":"user","content":"hi"}],"metadata":{"teaaam":"x"}}""" },
     };
 
     [Theory]
@@ -145,7 +145,7 @@ public sealed class RouteTests(RouteSystem system)
         // Without what the matcher asks for; where that is the path, another endpoint.
         Assert.Equal((200, "agent"), matcher.Contains("\"path\"", StringComparison.Ordinal)
             ? await ChatAsync(tenant, "", null, """{"model":"m","prompt":"x"}""", "completions")
-            : await ChatAsync(tenant, "?tier=silver", "X-Tier: silver", """{"model":"m","messages":[],"user":"bob","stream":true,"temperature":0.5}"""));
+            : await ChatAsync(tenant, "?tier=silver", "X-Tier: silver", """{"model":"m","messages":[{"role":"user","content":"hi"}],"user":"bob","stream":null,"temperature":0.5}"""));
         // Another letter case of the id in the URL is the same domain.
         Assert.Equal((200, "machine"), await ChatAsync(tenant, query, header, body, upperCase: true));
         await SendAsync(HttpMethod.Delete, $"/api/routes/{name}");
@@ -244,9 +244,9 @@ public sealed class RouteTests(RouteSystem system)
         await SaveAsync($$"""{"name":"{{name}}","target_url":"{{system.Machine.Address}}","matchers":[{"condition":"body_field","field":"model","pattern":"machine-only"},{"condition":"path","pattern":"/{{tenant.Domain}}/","is_regex":true}]}""");
         var (_, list) = await _cube.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", tenant.Token);
         Assert.Equal(["m", "machine-only"], list.GetProperty("data").EnumerateArray().Select(static model => model.GetProperty("id").GetString()!).Order(StringComparer.Ordinal));
-        Assert.Equal((200, "machine"), await ChatAsync(tenant, body: """{"model":"machine-only","messages":[]}"""));
+        Assert.Equal((200, "machine"), await ChatAsync(tenant, body: """{"model":"machine-only","messages":[{"role":"user","content":"hi"}]}"""));
         await SendAsync(HttpMethod.Delete, $"/api/routes/{name}");
-        Assert.Equal((404, "model_not_found"), await ChatAsync(tenant, body: """{"model":"machine-only","messages":[]}"""));
+        Assert.Equal((404, "model_not_found"), await ChatAsync(tenant, body: """{"model":"machine-only","messages":[{"role":"user","content":"hi"}]}"""));
     }
 
     private static string NewName() => $"route-{Interlocked.Increment(ref _number)}";
@@ -273,7 +273,7 @@ public sealed class RouteTests(RouteSystem system)
 
     /// <returns>Who answered, or the error's code.</returns>
     private async Task<(int Status, string? Who)> ChatAsync(
-        Tenant tenant, string query = "", string? header = null, string body = """{"model":"m","messages":[]}""", string endpoint = "chat/completions", bool upperCase = false, HttpClient? client = null)
+        Tenant tenant, string query = "", string? header = null, string body = """{"model":"m","messages":[{"role":"user","content":"hi"}]}""", string endpoint = "chat/completions", bool upperCase = false, HttpClient? client = null)
     {
         var domain = upperCase ? tenant.Domain.ToString().ToUpperInvariant() : tenant.Domain.ToString();
         using var request = new HttpRequestMessage(HttpMethod.Post, $"/proxy/{domain}/v1/{endpoint}{query}") { Content = Json(body) };
@@ -285,6 +285,7 @@ public sealed class RouteTests(RouteSystem system)
 
         using var response = await (client ?? _cube.Http).SendAsync(request);
         var answer = JsonElement.Parse(await response.Content.ReadAsStringAsync());
-        return ((int)response.StatusCode, answer.TryGetProperty("error", out var error) ? error.GetProperty("code").GetString() : answer.GetProperty("model").GetString());
+        return ((int)response.StatusCode, answer.TryGetProperty("error", out var error) ? error.GetProperty("code").GetString()
+            : answer.GetProperty("choices")[0] is var choice && choice.TryGetProperty("message", out var message) ? message.GetProperty("content").GetString() : choice.GetProperty("text").GetString());
     }
 }

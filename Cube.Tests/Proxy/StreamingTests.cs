@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using System.Text;
+using System.Text.RegularExpressions;
 using Cube.Tests.Systems;
 using Microsoft.AspNetCore.Http;
 
@@ -26,10 +27,10 @@ public sealed class StreamingTests(FakeSystem system)
                 Assert.True(await seen.WaitAsync(TimeSpan.FromSeconds(10)));
             }
 
-            await context.Response.WriteAsync("data: [DONE]\n\n");
+            await context.Response.WriteAsync(FakeBackend.End);
         };
 
-        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.StreamedChat);
         Assert.Equal("text/event-stream; charset=utf-8", response.Content.Headers.ContentType!.ToString());
         Assert.Equal("no", response.Headers.GetValues("x-accel-buffering").Single());
         Assert.Contains("no-transform", response.Headers.CacheControl!.ToString(), StringComparison.Ordinal);
@@ -39,13 +40,15 @@ public sealed class StreamingTests(FakeSystem system)
         while (await reader.ReadLineAsync() is { } line)
         {
             text.Append(line).Append('\n');
-            if (line.Contains("\"delta\"", StringComparison.Ordinal))
+            if (line.Contains("\"delta\":{\"content\"", StringComparison.Ordinal))
             {
                 seen.Release();
             }
         }
 
-        Assert.Equal(string.Concat(Enumerable.Range(0, 10).Select(FakeBackend.Event)) + "data: [DONE]\n\n", text.ToString());
+        var deltas = Regex.Matches(text.ToString(), "\"delta\":(\\{[^}]*\\})").Select(static match => match.Groups[1].Value);
+        Assert.Equal(["{\"role\":\"assistant\",\"content\":\"\"}", .. Enumerable.Range(0, 10).Select(static i => $"{{\"content\":\"t{i} \"}}"), "{}"], deltas);
+        Assert.EndsWith("\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n", text.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -62,9 +65,9 @@ public sealed class StreamingTests(FakeSystem system)
                 await Task.Delay(50);
             }
 
-            await context.Response.WriteAsync("data: [DONE]\n\n");
+            await context.Response.WriteAsync(FakeBackend.End);
         };
-        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.StreamedChat);
         await using var stream = await response.Content.ReadAsStreamAsync();
         var (reads, buffer) = (0, new byte[65_536]);
         while (await stream.ReadAsync(buffer) > 0)
@@ -99,7 +102,7 @@ public sealed class StreamingTests(FakeSystem system)
         using var leave = new CancellationTokenSource();
         using var request = new HttpRequestMessage(HttpMethod.Post, $"{tenant.Api}/chat/completions")
         {
-            Content = new StringContent("""{"model":"m","messages":[]}""", new MediaTypeHeaderValue("application/json")),
+            Content = new StringContent("""{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}""", new MediaTypeHeaderValue("application/json")),
         };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", tenant.Token);
         var exchange = _cube.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, leave.Token);
@@ -125,7 +128,7 @@ public sealed class StreamingTests(FakeSystem system)
             await seen.Task;
             context.Abort();
         };
-        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.StreamedChat);
         Assert.Equal(200, (int)response.StatusCode);
         await using var stream = await response.Content.ReadAsStreamAsync();
         using var received = new MemoryStream();
@@ -151,11 +154,11 @@ public sealed class StreamingTests(FakeSystem system)
             }
 
             await all.Task.WaitAsync(TimeSpan.FromSeconds(30));
-            await context.Response.WriteAsync("data: [DONE]\n\n");
+            await context.Response.WriteAsync(FakeBackend.End);
         };
         var bodies = await Task.WhenAll(Enumerable.Range(0, 150).Select(async _ =>
         {
-            using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+            using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.StreamedChat);
             return await response.Content.ReadAsStringAsync();
         }));
         Assert.All(bodies, static body => Assert.EndsWith("data: [DONE]\n\n", body, StringComparison.Ordinal));

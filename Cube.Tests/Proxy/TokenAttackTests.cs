@@ -177,9 +177,9 @@ public sealed class TokenLifetimeTests(PostgresServer postgres)
             await context.Response.WriteAsync(FakeBackend.Event(0));
             await context.Response.Body.FlushAsync();
             await expired.Task.WaitAsync(TimeSpan.FromSeconds(40));
-            await context.Response.WriteAsync("data: [DONE]\n\n");
+            await context.Response.WriteAsync(FakeBackend.End);
         };
-        using var response = await cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+        using var response = await cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.StreamedChat);
         Assert.Equal(200, (int)response.StatusCode);
         await Eventually.TrueAsync(async () => (await cube.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", tenant.Token)).Status == 401, "the token expires");
         expired.SetResult();

@@ -10,7 +10,7 @@ namespace Cube.Tests.Proxy;
 [Collection(SharesFake.Name)]
 public sealed partial class WallAttackTests(FakeSystem system)
 {
-    private const string Body = """{"model":"m","messages":[]}""";
+    private const string Body = """{"model":"m","messages":[{"role":"user","content":"hi"}]}""";
 
     private readonly CubeSystem _cube = system.Reset();
 
@@ -97,7 +97,7 @@ public sealed partial class WallAttackTests(FakeSystem system)
                 await Task.Delay(5);
             }
 
-            await context.Response.WriteAsync("data: [DONE]\n\n");
+            await context.Response.WriteAsync(FakeBackend.End);
         };
         await Task.WhenAll(Enumerable.Range(0, 50).Select(async i =>
         {
@@ -112,6 +112,6 @@ public sealed partial class WallAttackTests(FakeSystem system)
         }));
     }
 
-    [GeneratedRegex("\"id\":\"(?<id>[^\"]*)\"")]
+    [GeneratedRegex("\"delta\":.\"content\":\"(?<id>[^\"]*)\"")]
     private static partial Regex Id();
 }

@@ -57,6 +57,10 @@ public sealed class FakeBackend : IAsyncDisposable
     public static string Event(int i) =>
         $$$"""data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"m","choices":[{"index":0,"delta":{"content":"t{{{i}}} "},"finish_reason":null}]}""" + "\n\n";
 
+    /// <summary>The end of a stream: why it ends, and that it does.</summary>
+    public const string End =
+        """data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}""" + "\n\ndata: [DONE]\n\n";
+
     private async Task HandleAsync(HttpContext context)
     {
         if (context.Request.Path == "/health")

@@ -192,6 +192,7 @@ internal sealed class FaultyMachine : IAsyncDisposable
         (isSound ? Sound : Leaked).Enqueue(body);
         if (context.Request.Path == "/v1/models")
         {
+            context.Response.Headers["x-cube-backend"] = "vllm";
             var models = Models.Select(static model => $$"""{"id":"{{model}}","object":"model","created":1,"owned_by":"x"}""");
             await FakeBackend.JsonAsync(context, 200, $$"""{"object":"list","data":[{{string.Join(',', models)}}]}""");
             return;
@@ -203,7 +204,7 @@ internal sealed class FaultyMachine : IAsyncDisposable
             await context.Response.WriteAsync(FakeBackend.Event(0));
             await context.Response.Body.FlushAsync();
             await hold.Task.WaitAsync(context.RequestAborted);
-            await context.Response.WriteAsync("data: [DONE]\n\n");
+            await context.Response.WriteAsync(FakeBackend.End);
             return;
         }
 

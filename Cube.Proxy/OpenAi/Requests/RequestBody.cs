@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Cube.Proxy.Models;
+namespace Cube.Proxy.OpenAi.Requests;
 
 /// <summary>A request's whole body in a rented buffer. Kestrel refuses what is longer than the limit while it is read.</summary>
 internal sealed class RequestBody : IDisposable
@@ -39,18 +39,11 @@ internal sealed class RequestBody : IDisposable
         }
     }
 
-    /// <summary>Puts the body back for whoever reads the request next.</summary>
-    public void Restore(HttpRequest request)
-    {
-        request.Body = new MemoryStream(_buffer, 0, _length, writable: false);
-        request.ContentLength = _length;
-    }
-
     private void Grow()
     {
         var larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
         _buffer.AsSpan(0, _length).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(_buffer);
+        ArrayPool<byte>.Shared.Return(_buffer, clearArray: true);
         _buffer = larger;
     }
 
@@ -59,7 +52,7 @@ internal sealed class RequestBody : IDisposable
         var buffer = Interlocked.Exchange(ref _buffer, []);
         if (buffer.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
         }
     }
 }

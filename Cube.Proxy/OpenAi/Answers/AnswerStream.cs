@@ -1,0 +1,187 @@
+using System.Text;
+using System.Text.Json;
+using Cube.Proxy.OpenAi.Requests;
+
+namespace Cube.Proxy.OpenAi.Answers;
+
+internal enum StreamStep
+{
+    /// <summary>It goes on.</summary>
+    More,
+
+    /// <summary>It has come to its proper end, and that is written.</summary>
+    Done,
+
+    /// <summary>The model server has failed, in whatever words.</summary>
+    Failed,
+}
+
+/// <summary>
+/// Turns the events of a model server into those that OpenAI would send: one id, model and time for all of them, each choice begun by its
+/// role and ended once, usage where it was asked for, and an end only after every choice has ended. It makes no object for an event.
+/// </summary>
+internal abstract class AnswerStream
+{
+    private readonly byte[] _prefix;
+    private readonly byte[] _suffix;
+
+    protected AnswerStream(ClientRequest request, string kind, string idPrefix, DateTimeOffset now)
+    {
+        Request = request;
+        _prefix = Encoding.UTF8.GetBytes(
+            $"data: {{\"id\":\"{idPrefix}{Guid.CreateVersion7():N}\",\"object\":\"{kind}\",\"created\":{now.ToUnixTimeSeconds()},\"model\":{JsonSerializer.Serialize(request.Model)},\"choices\":[");
+        _suffix = [.. (request.WantsUsage ? "],\"usage\":null}\n\n"u8 : "]}\n\n"u8)];
+    }
+
+    /// <summary>The last that the model server said; it is metered whoever asked for it.</summary>
+    public TokenUsage? Usage { get; private set; }
+
+    /// <summary>Choices that have ended.</summary>
+    protected int Finished { get; set; }
+
+    protected ClientRequest Request { get; }
+
+    /// <param name="data">One event of the model server's.</param>
+    /// <param name="output">Where the client's events are written; as it was, where the event is a failure.</param>
+    public StreamStep Write(ReadOnlySpan<byte> data, ByteBuffer output)
+    {
+        if (data.SequenceEqual("[DONE]"u8) || data.TrimEnd((byte)' ').SequenceEqual("[DONE]"u8))
+        {
+            return End(output);
+        }
+
+        var mark = output.Length;
+        try
+        {
+            if (!data.IsEmpty && WriteEvent(data, output))
+            {
+                return StreamStep.More;
+            }
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            // Not JSON, or not of this shape.
+        }
+
+        output.Truncate(mark);
+        return StreamStep.Failed;
+    }
+
+    /// <summary>The model server has said that it is done, or has ended the stream: either is an end only where every choice has one.</summary>
+    public StreamStep End(ByteBuffer output)
+    {
+        if (Finished < Request.Choices)
+        {
+            return StreamStep.Failed;
+        }
+
+        if (Request.WantsUsage && Usage is { } usage)
+        {
+            output.Append(_prefix).Append("],\"usage\":"u8);
+            usage.Write(output);
+            output.Append("}\n\n"u8);
+        }
+
+        output.Append("data: [DONE]\n\n"u8);
+        return StreamStep.Done;
+    }
+
+    /// <returns>False where the event says that the model server has failed.</returns>
+    private bool WriteEvent(ReadOnlySpan<byte> data, ByteBuffer output)
+    {
+        var reader = new Utf8JsonReader(data);
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+        {
+            return false;
+        }
+
+        var hasChoices = false;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            if (reader.ValueTextEquals("choices"u8))
+            {
+                hasChoices = true;
+                reader.Read();
+                if (reader.TokenType != JsonTokenType.StartArray)
+                {
+                    return false;
+                }
+
+                while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+                {
+                    var start = (int)reader.TokenStartIndex;
+                    reader.Skip();
+                    if (!WriteChoice(data[start..(int)reader.BytesConsumed], output))
+                    {
+                        return false;
+                    }
+                }
+            }
+            else if (reader.ValueTextEquals("usage"u8))
+            {
+                Usage = TokenUsage.Read(ref reader) ?? Usage;
+            }
+            else if (reader.ValueTextEquals("error"u8))
+            {
+                reader.Read();
+                if (reader.TokenType != JsonTokenType.Null)
+                {
+                    return false;
+                }
+            }
+            else if (reader.ValueTextEquals("model"u8))
+            {
+                reader.Read();
+                // How Ollama lets a dead model's stream end.
+                if (reader.TokenType == JsonTokenType.String && reader.ValueSpan.IsEmpty)
+                {
+                    return false;
+                }
+            }
+            else
+            {
+                reader.Read();
+                reader.Skip();
+            }
+        }
+
+        return hasChoices;
+    }
+
+    /// <summary>Begins an event with one choice in it; <see cref="EndEvent"/> ends it.</summary>
+    protected ByteBuffer BeginEvent(ByteBuffer output, int index) => output.Append(_prefix).Append("{\"index\":"u8).Append(index);
+
+    protected void EndEvent(ByteBuffer output) => output.Append("}"u8).Append(_suffix);
+
+    protected abstract bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output);
+
+    /// <summary>The bytes of the value that the reader is about to read, as they stand; empty for null.</summary>
+    protected static ReadOnlySpan<byte> Raw(scoped ref Utf8JsonReader reader, ReadOnlySpan<byte> json)
+    {
+        reader.Read();
+        if (reader.TokenType == JsonTokenType.Null)
+        {
+            return default;
+        }
+
+        var start = (int)reader.TokenStartIndex;
+        reader.Skip();
+        return json[start..(int)reader.BytesConsumed];
+    }
+
+    /// <summary>Whether these are the bytes of a text that is not empty.</summary>
+    protected static bool IsText(ReadOnlySpan<byte> raw) => raw.Length > 2 && raw[0] == '"';
+
+    /// <returns>A small number, or null where it is none.</returns>
+    protected static int? Number(scoped ref Utf8JsonReader reader)
+    {
+        reader.Read();
+        if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var number))
+        {
+            return number;
+        }
+
+        reader.Skip();
+        return null;
+    }
+}

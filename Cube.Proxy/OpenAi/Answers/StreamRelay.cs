@@ -1,0 +1,150 @@
+using System.Diagnostics;
+using Cube.Attestation.Atls;
+using Cube.ServiceDefaults.Errors;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Cube.Proxy.OpenAi.Answers;
+
+/// <summary>How an answer ended.</summary>
+internal enum AnswerEnd
+{
+    Complete,
+
+    /// <summary>The model server, or the way to it, failed.</summary>
+    Failed,
+
+    /// <summary>The client went away.</summary>
+    Aborted,
+}
+
+/// <summary>
+/// Carries a stream from the model server to the client, read by read. It holds the answer's head back until the first event, so that
+/// what fails before is an HTTP error; what fails later is an error event and a broken connection, the one signal that every SDK notices.
+/// It reads on only when the client has taken what was written.
+/// </summary>
+internal sealed class StreamRelay(HttpContext context, AnswerStream answer, ProxyOptions options)
+{
+    /// <summary>A connection that is aborted drops what it has not yet sent; this is for the error event.</summary>
+    private static readonly TimeSpan _grace = TimeSpan.FromMilliseconds(100);
+
+    private readonly long _startedAt = Stopwatch.GetTimestamp();
+    private bool _hasBegun;
+
+    /// <param name="upstream">The model server's bytes.</param>
+    /// <returns>How it ended; the client has heard of it.</returns>
+    public async Task<AnswerEnd> RunAsync(Stream upstream)
+    {
+        using var reader = new SseReader(upstream);
+        using var output = new ByteBuffer(16 << 10);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        try
+        {
+            for (var isFinal = false; ;)
+            {
+                var step = Take(reader, output, isFinal);
+                if (output.Length > 0 && !await SendAsync(output))
+                {
+                    return AnswerEnd.Aborted;
+                }
+
+                if (step == StreamStep.Done)
+                {
+                    return AnswerEnd.Complete;
+                }
+
+                if (step == StreamStep.Failed || isFinal)
+                {
+                    return await FailAsync(OpenAiError.UpstreamError);
+                }
+
+                patience.CancelAfter(Remaining());
+                isFinal = !await reader.FillAsync(patience.Token);
+                // The time that the client takes is not the model server's.
+                patience.CancelAfter(Timeout.InfiniteTimeSpan);
+            }
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            return AnswerEnd.Aborted;
+        }
+        catch (OperationCanceledException)
+        {
+            return await FailAsync(OpenAiError.UpstreamTimeout);
+        }
+        catch (Exception exception) when (exception is IOException or HttpRequestException or InvalidDataException or AttestationException)
+        {
+            return context.RequestAborted.IsCancellationRequested ? AnswerEnd.Aborted : await FailAsync(OpenAiError.UpstreamError);
+        }
+    }
+
+    /// <summary>All events that are there.</summary>
+    private StreamStep Take(SseReader reader, ByteBuffer output, bool isFinal)
+    {
+        while (reader.TryRead(out var data, isFinal))
+        {
+            if (answer.Write(data, output) is not StreamStep.More and var step)
+            {
+                return step;
+            }
+        }
+
+        return isFinal ? answer.End(output) : StreamStep.More;
+    }
+
+    private TimeSpan Remaining()
+    {
+        var left = options.StreamTotalTimeout - Stopwatch.GetElapsedTime(_startedAt);
+        // The first event comes when the prompt has been read and the model is there: that may take longer than any pause later.
+        var pause = _hasBegun ? options.StreamIdleTimeout : options.ActivityTimeout;
+        return left < pause ? (left > TimeSpan.Zero ? left : TimeSpan.Zero) : pause;
+    }
+
+    private async ValueTask<bool> SendAsync(ByteBuffer output)
+    {
+        if (!_hasBegun)
+        {
+            _hasBegun = true;
+            var response = context.Response;
+            response.ContentType = "text/event-stream; charset=utf-8";
+            response.Headers.CacheControl = "no-cache, no-transform";
+            response.Headers["x-accel-buffering"] = "no";
+        }
+
+        var result = await context.Response.BodyWriter.WriteAsync(output.Written, context.RequestAborted);
+        output.Truncate(0);
+        return !result.IsCompleted && !result.IsCanceled;
+    }
+
+    private async Task<AnswerEnd> FailAsync(OpenAiError error)
+    {
+        if (!_hasBegun)
+        {
+            await error.WriteAsync(context);
+            return AnswerEnd.Failed;
+        }
+
+        try
+        {
+            using var output = new ByteBuffer();
+            output.Append("data: "u8).Append(error.ToJson().Span).Append("\n\n"u8);
+            await SendAsync(output);
+            await Task.Delay(_grace, context.RequestAborted);
+        }
+        catch (OperationCanceledException)
+        {
+            // The client has gone meanwhile.
+        }
+
+        const int InternalError = 2;
+        if (context.Features.Get<IHttpResetFeature>() is { } http2)
+        {
+            http2.Reset(InternalError);
+        }
+        else
+        {
+            context.Abort();
+        }
+
+        return AnswerEnd.Failed;
+    }
+}

@@ -1,0 +1,204 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using Cube.Proxy.OpenAi.Requests;
+using Cube.Proxy.Routing;
+
+namespace Cube.Proxy.OpenAi.Answers;
+
+/// <summary>Turns a model server's whole answer into the one that OpenAI would give: what is known, in known form, and nothing else.</summary>
+internal static class WholeAnswer
+{
+    private static readonly JsonDocumentOptions _options = new() { MaxDepth = 256 };
+
+    /// <returns>What it cost.</returns>
+    /// <exception cref="JsonException">It is no such answer.</exception>
+    public static TokenUsage? Write(ReadOnlyMemory<byte> answer, InferenceEndpoint endpoint, ClientRequest request, DateTimeOffset now, ByteBuffer output)
+    {
+        using var document = JsonDocument.Parse(answer, _options);
+        var root = document.RootElement;
+        if (root.ValueKind != JsonValueKind.Object || root.Member("error") is not null)
+        {
+            throw new JsonException("The model server gave an error.");
+        }
+
+        try
+        {
+            return endpoint == InferenceEndpoints.Embeddings ? WriteEmbeddings(root, request, output) : WriteChoices(root, endpoint, request, now, output);
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or KeyNotFoundException or FormatException)
+        {
+            throw new JsonException("The model server's answer has another shape.", exception);
+        }
+    }
+
+    private static TokenUsage? WriteChoices(JsonElement root, InferenceEndpoint endpoint, ClientRequest request, DateTimeOffset now, ByteBuffer output)
+    {
+        var isChat = endpoint == InferenceEndpoints.ChatCompletions;
+        Append(output, $"{{\"id\":\"{(isChat ? "chatcmpl" : "cmpl")}-{Guid.CreateVersion7():N}\",\"object\":\"{(isChat ? "chat.completion" : "text_completion")}\",\"created\":{now.ToUnixTimeSeconds()},\"model\":");
+        WriteModel(output, request);
+        output.Append(",\"choices\":["u8);
+        var choices = root.GetProperty("choices");
+        if (choices.GetArrayLength() != request.Choices)
+        {
+            throw new JsonException("The model server made another number of choices.");
+        }
+
+        var index = 0;
+        foreach (var choice in choices.EnumerateArray().OrderBy(static choice => choice.GetProperty("index").GetInt32()))
+        {
+            output.Append(index == 0 ? default : ","u8).Append("{\"index\":"u8).Append(index++);
+            var hasCalls = false;
+            if (isChat)
+            {
+                output.Append(",\"message\":"u8);
+                hasCalls = WriteMessage(choice.GetProperty("message"), request, output);
+            }
+            else
+            {
+                output.Append(",\"text\":"u8).Append(Raw(choice.GetProperty("text")));
+            }
+
+            output.Append(",\"logprobs\":"u8);
+            WriteLogprobs(choice, isChat, output);
+            var word = choice.GetProperty("finish_reason").GetString() ?? throw new JsonException("A choice has no end.");
+            var reason = FinishReason.Of(Encoding.UTF8.GetBytes(word), hasCalls, request.ToolChoice);
+            if (reason.IsEmpty)
+            {
+                throw new JsonException("A choice has no proper end.");
+            }
+
+            output.Append(",\"finish_reason\":"u8).Append(reason).Append("}"u8);
+        }
+
+        output.Append("]"u8);
+        var usage = UsageOf(root);
+        if (usage is { } known)
+        {
+            output.Append(",\"usage\":"u8);
+            known.Write(output);
+        }
+
+        output.Append("}"u8);
+        return usage;
+    }
+
+    private static void WriteLogprobs(JsonElement choice, bool isChat, ByteBuffer output)
+    {
+        if (choice.Member("logprobs") is not { ValueKind: JsonValueKind.Object } logprobs)
+        {
+            output.Append("null"u8);
+        }
+        else if (isChat)
+        {
+            Logprobs.Write(Raw(logprobs), output);
+        }
+        else
+        {
+            output.Append(Raw(logprobs));
+        }
+    }
+
+    /// <returns>Whether it calls tools.</returns>
+    private static bool WriteMessage(JsonElement message, ClientRequest request, ByteBuffer output)
+    {
+        var calls = message.Member("tool_calls") is { ValueKind: JsonValueKind.Array } some && some.GetArrayLength() > 0 ? some : (JsonElement?)null;
+        var content = message.Member("content");
+        if (content is { } text && text.ValueKind != JsonValueKind.String)
+        {
+            throw new JsonException("The content is no text.");
+        }
+
+        output.Append("{\"role\":\"assistant\",\"content\":"u8)
+            .Append(content is { } words && !(calls is not null && words.ValueEquals(""u8)) ? Raw(words) : "null"u8)
+            .Append(",\"refusal\":"u8).Append(message.Member("refusal") is { ValueKind: JsonValueKind.String } refusal ? Raw(refusal) : "null"u8);
+        if ((message.Member("reasoning") ?? message.Member("reasoning_content")) is { ValueKind: JsonValueKind.String } reasoning && !reasoning.ValueEquals(""u8))
+        {
+            output.Append(",\"reasoning\":"u8).Append(Raw(reasoning));
+        }
+
+        if (calls is not { } list)
+        {
+            output.Append("}"u8);
+            return false;
+        }
+
+        output.Append(",\"tool_calls\":["u8);
+        var isFirst = true;
+        foreach (var call in list.EnumerateArray())
+        {
+            var function = call.GetProperty("function");
+            output.Append(isFirst ? default : ","u8).Append("{\"id\":"u8);
+            if (call.Member("id") is { ValueKind: JsonValueKind.String } id && !id.ValueEquals(""u8))
+            {
+                output.Append(Raw(id));
+            }
+            else
+            {
+                Append(output, $"\"call_{Guid.NewGuid():N}\"");
+            }
+
+            output.Append(",\"type\":\"function\",\"function\":{\"name\":"u8).Append(Raw(function.GetProperty("name"))).Append(",\"arguments\":"u8);
+            var arguments = function.Member("arguments");
+            if (arguments is { ValueKind: JsonValueKind.String } written)
+            {
+                output.Append(Raw(written));
+            }
+            else
+            {
+                output.Append("\""u8).Append(JsonEncodedText.Encode(arguments is { } json ? Raw(json) : "{}"u8).EncodedUtf8Bytes).Append("\""u8);
+            }
+
+            output.Append("}}"u8);
+            isFirst = false;
+            if (!request.AllowsParallelCalls)
+            {
+                break;
+            }
+        }
+
+        output.Append("]}"u8);
+        return true;
+    }
+
+    private static TokenUsage? WriteEmbeddings(JsonElement root, ClientRequest request, ByteBuffer output)
+    {
+        output.Append("{\"object\":\"list\",\"data\":["u8);
+        var index = 0;
+        foreach (var item in root.GetProperty("data").EnumerateArray().OrderBy(static item => item.GetProperty("index").GetInt32()))
+        {
+            var embedding = item.GetProperty("embedding");
+            if (embedding.ValueKind is not (JsonValueKind.Array or JsonValueKind.String))
+            {
+                throw new JsonException("An embedding is neither numbers nor base64.");
+            }
+
+            output.Append(index == 0 ? default : ","u8).Append("{\"object\":\"embedding\",\"index\":"u8).Append(index++).Append(",\"embedding\":"u8).Append(Raw(embedding)).Append("}"u8);
+        }
+
+        output.Append("],\"model\":"u8);
+        WriteModel(output, request);
+        var usage = UsageOf(root) ?? default;
+        output.Append(",\"usage\":"u8);
+        usage.Write(output, isOfText: false);
+        output.Append("}"u8);
+        return usage;
+    }
+
+    private static TokenUsage? UsageOf(JsonElement root)
+    {
+        if (root.Member("usage") is not { ValueKind: JsonValueKind.Object } usage)
+        {
+            return null;
+        }
+
+        var reader = new Utf8JsonReader(Raw(usage));
+        return TokenUsage.Read(ref reader);
+    }
+
+    private static void WriteModel(ByteBuffer output, ClientRequest request) => Append(output, JsonSerializer.Serialize(request.Model));
+
+    private static void Append(ByteBuffer output, string text) => output.Append(Encoding.UTF8.GetBytes(text));
+
+    private static ReadOnlySpan<byte> Raw(JsonElement element) => JsonMarshal.GetRawUtf8Value(element);
+}

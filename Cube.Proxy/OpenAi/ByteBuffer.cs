@@ -1,0 +1,67 @@
+using System.Buffers;
+using System.Globalization;
+
+namespace Cube.Proxy.OpenAi;
+
+/// <summary>A rented buffer that grows, is written to, and can be taken back to where it was. Cleared when it is returned: it held content.</summary>
+internal sealed class ByteBuffer(int size = 4096) : IBufferWriter<byte>, IDisposable
+{
+    private byte[] _bytes = ArrayPool<byte>.Shared.Rent(size);
+
+    public int Length { get; private set; }
+
+    public ReadOnlyMemory<byte> Written => _bytes.AsMemory(0, Length);
+
+    public void Advance(int count) => Length += count;
+
+    public Memory<byte> GetMemory(int sizeHint = 0)
+    {
+        Reserve(sizeHint);
+        return _bytes.AsMemory(Length);
+    }
+
+    public Span<byte> GetSpan(int sizeHint = 0)
+    {
+        Reserve(sizeHint);
+        return _bytes.AsSpan(Length);
+    }
+
+    public ByteBuffer Append(ReadOnlySpan<byte> bytes)
+    {
+        bytes.CopyTo(GetSpan(bytes.Length));
+        Length += bytes.Length;
+        return this;
+    }
+
+    public ByteBuffer Append(long number)
+    {
+        number.TryFormat(GetSpan(20), out var written, provider: CultureInfo.InvariantCulture);
+        Length += written;
+        return this;
+    }
+
+    /// <summary>Forgets what was written since it was this long.</summary>
+    public void Truncate(int length) => Length = length;
+
+    public void Dispose()
+    {
+        var bytes = Interlocked.Exchange(ref _bytes, []);
+        if (bytes.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(bytes, clearArray: true);
+        }
+    }
+
+    private void Reserve(int count)
+    {
+        if (_bytes.Length - Length >= Math.Max(count, 1))
+        {
+            return;
+        }
+
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(_bytes.Length * 2, Length + count));
+        _bytes.AsSpan(0, Length).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(_bytes, clearArray: true);
+        _bytes = larger;
+    }
+}

@@ -1,0 +1,70 @@
+using System.Text.Json;
+using Cube.ServiceDefaults.Errors;
+
+namespace Cube.Proxy.OpenAi.Requests;
+
+/// <summary><c>POST /v1/chat/completions</c>.</summary>
+internal sealed class ChatShape : RequestShape
+{
+    protected override FieldRules Rules { get; } = new(Common(
+    [
+        .. Sampling,
+        ("messages", FieldRule.Own(Messages.Check)),
+        ("max_tokens", FieldRule.Own(Checks.Integer(1, int.MaxValue))),
+        ("max_completion_tokens", FieldRule.Own(Checks.Integer(1, int.MaxValue))),
+        ("logprobs", FieldRule.Pass(Checks.Boolean)),
+        ("top_logprobs", FieldRule.Pass(Checks.Integer(0, 20))),
+        ("tools", FieldRule.Own(Tools.Check)),
+        ("tool_choice", FieldRule.Own(Tools.CheckChoice)),
+        ("parallel_tool_calls", FieldRule.Own(Checks.Boolean)),
+        ("response_format", FieldRule.Pass(ResponseFormat.Check)),
+        ("reasoning_effort", FieldRule.Pass(Checks.OneOf("none", "minimal", "low", "medium", "high", "xhigh"))),
+        ("modalities", FieldRule.Drop(CheckModalities)),
+        ("store", FieldRule.Drop(Checks.UnsupportedTrue)),
+        ("metadata", FieldRule.Drop(Checks.Object)),
+        ("service_tier", FieldRule.Drop(Checks.Text)),
+        ("prediction", FieldRule.Drop(Checks.Object)),
+        ("verbosity", FieldRule.Drop(Checks.Text)),
+        ("safety_identifier", FieldRule.Drop(Checks.Text)),
+        ("prompt_cache_key", FieldRule.Drop(Checks.Text)),
+        ("prompt_cache_retention", FieldRule.Drop(Checks.Text)),
+        ("audio", FieldRule.Refuse),
+        ("web_search_options", FieldRule.Refuse),
+        ("functions", FieldRule.Refuse),
+        ("function_call", FieldRule.Refuse),
+    ]));
+
+    protected override void CheckOwn(JsonElement request)
+    {
+        request.Required("messages", "messages");
+        CheckStream(request);
+        Checks.Value(request.Member("top_logprobs") is null || request.Member("logprobs") is { ValueKind: JsonValueKind.True }, "top_logprobs", "logprobs must be true");
+        _ = Tools.ChoiceOf(request);
+    }
+
+    protected override void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target)
+    {
+        Messages.Write(request.GetProperty("messages"), json, target.Kind);
+        WriteStream(request, json);
+        WriteChoices(request, json, target.Kind);
+        Tools.Write(request, json, target.Kind, Tools.ChoiceOf(request));
+        // Ollama knows the old name only, and in silence; where both are given the smaller counts.
+        var limits = (request.Member("max_tokens"), request.Member("max_completion_tokens"));
+        if (limits.Item1 is not null || limits.Item2 is not null)
+        {
+            json.WriteNumber("max_tokens", Math.Min(limits.Item1?.GetInt32() ?? int.MaxValue, limits.Item2?.GetInt32() ?? int.MaxValue));
+        }
+    }
+
+    private static void CheckModalities(JsonElement modalities, string param)
+    {
+        Checks.Array(modalities, param);
+        foreach (var modality in modalities.EnumerateArray())
+        {
+            if (modality.ValueKind != JsonValueKind.String || !modality.ValueEquals("text"u8))
+            {
+                throw new RefusedException(OpenAiError.UnsupportedParameter(param));
+            }
+        }
+    }
+}

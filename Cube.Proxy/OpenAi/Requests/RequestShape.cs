@@ -1,0 +1,140 @@
+using System.Text.Json;
+using Cube.Proxy.Routing;
+using Cube.ServiceDefaults.Errors;
+
+namespace Cube.Proxy.OpenAi.Requests;
+
+/// <summary>What is particular to the body of one endpoint.</summary>
+internal abstract class RequestShape
+{
+    protected abstract FieldRules Rules { get; }
+
+    /// <returns>The members that the endpoint does not know; null for none.</returns>
+    /// <exception cref="RefusedException">The request breaks a rule that holds in front of every model server.</exception>
+    public string? Check(JsonElement request)
+    {
+        var ignored = Rules.Unknown(request);
+        var model = request.Required("model", "model");
+        Checks.Text(model, "model");
+        if (model.ValueEquals(""u8))
+        {
+            throw new RefusedException(OpenAiError.MissingParameter("model"));
+        }
+
+        Rules.Check(request);
+        CheckOwn(request);
+        return ignored;
+    }
+
+    /// <param name="request">A request that was checked.</param>
+    /// <param name="json">Where the model server's request is written.</param>
+    /// <param name="target">What it is written for.</param>
+    /// <exception cref="RefusedException">This kind of model server cannot do what is asked.</exception>
+    public void Write(JsonElement request, Utf8JsonWriter json, in RequestTarget target)
+    {
+        json.WriteStartObject();
+        json.WriteString("model", target.Model);
+        Rules.Write(request, json, target.Kind);
+        WriteOwn(request, json, target);
+        if (target.Kind == BackendKind.Vllm)
+        {
+            json.WriteString("cache_salt", target.CacheSalt);
+        }
+
+        json.WriteEndObject();
+    }
+
+    protected virtual void CheckOwn(JsonElement request)
+    {
+    }
+
+    protected abstract void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target);
+
+    protected static void CheckStream(JsonElement request)
+    {
+        if (request.Member("stream_options") is { } options)
+        {
+            Checks.Object(options, "stream_options");
+            Checks.Value(request.Member("stream") is { ValueKind: JsonValueKind.True }, "stream_options", "it is for streams only");
+            if (options.Member("include_usage") is { } usage)
+            {
+                Checks.Boolean(usage, "stream_options.include_usage");
+            }
+        }
+    }
+
+    /// <summary>Usage is always asked for, and said explicitly: one server takes an empty object for yes, the other for no.</summary>
+    protected static void WriteStream(JsonElement request, Utf8JsonWriter json)
+    {
+        if (request.Member("stream") is { ValueKind: JsonValueKind.True })
+        {
+            json.WriteBoolean("stream", true);
+            json.WriteStartObject("stream_options");
+            json.WriteBoolean("include_usage", true);
+            json.WriteEndObject();
+        }
+    }
+
+    /// <summary>One choice is what every server makes.</summary>
+    protected static void WriteChoices(JsonElement request, Utf8JsonWriter json, BackendKind kind)
+    {
+        if (request.Member("n") is { } n && n.GetInt32() is > 1 and var many)
+        {
+            if (kind != BackendKind.Vllm)
+            {
+                throw new RefusedException(OpenAiError.UnsupportedValue("n", "this model makes one choice"));
+            }
+
+            json.WriteNumber("n", many);
+        }
+    }
+
+    /// <summary>Members that mean something to OpenAI, to SDKs or to vLLM, and nothing that may pass from a client.</summary>
+    protected static Dictionary<string, FieldRule> Common(params (string Name, FieldRule Rule)[] own)
+    {
+        var rules = new Dictionary<string, FieldRule>(StringComparer.Ordinal)
+        {
+            ["model"] = FieldRule.Own(),
+            ["user"] = FieldRule.Drop(Checks.Text),
+        };
+        foreach (var (name, rule) in own)
+        {
+            rules[name] = rule;
+        }
+
+        return rules;
+    }
+
+    /// <summary>What governs the choice of tokens, alike in both endpoints that generate.</summary>
+    protected static (string Name, FieldRule Rule)[] Sampling { get; } =
+    [
+        ("stream", FieldRule.Own(Checks.Boolean)),
+        ("stream_options", FieldRule.Own()),
+        ("n", FieldRule.Own(Checks.Integer(1, 128))),
+        ("temperature", FieldRule.Pass(Checks.Number(0, 2))),
+        ("top_p", FieldRule.Pass(Checks.Number(0, 1))),
+        ("presence_penalty", FieldRule.Pass(Checks.Number(-2, 2))),
+        ("frequency_penalty", FieldRule.Pass(Checks.Number(-2, 2))),
+        ("seed", FieldRule.Pass(Checks.AnyInteger)),
+        ("stop", FieldRule.Pass(Checks.Stop)),
+        ("logit_bias", new FieldRule(Checks.Object, Fate.Refuse, Fate.Pass)),
+    ];
+}
+
+internal static class RequestShapes
+{
+    private static readonly ChatShape _chat = new();
+    private static readonly CompletionShape _completion = new();
+    private static readonly EmbeddingShape _embedding = new();
+
+    public static RequestShape Of(InferenceEndpoint endpoint) =>
+        endpoint == InferenceEndpoints.ChatCompletions ? _chat
+        : endpoint == InferenceEndpoints.Completions ? _completion
+        : endpoint == InferenceEndpoints.Embeddings ? _embedding
+        : throw new ArgumentOutOfRangeException(nameof(endpoint));
+}
+
+/// <param name="Kind">The model server's kind.</param>
+/// <param name="Model">The exact id in its list.</param>
+/// <param name="CacheSalt">Keeps this user's prompts out of everybody else's prefix cache.</param>
+internal readonly record struct RequestTarget(BackendKind Kind, string Model, string CacheSalt);

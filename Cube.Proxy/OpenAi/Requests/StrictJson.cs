@@ -1,0 +1,86 @@
+using System.Buffers.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+using Cube.ServiceDefaults.Errors;
+
+namespace Cube.Proxy.OpenAi.Requests;
+
+/// <summary>
+/// Reads a body so that nobody behind can read it otherwise: UTF-8 without a byte order mark, one object, no member twice on any level,
+/// nothing after it, no text with half of a surrogate pair.
+/// </summary>
+internal static class StrictJson
+{
+    /// <summary>Deeper nesting than any schema of a tool has.</summary>
+    private const int MaxDepth = 256;
+
+    private static readonly JsonDocumentOptions _options = new() { MaxDepth = MaxDepth, AllowDuplicateProperties = false };
+
+    /// <param name="json">Lives as long as the document.</param>
+    /// <exception cref="RefusedException">It is not such a body.</exception>
+    public static JsonDocument Parse(ReadOnlyMemory<byte> json)
+    {
+        if (!Utf8.IsValid(json.Span) || HasHalfAPair(json.Span))
+        {
+            throw new RefusedException(OpenAiError.InvalidJson);
+        }
+
+        JsonDocument document;
+        try
+        {
+            document = JsonDocument.Parse(json, _options);
+        }
+        catch (JsonException)
+        {
+            throw new RefusedException(OpenAiError.InvalidJson);
+        }
+
+        if (document.RootElement.ValueKind != JsonValueKind.Object)
+        {
+            document.Dispose();
+            throw new RefusedException(OpenAiError.InvalidJson);
+        }
+
+        return document;
+    }
+
+    /// <summary>Looks at escapes only; what is no escape was looked at as UTF-8.</summary>
+    private static bool HasHalfAPair(ReadOnlySpan<byte> json)
+    {
+        while (json.IndexOf((byte)'\\') is >= 0 and var at && at + 1 < json.Length)
+        {
+            json = json[at..];
+            if (json[1] != 'u')
+            {
+                json = json[2..];
+                continue;
+            }
+
+            if (Unit(json) is not { } first)
+            {
+                return false;
+            }
+
+            json = json[6..];
+            if (first is >= 0xDC00 and <= 0xDFFF)
+            {
+                return true;
+            }
+
+            if (first is >= 0xD800 and <= 0xDBFF)
+            {
+                if (Unit(json) is not (>= 0xDC00 and <= 0xDFFF))
+                {
+                    return true;
+                }
+
+                json = json[6..];
+            }
+        }
+
+        return false;
+    }
+
+    private static int? Unit(ReadOnlySpan<byte> json) =>
+        json.Length >= 6 && json[0] == '\\' && json[1] == 'u' && Utf8Parser.TryParse(json.Slice(2, 4), out ushort unit, out var read, 'x') && read == 4 ? unit : null;
+}

@@ -1,0 +1,128 @@
+using System.Text.Json;
+using Cube.ServiceDefaults.Errors;
+
+namespace Cube.Proxy.OpenAi.Requests;
+
+/// <summary>How the model is to use its tools.</summary>
+internal enum ToolChoice
+{
+    Auto,
+    None,
+    Required,
+
+    /// <summary>One tool by its name. OpenAI ends such an answer with <c>stop</c>, not with <c>tool_calls</c>.</summary>
+    Named,
+}
+
+internal static class Tools
+{
+    private const int Most = 128;
+
+    public static void Check(JsonElement tools, string param)
+    {
+        Checks.Array(tools, param);
+        Checks.Value(tools.GetArrayLength() <= Most, param, $"there can be {Most} tools");
+        var i = 0;
+        foreach (var tool in tools.EnumerateArray())
+        {
+            var where = $"{param}[{i++}]";
+            Checks.Object(tool, where);
+            var type = tool.Required("type", $"{where}.type");
+            Checks.Text(type, $"{where}.type");
+            if (!type.ValueEquals("function"u8))
+            {
+                throw new RefusedException(OpenAiError.UnsupportedValue($"{where}.type", "tools are functions"));
+            }
+
+            var function = tool.Required("function", $"{where}.function");
+            Checks.Object(function, $"{where}.function");
+            var name = function.Required("name", $"{where}.function.name");
+            Checks.Text(name, $"{where}.function.name");
+            Checks.Value(name.GetString() is { Length: >= 1 and <= 64 }, $"{where}.function.name", "it has 1 to 64 characters");
+            if (function.Member("parameters") is { } parameters)
+            {
+                Checks.Object(parameters, $"{where}.function.parameters");
+                ResponseFormat.CheckSchema(parameters, $"{where}.function.parameters");
+            }
+        }
+    }
+
+    public static void CheckChoice(JsonElement choice, string param)
+    {
+        if (choice.ValueKind == JsonValueKind.String)
+        {
+            Checks.OneOf("none", "auto", "required")(choice, param);
+            return;
+        }
+
+        Checks.Type(choice.ValueKind == JsonValueKind.Object, param, "a string or an object");
+        var type = choice.Required("type", $"{param}.type");
+        Checks.Text(type, $"{param}.type");
+        if (!type.ValueEquals("function"u8))
+        {
+            throw new RefusedException(OpenAiError.UnsupportedValue($"{param}.type", "only function is known"));
+        }
+
+        var function = choice.Required("function", $"{param}.function");
+        Checks.Object(function, $"{param}.function");
+        Checks.Text(function.Required("name", $"{param}.function.name"), $"{param}.function.name");
+    }
+
+    /// <exception cref="RefusedException">It chooses a tool that is not offered.</exception>
+    public static ToolChoice ChoiceOf(JsonElement request)
+    {
+        var tools = request.Member("tools");
+        if (request.Member("tool_choice") is not { } choice)
+        {
+            return ToolChoice.Auto;
+        }
+
+        if (choice.ValueKind == JsonValueKind.Object)
+        {
+            var name = choice.GetProperty("function").GetProperty("name").GetString();
+            Checks.Value(
+                tools is { } offered && offered.EnumerateArray().Any(tool => tool.GetProperty("function").GetProperty("name").ValueEquals(name)),
+                "tool_choice.function.name", "no such tool is offered");
+            return ToolChoice.Named;
+        }
+
+        var wanted = choice.ValueEquals("none"u8) ? ToolChoice.None : choice.ValueEquals("required"u8) ? ToolChoice.Required : ToolChoice.Auto;
+        Checks.Value(wanted != ToolChoice.Required || tools is { } some && some.GetArrayLength() > 0, "tool_choice", "no tool is offered");
+        return wanted;
+    }
+
+    /// <summary>Ollama has no choice but the model's own.</summary>
+    public static void Write(JsonElement request, Utf8JsonWriter json, BackendKind kind, ToolChoice choice)
+    {
+        if (request.Member("tools") is not { } tools || tools.GetArrayLength() == 0)
+        {
+            return;
+        }
+
+        if (kind == BackendKind.Vllm)
+        {
+            json.WriteRaw("tools", tools);
+            if (request.Member("tool_choice") is { } wanted)
+            {
+                json.WriteRaw("tool_choice", wanted);
+            }
+
+            if (request.Member("parallel_tool_calls") is { } parallel)
+            {
+                json.WriteRaw("parallel_tool_calls", parallel);
+            }
+
+            return;
+        }
+
+        if (choice is ToolChoice.Required or ToolChoice.Named)
+        {
+            throw new RefusedException(OpenAiError.UnsupportedValue("tool_choice", "this model can only be offered tools"));
+        }
+
+        if (choice != ToolChoice.None)
+        {
+            json.WriteRaw("tools", tools);
+        }
+    }
+}

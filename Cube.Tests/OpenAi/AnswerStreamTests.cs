@@ -1,0 +1,114 @@
+using System.Text;
+using System.Text.Json;
+using Cube.Proxy.OpenAi;
+using Cube.Proxy.OpenAi.Answers;
+using Cube.Proxy.OpenAi.Requests;
+using CsCheck;
+
+namespace Cube.Tests.OpenAi;
+
+/// <summary>The normaliser by itself: properties that hold for whatever comes in whatever pieces.</summary>
+public sealed class AnswerStreamTests
+{
+    private static readonly string[] _ends = ["\n", "\r\n", "\r"];
+
+    /// <summary>Gives out its bytes in pieces of given lengths.</summary>
+    private sealed class Pieces(byte[] bytes, IReadOnlyList<int> lengths) : MemoryStream(bytes)
+    {
+        private int _next;
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            base.ReadAsync(buffer[..Math.Min(buffer.Length, Math.Max(1, lengths.Count == 0 ? buffer.Length : lengths[_next++ % lengths.Count]))], cancellationToken);
+    }
+
+    private static async Task<(string Text, StreamStep End)> RunAsync(byte[] bytes, IReadOnlyList<int> lengths)
+    {
+        var answer = new ChatStream(new ClientRequest { Model = "m", WantsUsage = true }, DateTimeOffset.UnixEpoch);
+        using var reader = new SseReader(new Pieces(bytes, lengths));
+        using var output = new ByteBuffer();
+        while (true)
+        {
+            var isFinal = !await reader.FillAsync(CancellationToken.None);
+            while (reader.TryRead(out var data, isFinal))
+            {
+                if (answer.Write(data, output) is not StreamStep.More and var step)
+                {
+                    return (Essence(output), step);
+                }
+            }
+
+            if (isFinal)
+            {
+                return (Essence(output), answer.End(output));
+            }
+        }
+    }
+
+    /// <summary>Nothing here waits for anything.</summary>
+    private static (string Text, StreamStep End) Run(byte[] bytes, IReadOnlyList<int> lengths) => RunAsync(bytes, lengths).GetAwaiter().GetResult();
+
+    private static string Essence(ByteBuffer output) => System.Text.RegularExpressions.Regex.Replace(Encoding.UTF8.GetString(output.Written.Span), "\"id\":\"chatcmpl-[0-9a-f]+\"", "");
+
+    [Fact]
+    public void Any_split_of_the_bytes_into_reads_and_any_line_ends_give_the_same_events() =>
+        Gen.Select(Gen.String.Array[0, 8], Gen.Int[0, 2].Select(static i => _ends[i]), Gen.Int[1, 50].Array[0, 20], Gen.Bool).Sample((texts, end, lengths, comments) =>
+        {
+            var events = new StringBuilder();
+            foreach (var text in texts)
+            {
+                var content = JsonSerializer.Serialize(text.Replace("\ud800", "", StringComparison.Ordinal));
+                events.Append(comments ? $": ping{end}" : "").Append($"data:{(comments ? "" : " ")}{{\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":{content}}},\"finish_reason\":null}}]}}{end}{end}");
+            }
+
+            events.Append($"data: {{\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{{}},\"finish_reason\":\"stop\"}}]}}{end}{end}data: {{\"choices\":[],\"usage\":{{\"prompt_tokens\":1,\"completion_tokens\":2}}}}{end}{end}data: [DONE]{end}{end}");
+            var bytes = Encoding.UTF8.GetBytes(events.ToString());
+            var whole = Run(bytes, []);
+            Assert.Equal(StreamStep.Done, whole.End);
+            Assert.Equal(whole, Run(bytes, lengths));
+            Assert.Equal(whole, Run(bytes, [1]));
+        }, iter: 300);
+
+    [Fact]
+    public void Garbage_of_any_kind_ends_in_a_failure_and_never_in_an_exception() =>
+        Gen.Byte.Array[0, 400].Sample(bytes => Assert.NotEqual(StreamStep.Done, Run(bytes, [7]).End), iter: 500);
+
+    [Theory]
+    [InlineData("1.10")]
+    [InlineData("9007199254740993")]
+    [InlineData("-0.0")]
+    [InlineData("1e400")]
+    [InlineData("123456789012345678901234567890.123456789")]
+    public void Any_number_survives_to_the_digit(string number)
+    {
+        var answer = new ChatStream(new ClientRequest { Model = "m" }, DateTimeOffset.UnixEpoch);
+        using var output = new ByteBuffer();
+        Assert.Equal(StreamStep.More, answer.Write(Encoding.UTF8.GetBytes($$"""{"model":"m","choices":[{"index":0,"delta":{"content":"x"},"logprobs":{"content":[{"token":"x","logprob":{{number}}}]},"finish_reason":null}]}"""), output));
+        Assert.Contains($"\"logprob\":{number}}}", Encoding.UTF8.GetString(output.Written.Span), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_event_makes_no_garbage()
+    {
+        var answer = new ChatStream(new ClientRequest { Model = "m" }, DateTimeOffset.UnixEpoch);
+        using var output = new ByteBuffer(1 << 16);
+        var data = """{"id":"x","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"hello"},"logprobs":null,"finish_reason":null}]}"""u8.ToArray();
+        answer.Write(data, output);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 100; i++)
+        {
+            output.Truncate(0);
+            answer.Write(data, output);
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public async Task Lines_without_data_and_multi_line_data_are_read_as_the_standard_says()
+    {
+        var (text, end) = await RunAsync(
+            "retry: 5\n: x\n\ndata: {\"model\":\"m\",\ndata: \"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":\"length\"}]}\n\nevent: x\ndata: [DONE] \n\n"u8.ToArray(), []);
+        Assert.Equal(StreamStep.Done, end);
+        Assert.Contains("\"content\":\"a\"", text, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,101 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Cube.Tests.Systems;
+using Json.Schema;
+
+namespace Cube.Tests.OpenAi;
+
+/// <summary>OpenAI's own description of its answers.</summary>
+internal static class OpenAiSchema
+{
+    private static readonly ConcurrentDictionary<string, JsonSchema> _parsed = [];
+
+    private static readonly Lazy<JsonObject?> _schemas = new(static () =>
+    {
+        var file = Path.Combine(TestFiles.Folder("CUBE_TEST_OPENAI", "openai"), "openapi.json");
+        if (!File.Exists(file))
+        {
+            return null;
+        }
+
+        var text = File.ReadAllText(file).Replace("#/components/schemas/", "#/$defs/", StringComparison.Ordinal);
+        return JsonNode.Parse(text)!["components"]!["schemas"]!.AsObject();
+    });
+
+    /// <summary>Whether the description is here; without it nothing is held against it.</summary>
+    public static bool IsHere => _schemas.Value is not null;
+
+    /// <param name="name">As <c>CreateChatCompletionResponse</c>.</param>
+    /// <param name="json">What must be of it.</param>
+    public static void Check(string name, JsonElement json)
+    {
+        if (!IsHere)
+        {
+            return;
+        }
+
+        var schema = _parsed.GetOrAdd(name, static name => JsonSchema.FromText(Only(name).ToJsonString()));
+        var result = schema.Evaluate(JsonNode.Parse(json.GetRawText()), new EvaluationOptions { OutputFormat = OutputFormat.List });
+        Assert.True(result.IsValid,
+            $"{name}: {string.Join(" ", result.Details.Where(static detail => detail.HasErrors).SelectMany(static detail => detail.Errors!.Select(error => $"{detail.InstanceLocation}: {error.Value}")).Take(8))} in {json.GetRawText()[..Math.Min(800, json.GetRawText().Length)]}");
+    }
+
+    /// <summary>The one schema with those that it refers to: the whole document has more than a thousand.</summary>
+    private static JsonObject Only(string name)
+    {
+        var (needed, open) = (new JsonObject(), new Stack<string>([name]));
+        while (open.TryPop(out var next))
+        {
+            if (needed.ContainsKey(next))
+            {
+                continue;
+            }
+
+            var schema = Nullable(_schemas.Value![next]!.DeepClone());
+            needed[next] = schema;
+            foreach (System.Text.RegularExpressions.Match match in System.Text.RegularExpressions.Regex.Matches(schema.ToJsonString(), "\"#/\\$defs/([^\"]+)\""))
+            {
+                open.Push(match.Groups[1].Value);
+            }
+        }
+
+        return new JsonObject { ["$ref"] = $"#/$defs/{name}", ["$defs"] = needed };
+    }
+
+    /// <summary>Says <c>nullable</c>, a word of an older OpenAPI that the document still has, in JSON Schema's own words.</summary>
+    private static JsonNode Nullable(JsonNode node)
+    {
+        switch (node)
+        {
+            case JsonArray array:
+                for (var i = 0; i < array.Count; i++)
+                {
+                    if (array[i] is { } item)
+                    {
+                        array[i] = Nullable(item.DeepClone());
+                    }
+                }
+
+                return array;
+            case JsonObject json:
+                foreach (var member in json.ToList())
+                {
+                    if (member.Value is JsonObject or JsonArray)
+                    {
+                        json[member.Key] = Nullable(member.Value.DeepClone());
+                    }
+                }
+
+                if (json["nullable"] is JsonValue value && value.GetValueKind() == JsonValueKind.True)
+                {
+                    json.Remove("nullable");
+                    return new JsonObject { ["anyOf"] = new JsonArray(json.DeepClone(), new JsonObject { ["type"] = "null" }) };
+                }
+
+                return json;
+            default:
+                return node;
+        }
+    }
+}
