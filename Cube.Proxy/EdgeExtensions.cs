@@ -36,7 +36,7 @@ internal static class EdgeExtensions
         services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
         services.AddHybridCache(static cache => cache.MaximumKeyLength = 1024);
         services.AddHttpForwarder();
-        services.AddSingleton<Peers>().AddSingleton<ModelCatalogue>().AddSingleton<ForwardStage>().AddSingleton<InferenceForwarder>().AddSingleton<CacheSalts>();
+        services.AddSingleton<Peers>().AddSingleton<ModelCatalogue>().AddSingleton<NativeModels>().AddSingleton<ForwardStage>().AddSingleton<InferenceForwarder>().AddSingleton<CacheSalts>();
         services.AddSingleton<IdentityKeys>().AddSingleton<IdentityClient>().AddSingleton<PersonalTokens>().AddSingleton<TokenVerifier>();
         services.AddSingleton<Standings>().AddSingleton<Permissions>();
         services.AddHostedService<StaleNotices>();

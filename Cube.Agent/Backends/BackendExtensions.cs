@@ -18,6 +18,29 @@ internal static class BackendExtensions
         ("POST", "/v1/embeddings"),
     ];
 
+    /// <summary>What vLLM has besides.</summary>
+    private static readonly (string Method, string Path)[] OfVllm =
+    [
+        ("POST", "/tokenize"),
+        ("POST", "/detokenize"),
+        ("POST", "/pooling"),
+        ("POST", "/classify"),
+        ("POST", "/score"),
+        ("POST", "/v1/score"),
+        ("POST", "/rerank"),
+        ("POST", "/v1/rerank"),
+    ];
+
+    /// <summary>What Ollama has besides. Of what changes its models or leaves the machine there is nothing.</summary>
+    private static readonly (string Method, string Path)[] OfOllama =
+    [
+        ("POST", "/api/chat"),
+        ("POST", "/api/generate"),
+        ("POST", "/api/embed"),
+        ("GET", "/api/tags"),
+        ("GET", "/api/version"),
+    ];
+
     public static WebApplicationBuilder AddBackend(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<IValidateOptions<BackendOptions>, BackendOptionsValidator>();
@@ -48,7 +71,7 @@ internal static class BackendExtensions
         var kind = options.Kind.ToLowerInvariant();
         var (transformer, address) = (new BackendTransformer(client, kind), options.Url!.AbsoluteUri);
         var config = new ForwarderRequestConfig { ActivityTimeout = options.ActivityTimeout };
-        foreach (var (method, path) in Endpoints)
+        foreach (var (method, path) in ((string, string)[])[.. Endpoints, .. options.ParsedKind == BackendKind.Vllm ? OfVllm : OfOllama])
         {
             app.MapMethods(path, [method], async context =>
             {

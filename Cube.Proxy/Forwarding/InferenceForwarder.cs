@@ -128,11 +128,11 @@ internal sealed class InferenceForwarder
 
             var type = response.Content.Headers.ContentType?.MediaType;
             await using var body = await response.Content.ReadAsStreamAsync(patience.Token);
-            if (request.Wanted!.IsStream && type == "text/event-stream")
+            if (request.Wanted!.IsStream && type is "text/event-stream" or "application/x-ndjson")
             {
                 patience.CancelAfter(Timeout.InfiniteTimeSpan);
-                AnswerStream answer = request.Endpoint == InferenceEndpoints.ChatCompletions
-                    ? new ChatStream(request.Wanted, _time.GetUtcNow())
+                IAnswerStream answer = type == "application/x-ndjson" ? new NativeStream(request.Wanted)
+                    : request.Endpoint == InferenceEndpoints.ChatCompletions ? new ChatStream(request.Wanted, _time.GetUtcNow())
                     : new CompletionStream(request.Wanted, _time.GetUtcNow());
                 var end = await new StreamRelay(context, answer, _options).RunAsync(body);
                 request.Usage = answer.Usage;

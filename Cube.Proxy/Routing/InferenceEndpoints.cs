@@ -34,14 +34,29 @@ internal static class InferenceEndpoints
     public static readonly InferenceEndpoint ChatCompletions = new("chat.completions", HttpMethods.Post, "/v1/chat/completions", "llm_chat_completions");
     public static readonly InferenceEndpoint Completions = new("completions", HttpMethods.Post, "/v1/completions", "llm_completions");
     public static readonly InferenceEndpoint Embeddings = new("embeddings", HttpMethods.Post, "/v1/embeddings", "llm_embeddings");
+    public static readonly InferenceEndpoint Tokenize = new("tokenize", HttpMethods.Post, "/tokenize", "llm_utility");
+    public static readonly InferenceEndpoint Detokenize = new("detokenize", HttpMethods.Post, "/detokenize", "llm_utility");
+    public static readonly InferenceEndpoint Pooling = new("pooling", HttpMethods.Post, "/pooling", "llm_pooling");
+    public static readonly InferenceEndpoint Classify = new("classify", HttpMethods.Post, "/classify", "llm_classification");
+    public static readonly InferenceEndpoint Score = new("score", HttpMethods.Post, "/score", "llm_scoring");
+    public static readonly InferenceEndpoint ScoreV1 = new("v1.score", HttpMethods.Post, "/v1/score", "llm_scoring");
+    public static readonly InferenceEndpoint Rerank = new("rerank", HttpMethods.Post, "/rerank", "llm_rerank");
+    public static readonly InferenceEndpoint RerankV1 = new("v1.rerank", HttpMethods.Post, "/v1/rerank", "llm_rerank");
 
+    /// <summary>Ollama's own.</summary>
+    public static readonly InferenceEndpoint NativeChat = new("native.chat", HttpMethods.Post, "/api/chat", "llm_chat_completions");
+    public static readonly InferenceEndpoint NativeGenerate = new("native.generate", HttpMethods.Post, "/api/generate", "llm_completions");
+    public static readonly InferenceEndpoint NativeEmbed = new("native.embed", HttpMethods.Post, "/api/embed", "llm_embeddings");
+    public static readonly InferenceEndpoint NativeTags = new("native.tags", HttpMethods.Get, "/api/tags", "llm_read");
+    public static readonly InferenceEndpoint NativeVersion = new("native.version", HttpMethods.Get, "/api/version", "llm_read");
 
     /// <summary>Evidence of the machine that would serve the caller.</summary>
     public static readonly InferenceEndpoint Attestation = new("attestation", HttpMethods.Post, "/attestation", "llm_read", IsInference: false);
 
     public static IReadOnlyList<InferenceEndpoint> All { get; } =
     [
-        ListModels, GetModel, ChatCompletions, Completions, Embeddings, Attestation,
+        ListModels, GetModel, ChatCompletions, Completions, Embeddings, Tokenize, Detokenize, Pooling, Classify, Score, ScoreV1, Rerank, RerankV1,
+        NativeChat, NativeGenerate, NativeEmbed, NativeTags, NativeVersion, Attestation,
         new("attestation.verify", HttpMethods.Get, "/attestation/verify", "llm_read", IsInference: false),
         new("attestation.policy.get", HttpMethods.Get, "/attestation/policy", "attestation_policy_read", IsInference: false),
         new("attestation.policy.versions", HttpMethods.Get, "/attestation/policy/versions", "attestation_policy_read", IsInference: false),

@@ -25,6 +25,19 @@ public abstract class MatrixTests(AuthorizationSystem system)
         new("llm_chat_completions", "POST /v1/chat/completions", Domains.Chat("m")),
         new("llm_completions", "POST /v1/completions", new { model = "m", prompt = "x" }),
         new("llm_embeddings", "POST /v1/embeddings", new { model = "m", input = "x" }),
+        new("llm_utility", "POST /tokenize", new { model = "m", prompt = "x" }),
+        new("llm_utility", "POST /detokenize", new { model = "m", tokens = new[] { 1 } }),
+        new("llm_pooling", "POST /pooling", new { model = "m", input = "x" }),
+        new("llm_classification", "POST /classify", new { model = "m", input = "x" }),
+        new("llm_scoring", "POST /v1/score", new { model = "m", text_1 = "x", text_2 = "y" }),
+        new("llm_scoring", "POST /score", new { model = "m", text_1 = "x", text_2 = "y" }),
+        new("llm_rerank", "POST /rerank", new { model = "m", query = "x", documents = new[] { "y" } }),
+        new("llm_chat_completions", "POST /api/chat", Domains.Chat("m")),
+        new("llm_completions", "POST /api/generate", new { model = "m", prompt = "x" }),
+        new("llm_embeddings", "POST /api/embed", new { model = "m", input = "x" }),
+        new("llm_read", "GET /api/tags"),
+        new("llm_read", "GET /api/version"),
+        new("llm_rerank", "POST /v1/rerank", new { model = "m", query = "x", documents = new[] { "y" } }),
         new("llm_read", "POST /attestation", new { to_json = true }),
         new("llm_read", "GET /attestation/verify"),
         new("attestation_policy_read", "GET /attestation/policy"),
@@ -72,7 +85,7 @@ public abstract class MatrixTests(AuthorizationSystem system)
     /// <summary>Actions of services that have no path yet, or none on this model server. Whoever adds the path takes the action out of here.</summary>
     private static readonly string[] WithoutPath =
     [
-        "llm_create", "llm_update", "llm_delete", "llm_transcription", "llm_translation", "llm_utility", "llm_pooling", "llm_classification", "llm_scoring", "llm_rerank",
+        "llm_create", "llm_update", "llm_delete", "llm_transcription", "llm_translation",
         "llm_manage_role", "llm_add_role_users", "llm_remove_role_users", "llm_view_role_users",
         "audit_log_export", "audit_log_manage_role", "audit_log_add_role_users", "audit_log_remove_role_users", "audit_log_view_role_users",
         "guardrails_read", "guardrails_update", "route_read", "route_update", "quota_read", "quota_update",
@@ -108,11 +121,14 @@ public abstract class MatrixTests(AuthorizationSystem system)
             .. CubeSchema.Actions.Select(static action => ($"only {action}", (IReadOnlyList<string>)[action])),
         ];
         // Two at a time: there are two processors.
-        await Parallel.ForEachAsync(roles, new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (role, _) => await CheckAsync(role.Name, role.Actions));
+        await Parallel.ForEachAsync(roles.Index(), new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (role, _) => await CheckAsync(role.Item.Name, role.Item.Actions, role.Index));
     }
 
-    private async Task CheckAsync(string name, IReadOnlyList<string> actions)
+    /// <summary>A role of one action is held against its own paths and every fourth of the others, each role against another fourth; all of them where all is asked for.</summary>
+    private async Task CheckAsync(string name, IReadOnlyList<string> actions, int number)
     {
+        var isWhole = actions.Count != 1 || Environment.GetEnvironmentVariable("CUBE_EXHAUSTIVE") == "1";
+
         var tenant = await _cube.CreateTenantAsync();
         var user = await _cube.CreateMemberAsync(tenant, name, BuiltInRoles.Actions.ContainsKey(name) ? null : [.. actions]);
         // Of no right of its own, so that nobody is kept from it for having less.
@@ -138,6 +154,11 @@ public abstract class MatrixTests(AuthorizationSystem system)
 
         async Task ExpectAsync(Rule rule, string below)
         {
+            if (!isWhole && !actions.Contains(rule.Action) && (Array.IndexOf(Inference, rule) + Array.IndexOf(Management, rule) + number) % 4 != 0)
+            {
+                return;
+            }
+
             var parts = rule.Request.Split(' ', 2);
             var path = below + parts[1].Replace("{roleId}", other, StringComparison.Ordinal);
             var (status, body) = await _cube.SendAsync(new HttpMethod(parts[0]), path, user.Token, rule.Body);

@@ -5,7 +5,7 @@ using OpenAI.Chat;
 
 namespace Cube.Tests.EndToEnd;
 
-/// <summary>The same chat through the official .NET SDK with each of the three kinds of model server.</summary>
+/// <summary>The same chat through the official .NET SDK with each kind of model server; the real Ollama has tests of its own.</summary>
 public sealed class ChatTests(PostgresServer postgres)
 {
     [Fact]
@@ -13,14 +13,6 @@ public sealed class ChatTests(PostgresServer postgres)
     {
         await using var cube = await CubeSystem.StartAsync(postgres);
         await ChatAsync(cube, "cube-guide");
-    }
-
-    [Fact]
-    public async Task The_real_Ollama_chats_whole_and_streamed_from_login_on()
-    {
-        await using var ollama = await OllamaServer.StartOrSkipAsync();
-        await using var cube = await CubeSystem.StartAsync(postgres, ("ollama", ollama.Address));
-        await ChatAsync(cube, OllamaServer.Model);
     }
 
     [Fact]
@@ -33,7 +25,7 @@ public sealed class ChatTests(PostgresServer postgres)
         Assert.Contains("\"content\":\"Ad\"", vllm.RecordedText("chat-stream-usage"), StringComparison.Ordinal);
     }
 
-    private static async Task<string> ChatAsync(CubeSystem cube, string model)
+    internal static async Task<string> ChatAsync(CubeSystem cube, string model)
     {
         var tenant = await cube.CreateTenantAsync();
         var client = cube.ClientOf(tenant);

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Cube.AppHost.Startup;
 using Cube.Tests.Systems;
 
 namespace Cube.Tests.EndToEnd;
@@ -12,7 +11,7 @@ public sealed class NodeSdkTests(GuideSystem system)
     public async Task The_npm_SDK_lists_chats_streams_and_gets_errors_of_its_own_classes()
     {
         var cube = system.Cube;
-        var folder = await InstallOrSkipAsync();
+        var folder = await NodeScripts.InstallOrSkipAsync();
         var (mine, foreign) = (await cube.CreateTenantAsync(), await cube.CreateTenantAsync());
         await using var node = ServiceProcess.Start("node", "node", [Path.Combine(folder, "chat.mjs")],
         [
@@ -48,23 +47,5 @@ public sealed class NodeSdkTests(GuideSystem system)
             Assert.Equal(code, failure.GetProperty("code").GetString());
             Assert.StartsWith("req_", failure.GetProperty("requestID").GetString(), StringComparison.Ordinal);
         }
-    }
-
-    private static async Task<string> InstallOrSkipAsync()
-    {
-        Assert.SkipWhen(Commands.Find("node") is null || Commands.Find("npm") is null, "Node.js and npm are not here.");
-        var folder = Path.Combine(AppContext.BaseDirectory, "EndToEnd", "node");
-        if (!Directory.Exists(Path.Combine(folder, "node_modules", "openai")))
-        {
-            await using var npm = ServiceProcess.Start(
-                "npm", "npm",
-                ["ci", "--prefix", folder, "--no-audit", "--no-fund", "--no-update-notifier", "--fetch-retries=3", "--fetch-timeout=15000"], []);
-            // A registry that hangs once answers the next try.
-            var exit = await npm.WaitForExitAsync(180);
-            Assert.SkipWhen(exit != 0 && npm.Output.Contains("network", StringComparison.OrdinalIgnoreCase), "The npm registry cannot be reached.");
-            Assert.True(exit == 0, npm.Output);
-        }
-
-        return folder;
     }
 }

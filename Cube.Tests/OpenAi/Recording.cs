@@ -41,7 +41,13 @@ public sealed record Recording(string Server, string Set, string Name, string Me
         }
     }
 
-    public static Recording Find(string id) => All.FirstOrDefault(recording => recording.Id == id) ?? throw new InvalidOperationException($"There is no recording {id}.");
+    /// <summary>Skips the test where it is not here.</summary>
+    public static Recording Find(string id)
+    {
+        var found = All.FirstOrDefault(recording => recording.Id == id);
+        Assert.SkipWhen(found is null, $"The recording {id} is not here; CUBE_TEST_BACKENDS can name the folder that has it.");
+        return found!;
+    }
 
     private static Recording Read(string file)
     {

@@ -2,6 +2,7 @@ using System.ClientModel;
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
+using Cube.Tests.EndToEnd;
 using Cube.Tests.Systems;
 using OpenAI;
 using OpenAI.Chat;
@@ -279,5 +280,18 @@ public sealed class StreamConformanceTests(ReplaySystem system)
         await Eventually.TrueAsync(() => Task.FromResult(server.Open <= 1), $"{server.Open} connections are open", 3);
         server.PlayEvents(_good);
         Assert.Equal("abc", (await AskAsync("vllm")).Content);
+    }
+
+    [Fact]
+    public async Task ST_10_SD_01_02_every_SDK_of_npm_notices_a_failure_in_mid_stream()
+    {
+        var (cube, server, tenant) = system["vllm"];
+        foreach (var tail in (string[])["data: {\"error\":{\"message\":\"boom\"}}\n\ndata: [DONE]\n\n", ""])
+        {
+            server.PlayEvents(tail.Length == 0 ? _good.Take(2) : [.. _good.Take(2), tail]);
+            var seen = await NodeScripts.RunAsync("failing.mjs", new("CUBE_BASE_URL", new Uri(cube.Proxy, tenant.Api).AbsoluteUri), new("CUBE_TOKEN", tenant.Token), new("CUBE_MODEL", "m"));
+            Assert.All(seen.EnumerateObject(), static sdk => Assert.True(sdk.Value.ValueKind == JsonValueKind.Object, $"{sdk.Name} took it for a good end"));
+            Assert.Equal("upstream_error", seen.GetProperty("openai").GetProperty("code").GetString());
+        }
     }
 }

@@ -37,8 +37,12 @@ public sealed class FakeBackend : IAsyncDisposable
     /// <summary>What a request is answered; the health probe always is.</summary>
     public Func<HttpContext, Task> Answer { get; set; } = static context => JsonAsync(context, 200, Chat);
 
+    /// <summary>Something of everything: each endpoint takes what it knows.</summary>
     public const string Chat =
-        """{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hello."},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}""";
+        """
+        {"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"m","choices":[{"index":0,"text":"Hello.","message":{"role":"assistant","content":"Hello."},"finish_reason":"stop"}],
+        "data":[{"index":0,"object":"embedding","embedding":[0.5]}],"results":[],"tokens":[1],"prompt":"x","usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}
+        """;
 
     public async Task StartAsync()
     {

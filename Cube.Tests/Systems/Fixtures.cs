@@ -71,7 +71,7 @@ public sealed class RouteSystem(PostgresServer postgres) : IAsyncLifetime
         Administrator = (await Cube.LoginAsync()).Access;
     }
 
-    private static string Says(string who) => FakeBackend.Chat.Replace("\"index\":0,", $"\"index\":0,\"text\":\"{who}\",", StringComparison.Ordinal).Replace("Hello.", who, StringComparison.Ordinal);
+    private static string Says(string who) => FakeBackend.Chat.Replace("Hello.", who, StringComparison.Ordinal);
 
     public async ValueTask DisposeAsync()
     {

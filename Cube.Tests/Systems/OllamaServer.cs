@@ -15,12 +15,16 @@ internal sealed class OllamaServer : IAsyncDisposable
     public KeyValuePair<string, string>[] Environment =>
         [new("OLLAMA_HOST", Address.Authority), new("OLLAMA_MODELS", Path.Combine(_folder, "models")), new("OLLAMA_NO_CLOUD", "1"), new("HOME", _folder)];
 
-    /// <summary>Skips the test where the program or the model is not here.</summary>
-    public static async Task<OllamaServer> StartOrSkipAsync()
+    private static string Program => Path.Combine(TestFiles.Folder("CUBE_TEST_BIN", "bin"), "ollama", "bin", "ollama");
+
+    private static string Models => TestFiles.Folder("CUBE_TEST_MODELS", "models");
+
+    /// <summary>Whether the program and the model are here.</summary>
+    public static bool IsHere => OperatingSystem.IsLinux() && File.Exists(Program) && Directory.Exists(Models);
+
+    public static async Task<OllamaServer> StartAsync()
     {
-        var program = Path.Combine(TestFiles.FolderOrSkip("CUBE_TEST_BIN", "bin"), "ollama", "bin", "ollama");
-        var models = TestFiles.FolderOrSkip("CUBE_TEST_MODELS", "models");
-        Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists(program), $"{program} is not here or not for this system.");
+        var (program, models) = (Program, Models);
 
         var server = new OllamaServer();
         server._process = ServiceProcess.Start("ollama", program, ["serve"], server.Environment);

@@ -70,7 +70,8 @@ public sealed class ServiceProcess : IAsyncDisposable
         if (!_process.HasExited)
         {
             _process.Kill(entireProcessTree: true);
-            await _process.WaitForExitAsync();
+            // Not to the end of its output: what it has started may hold that open for seconds.
+            await Task.Run(() => _process.WaitForExit(TimeSpan.FromSeconds(10)));
         }
 
         _process.Dispose();

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Cube.Proxy.OpenAi.Requests;
+using Cube.ServiceDefaults.Errors;
 
 namespace Cube.Proxy.OpenAi.Answers;
 
@@ -16,11 +17,34 @@ internal enum StreamStep
     Failed,
 }
 
+/// <summary>A streamed answer on its way from a model server to a client.</summary>
+internal interface IAnswerStream
+{
+    /// <summary>What the client is told that it gets.</summary>
+    string ContentType { get; }
+
+    /// <summary>Each line is an event.</summary>
+    bool IsLines { get; }
+
+    /// <summary>The last that the model server said; it is metered whoever asked for it.</summary>
+    TokenUsage? Usage { get; }
+
+    /// <param name="data">One event of the model server's.</param>
+    /// <param name="output">Where the client's events are written; as it was, where the event is a failure.</param>
+    StreamStep Write(ReadOnlySpan<byte> data, ByteBuffer output);
+
+    /// <summary>The model server has ended the stream.</summary>
+    StreamStep End(ByteBuffer output);
+
+    /// <summary>What a client reads last where the stream breaks.</summary>
+    void WriteError(OpenAiError error, ByteBuffer output);
+}
+
 /// <summary>
 /// Turns the events of a model server into those that OpenAI would send: one id, model and time for all of them, each choice begun by its
 /// role and ended once, usage where it was asked for, and an end only after every choice has ended. It makes no object for an event.
 /// </summary>
-internal abstract class AnswerStream
+internal abstract class AnswerStream : IAnswerStream
 {
     private readonly byte[] _prefix;
     private readonly byte[] _suffix;
@@ -33,7 +57,10 @@ internal abstract class AnswerStream
         _suffix = [.. (request.WantsUsage ? "],\"usage\":null}\n\n"u8 : "]}\n\n"u8)];
     }
 
-    /// <summary>The last that the model server said; it is metered whoever asked for it.</summary>
+    public string ContentType => "text/event-stream; charset=utf-8";
+
+    public bool IsLines => false;
+
     public TokenUsage? Usage { get; private set; }
 
     /// <summary>Choices that have ended.</summary>
@@ -41,8 +68,6 @@ internal abstract class AnswerStream
 
     protected ClientRequest Request { get; }
 
-    /// <param name="data">One event of the model server's.</param>
-    /// <param name="output">Where the client's events are written; as it was, where the event is a failure.</param>
     public StreamStep Write(ReadOnlySpan<byte> data, ByteBuffer output)
     {
         if (data.SequenceEqual("[DONE]"u8) || data.TrimEnd((byte)' ').SequenceEqual("[DONE]"u8))
@@ -67,7 +92,7 @@ internal abstract class AnswerStream
         return StreamStep.Failed;
     }
 
-    /// <summary>The model server has said that it is done, or has ended the stream: either is an end only where every choice has one.</summary>
+    /// <summary>That it is done, or that nothing comes any more, is an end only where every choice has one.</summary>
     public StreamStep End(ByteBuffer output)
     {
         if (Finished < Request.Choices)
@@ -85,6 +110,8 @@ internal abstract class AnswerStream
         output.Append("data: [DONE]\n\n"u8);
         return StreamStep.Done;
     }
+
+    public void WriteError(OpenAiError error, ByteBuffer output) => output.Append("data: "u8).Append(error.ToJson().Span).Append("\n\n"u8);
 
     /// <returns>False where the event says that the model server has failed.</returns>
     private bool WriteEvent(ReadOnlySpan<byte> data, ByteBuffer output)

@@ -6,7 +6,9 @@ namespace Cube.Proxy.OpenAi.Answers;
 /// Server-sent events out of however many reads: lines that end in LF, CRLF or CR, <c>data:</c> with or without a space, comments passed
 /// over. A line that is no field at all, as a server writes its errors into a stream, is told apart.
 /// </summary>
-internal sealed class SseReader(Stream stream) : IDisposable
+/// <param name="stream">The model server's bytes.</param>
+/// <param name="isLines">Each line is an event, as in Ollama's own streams.</param>
+internal sealed class SseReader(Stream stream, bool isLines = false) : IDisposable
 {
     private const int MostEvent = 4 << 20;
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(16 << 10);
@@ -49,6 +51,13 @@ internal sealed class SseReader(Stream stream) : IDisposable
     {
         while (TryReadLine(out var line, isFinal))
         {
+            if (isLines && line.Length > 0)
+            {
+                data = line;
+                _start = _scan;
+                return true;
+            }
+
             if (line.Length > 0)
             {
                 continue;
@@ -66,6 +75,12 @@ internal sealed class SseReader(Stream stream) : IDisposable
         {
             var rest = _buffer.AsSpan(_start, _end - _start);
             _start = _scan = _end;
+            if (isLines)
+            {
+                data = rest;
+                return true;
+            }
+
             return TryReadData(rest, out data);
         }
 

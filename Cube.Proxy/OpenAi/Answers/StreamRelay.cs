@@ -22,7 +22,7 @@ internal enum AnswerEnd
 /// what fails before is an HTTP error; what fails later is an error event and a broken connection, the one signal that every SDK notices.
 /// It reads on only when the client has taken what was written.
 /// </summary>
-internal sealed class StreamRelay(HttpContext context, AnswerStream answer, ProxyOptions options)
+internal sealed class StreamRelay(HttpContext context, IAnswerStream answer, ProxyOptions options)
 {
     /// <summary>A connection that is aborted drops what it has not yet sent; this is for the error event.</summary>
     private static readonly TimeSpan _grace = TimeSpan.FromMilliseconds(100);
@@ -34,7 +34,7 @@ internal sealed class StreamRelay(HttpContext context, AnswerStream answer, Prox
     /// <returns>How it ended; the client has heard of it.</returns>
     public async Task<AnswerEnd> RunAsync(Stream upstream)
     {
-        using var reader = new SseReader(upstream);
+        using var reader = new SseReader(upstream, answer.IsLines);
         using var output = new ByteBuffer(16 << 10);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         try
@@ -105,7 +105,7 @@ internal sealed class StreamRelay(HttpContext context, AnswerStream answer, Prox
         {
             _hasBegun = true;
             var response = context.Response;
-            response.ContentType = "text/event-stream; charset=utf-8";
+            response.ContentType = answer.ContentType;
             response.Headers.CacheControl = "no-cache, no-transform";
             response.Headers["x-accel-buffering"] = "no";
         }
@@ -126,7 +126,7 @@ internal sealed class StreamRelay(HttpContext context, AnswerStream answer, Prox
         try
         {
             using var output = new ByteBuffer();
-            output.Append("data: "u8).Append(error.ToJson().Span).Append("\n\n"u8);
+            answer.WriteError(error, output);
             await SendAsync(output);
             await Task.Delay(_grace, context.RequestAborted);
         }

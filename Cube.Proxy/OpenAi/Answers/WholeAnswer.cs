@@ -15,6 +15,11 @@ internal static class WholeAnswer
     /// <exception cref="JsonException">It is no such answer.</exception>
     public static TokenUsage? Write(ReadOnlyMemory<byte> answer, InferenceEndpoint endpoint, ClientRequest request, DateTimeOffset now, ByteBuffer output)
     {
+        if (RequestShapes.Of(endpoint) is NativeShape)
+        {
+            return NativeAnswer.Write(answer.Span, JsonSerializer.SerializeToUtf8Bytes(request.Model), output, out var cost, out _) ? cost : throw new JsonException("The model server gave an error.");
+        }
+
         using var document = JsonDocument.Parse(answer, _options);
         var root = document.RootElement;
         if (root.ValueKind != JsonValueKind.Object || root.Member("error") is not null)
@@ -24,7 +29,9 @@ internal static class WholeAnswer
 
         try
         {
-            return endpoint == InferenceEndpoints.Embeddings ? WriteEmbeddings(root, request, output) : WriteChoices(root, endpoint, request, now, output);
+            return endpoint == InferenceEndpoints.Embeddings ? WriteEmbeddings(root, request, output)
+                : RequestShapes.Of(endpoint) is UtilityShape shape ? WriteKnown(root, shape.Answer, request, output)
+                : WriteChoices(root, endpoint, request, now, output);
         }
         catch (Exception exception) when (exception is InvalidOperationException or KeyNotFoundException or FormatException)
         {
@@ -183,6 +190,45 @@ internal static class WholeAnswer
         usage.Write(output, isOfText: false);
         output.Append("}"u8);
         return usage;
+    }
+
+    /// <summary>An answer that OpenAI does not have: the members that it is known for, as they are.</summary>
+    private static TokenUsage? WriteKnown(JsonElement root, IReadOnlyList<string> members, ClientRequest request, ByteBuffer output)
+    {
+        var isFirst = true;
+        foreach (var name in members)
+        {
+            if (name is not ("id" or "model") && root.Member(name) is null)
+            {
+                continue;
+            }
+
+            Append(output, $"{(isFirst ? "{" : ",")}\"{name}\":");
+            isFirst = false;
+            switch (name)
+            {
+                case "id":
+                    Append(output, $"\"{Guid.CreateVersion7():N}\"");
+                    break;
+                case "model":
+                    WriteModel(output, request);
+                    break;
+                case "usage":
+                    (UsageOf(root) ?? default).Write(output, isOfText: false);
+                    break;
+                default:
+                    output.Append(Raw(root.GetProperty(name)));
+                    break;
+            }
+        }
+
+        if (isFirst || (members.Contains("data") && !root.TryGetProperty("data", out _)))
+        {
+            throw new JsonException("The model server's answer has none of its members.");
+        }
+
+        output.Append("}"u8);
+        return UsageOf(root);
     }
 
     private static TokenUsage? UsageOf(JsonElement root)

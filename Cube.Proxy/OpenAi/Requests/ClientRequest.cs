@@ -21,10 +21,10 @@ internal sealed class ClientRequest
 
     public ToolChoice ToolChoice { get; init; }
 
-    public static ClientRequest Of(JsonElement request) => new()
+    public static ClientRequest Of(JsonElement request, bool isStream) => new()
     {
         Model = request.GetProperty("model").GetString()!,
-        IsStream = request.Member("stream") is { ValueKind: JsonValueKind.True },
+        IsStream = isStream,
         WantsUsage = request.Member("stream_options")?.Member("include_usage") is { ValueKind: JsonValueKind.True },
         Choices = request.Member("n") is { } n ? n.GetInt32() : 1,
         AllowsParallelCalls = request.Member("parallel_tool_calls") is not { ValueKind: JsonValueKind.False },

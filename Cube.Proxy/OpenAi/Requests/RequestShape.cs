@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text.Json;
 using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
@@ -8,6 +9,9 @@ namespace Cube.Proxy.OpenAi.Requests;
 internal abstract class RequestShape
 {
     protected abstract FieldRules Rules { get; }
+
+    /// <summary>Whether the endpoint keeps beginnings of prompts.</summary>
+    protected virtual bool HasCacheSalt => true;
 
     /// <returns>The members that the endpoint does not know; null for none.</returns>
     /// <exception cref="RefusedException">The request breaks a rule that holds in front of every model server.</exception>
@@ -26,6 +30,9 @@ internal abstract class RequestShape
         return ignored;
     }
 
+    /// <summary>Whether the answer comes in parts. In OpenAI's API it does where that is asked for, in Ollama's where it is not declined.</summary>
+    public virtual bool IsStream(JsonElement request) => request.Member("stream") is { ValueKind: JsonValueKind.True };
+
     /// <param name="request">A request that was checked.</param>
     /// <param name="json">Where the model server's request is written.</param>
     /// <param name="target">What it is written for.</param>
@@ -36,7 +43,7 @@ internal abstract class RequestShape
         json.WriteString("model", target.Model);
         Rules.Write(request, json, target.Kind);
         WriteOwn(request, json, target);
-        if (target.Kind == BackendKind.Vllm)
+        if (target.Kind == BackendKind.Vllm && HasCacheSalt)
         {
             json.WriteString("cache_salt", target.CacheSalt);
         }
@@ -123,15 +130,25 @@ internal abstract class RequestShape
 
 internal static class RequestShapes
 {
-    private static readonly ChatShape _chat = new();
-    private static readonly CompletionShape _completion = new();
-    private static readonly EmbeddingShape _embedding = new();
+    private static readonly FrozenDictionary<InferenceEndpoint, RequestShape> _shapes = new Dictionary<InferenceEndpoint, RequestShape>
+    {
+        [InferenceEndpoints.ChatCompletions] = new ChatShape(),
+        [InferenceEndpoints.Completions] = new CompletionShape(),
+        [InferenceEndpoints.Embeddings] = new EmbeddingShape(),
+        [InferenceEndpoints.Tokenize] = UtilityShape.Tokenize,
+        [InferenceEndpoints.Detokenize] = UtilityShape.Detokenize,
+        [InferenceEndpoints.Pooling] = UtilityShape.Pooling,
+        [InferenceEndpoints.Classify] = UtilityShape.Classify,
+        [InferenceEndpoints.Score] = UtilityShape.Score,
+        [InferenceEndpoints.ScoreV1] = UtilityShape.Score,
+        [InferenceEndpoints.Rerank] = UtilityShape.Rerank,
+        [InferenceEndpoints.RerankV1] = UtilityShape.Rerank,
+        [InferenceEndpoints.NativeChat] = NativeShape.Chat,
+        [InferenceEndpoints.NativeGenerate] = NativeShape.Generate,
+        [InferenceEndpoints.NativeEmbed] = NativeShape.Embed,
+    }.ToFrozenDictionary();
 
-    public static RequestShape Of(InferenceEndpoint endpoint) =>
-        endpoint == InferenceEndpoints.ChatCompletions ? _chat
-        : endpoint == InferenceEndpoints.Completions ? _completion
-        : endpoint == InferenceEndpoints.Embeddings ? _embedding
-        : throw new ArgumentOutOfRangeException(nameof(endpoint));
+    public static RequestShape Of(InferenceEndpoint endpoint) => _shapes[endpoint];
 }
 
 /// <param name="Kind">The model server's kind.</param>

@@ -20,12 +20,13 @@ internal sealed class RequestStage(RequestDelegate next)
         try
         {
             request.Json = StrictJson.Parse(body.Bytes);
-            if (RequestShapes.Of(request.Endpoint!).Check(request.Json.RootElement) is { } ignored)
+            var shape = RequestShapes.Of(request.Endpoint!);
+            if (shape.Check(request.Json.RootElement) is { } ignored)
             {
                 context.Response.Headers[IgnoredHeader] = ignored;
             }
 
-            request.Wanted = ClientRequest.Of(request.Json.RootElement);
+            request.Wanted = ClientRequest.Of(request.Json.RootElement, shape.IsStream(request.Json.RootElement));
             await next(context);
         }
         catch (RefusedException refused)

@@ -1,0 +1,124 @@
+using System.Text.Json;
+using Cube.ServiceDefaults.Errors;
+
+namespace Cube.Proxy.OpenAi.Requests;
+
+/// <summary>
+/// Ollama's own endpoints. What passes is what shapes an answer; what would steer the server (how long a model stays, how much memory it
+/// takes, which template it has) does not.
+/// </summary>
+internal sealed class NativeShape(bool isGenerating, string[] required, params (string Name, FieldRule Rule)[] rules) : RequestShape
+{
+    private static readonly FieldRule _flag = FieldRule.Pass(Checks.Boolean);
+
+    private static readonly string[] _options =
+    [
+        "num_predict", "temperature", "top_k", "top_p", "min_p", "typical_p", "seed", "stop", "repeat_penalty", "repeat_last_n",
+        "presence_penalty", "frequency_penalty", "mirostat", "mirostat_eta", "mirostat_tau", "penalize_newline", "tfs_z",
+    ];
+
+    private static readonly (string Name, FieldRule Rule)[] _generating =
+    [
+        ("stream", FieldRule.Pass(Checks.Boolean)), ("options", FieldRule.Own(Checks.Object)), ("format", FieldRule.Pass(CheckFormat)), ("think", FieldRule.Pass(CheckThink)),
+        ("logprobs", _flag), ("top_logprobs", FieldRule.Pass(Checks.Integer(0, 20))), ("truncate", _flag), ("shift", _flag), ("keep_alive", FieldRule.Drop()),
+    ];
+
+    public static NativeShape Chat { get; } = new(true, ["messages"], [.. _generating, ("messages", FieldRule.Pass(CheckMessages)), ("tools", FieldRule.Pass(Tools.Check))]);
+
+    public static NativeShape Generate { get; } = new(true, ["prompt"],
+        [.. _generating, ("prompt", FieldRule.Pass(Checks.Text)), ("suffix", FieldRule.Pass(Checks.Text)), ("system", FieldRule.Pass(Checks.Text)), ("images", FieldRule.Pass(CheckImages)), ("context", FieldRule.Pass(Checks.Array))]);
+
+    public static NativeShape Embed { get; } = new(false, ["input"],
+        ("input", FieldRule.Pass(CheckInput)), ("truncate", _flag), ("dimensions", FieldRule.Pass(Checks.Integer(1, int.MaxValue))), ("options", FieldRule.Own(Checks.Object)), ("keep_alive", FieldRule.Drop()));
+
+    public override bool IsStream(JsonElement request) => isGenerating && request.Member("stream") is not { ValueKind: JsonValueKind.False };
+
+    protected override FieldRules Rules { get; } = new(Common(rules));
+
+    protected override void CheckOwn(JsonElement request)
+    {
+        foreach (var name in required)
+        {
+            request.Required(name, name);
+        }
+    }
+
+    protected override void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target)
+    {
+        if (target.Kind != BackendKind.Ollama)
+        {
+            throw new RefusedException(OpenAiError.NotServed);
+        }
+
+        if (request.Member("options") is { } options)
+        {
+            json.WriteStartObject("options");
+            foreach (var option in options.EnumerateObject().Where(static option => _options.Contains(option.Name)))
+            {
+                json.WriteRaw(option.Name, option.Value);
+            }
+
+            json.WriteEndObject();
+        }
+    }
+
+    private static void CheckMessages(JsonElement messages, string param)
+    {
+        Checks.Array(messages, param);
+        Checks.Value(messages.GetArrayLength() > 0, param, "there must be at least one message");
+        var i = 0;
+        foreach (var message in messages.EnumerateArray())
+        {
+            var where = $"{param}[{i++}]";
+            Checks.Object(message, where);
+            foreach (var member in message.EnumerateObject())
+            {
+                // A second reader would take Content for content.
+                Checks.Value(member.Name is "role" or "content" or "thinking" or "images" or "tool_calls" or "tool_name" or "tool_call_id", where, "it has a member that is not known");
+            }
+
+            Checks.OneOf("system", "user", "assistant", "tool")(message.Required("role", $"{where}.role"), $"{where}.role");
+            if (message.Member("content") is { } content)
+            {
+                Checks.Text(content, $"{where}.content");
+            }
+
+            if (message.Member("images") is { } images)
+            {
+                CheckImages(images, $"{where}.images");
+            }
+        }
+    }
+
+    private static void CheckImages(JsonElement images, string param)
+    {
+        Checks.Array(images, param);
+        foreach (var image in images.EnumerateArray())
+        {
+            Images.CheckBase64(image, param);
+        }
+    }
+
+    private static void CheckInput(JsonElement input, string param)
+    {
+        Checks.Type(input.ValueKind is JsonValueKind.String or JsonValueKind.Array, param, "a string or an array of strings");
+        if (input.ValueKind == JsonValueKind.Array)
+        {
+            Checks.Value(input.GetArrayLength() is > 0 and <= 2048 && input.EnumerateArray().All(static item => item.ValueKind == JsonValueKind.String), param, "it has 1 to 2048 strings");
+        }
+    }
+
+    private static void CheckFormat(JsonElement format, string param)
+    {
+        if (format.ValueKind == JsonValueKind.String)
+        {
+            Checks.OneOf("json", "")(format, param);
+            return;
+        }
+
+        ResponseFormat.CheckSchema(format, param);
+    }
+
+    private static void CheckThink(JsonElement think, string param) =>
+        Checks.Type(think.ValueKind is JsonValueKind.True or JsonValueKind.False or JsonValueKind.String, param, "a boolean or a string");
+}

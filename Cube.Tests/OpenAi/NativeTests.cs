@@ -1,0 +1,102 @@
+using System.Text.Json;
+using Cube.Tests.Systems;
+
+namespace Cube.Tests.OpenAi;
+
+/// <summary>Ollama's own endpoints, behind the same walls as OpenAI's.</summary>
+[Collection(SharesReplay.Name)]
+public sealed class NativeTests(ReplaySystem system)
+{
+    private const string Chat = """{"model":"m","messages":[{"role":"user","content":"hi"}]}""";
+
+    private Task<ClientAnswer> AskAsync(string path, string body, string kind = "ollama") => ClientAnswer.AskAsync(system[kind].Cube, system[kind].Tenant, path, body);
+
+    public static TheoryData<string> Recordings => [.. Recording.All.Where(static recording =>
+        recording is { Method: "POST", Body: not null, Path: "/api/chat" or "/api/generate" or "/api/embed" }).Select(static recording => recording.Id)];
+
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(Recordings))]
+    public async Task What_Ollama_once_answered_passes_in_any_split(string id)
+    {
+        var recording = Recording.Find(id);
+        string? text = null;
+        foreach (var split in Enum.GetValues<Split>())
+        {
+            system["ollama"].Server.Play(recording, split);
+            var answer = await AskAsync(recording.Path, recording.Body!);
+            Assert.True(text is null || answer.IsBroken || text == answer.Text, $"{split}: {answer.Text}");
+            text = answer.Text;
+            if (answer.Status == 200 && !answer.IsBroken)
+            {
+                var last = answer.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1];
+                Assert.True(recording.Path == "/api/embed" || JsonElement.Parse(last).GetProperty("done").GetBoolean(), answer.Text);
+                Assert.Equal(recording.Model, JsonElement.Parse(last).GetProperty("model").GetString());
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_model_that_dies_in_mid_stream_is_an_error_line_and_a_broken_connection()
+    {
+        system["ollama"].Server.Play(Recording.Find("ollama-0.17.4/faults/fault-runner-killed-native"));
+        var answer = await AskAsync("/api/chat", Chat);
+        Assert.True(answer.IsBroken);
+        Assert.Equal("""{"error":"The model server gave no usable answer."}""", answer.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1]);
+    }
+
+    [Fact]
+    public async Task What_would_steer_the_server_does_not_reach_it()
+    {
+        system["ollama"].Server.Play(Recording.Find("ollama-0.17.4/default/native-chat-whole"));
+        var answer = await AskAsync("/api/chat", Chat[..^1] + ""","stream":false,"keep_alive":-1,"template":"x","options":{"temperature":0.50,"num_ctx":999999,"num_gpu":9,"num_predict":5}}""");
+        Assert.Equal((200, "template"), (answer.Status, answer.Headers.GetValues("x-cube-ignored").Single()));
+        var sent = JsonElement.Parse(system["ollama"].Server.Requests.Last().Body);
+        Assert.Equal(["messages", "model", "options", "stream"], sent.EnumerateObject().Select(static member => member.Name).Order(StringComparer.Ordinal));
+        Assert.Equal("""{"temperature":0.50,"num_predict":5}""", sent.GetProperty("options").GetRawText());
+    }
+
+    [Theory]
+    [InlineData("/api/chat", """{"model":"m"}""", "messages")]
+    [InlineData("/api/chat", """{"model":"m","messages":[]}""", "messages")]
+    [InlineData("/api/chat", """{"model":"m","messages":[{"role":"user","Content":"x"}]}""", "messages[0]")]
+    [InlineData("/api/chat", """{"model":"m","messages":[{"role":"user","content":"x","images":["%"]}]}""", "messages[0].images")]
+    [InlineData("/api/generate", """{"model":"m"}""", "prompt")]
+    [InlineData("/api/embed", """{"model":"m","input":[]}""", "input")]
+    public async Task What_is_missing_or_wrong_is_named(string path, string body, string param)
+    {
+        var answer = await AskAsync(path, body);
+        Assert.Equal((400, param), (answer.Status, answer.Param));
+        Assert.Equal((404, "unknown_url"), await AskAsync("/api/chat", Chat, "vllm") is var other ? (other.Status, other.Code) : default);
+    }
+
+    [Theory]
+    [InlineData("POST", "/api/pull")]
+    [InlineData("POST", "/api/push")]
+    [InlineData("POST", "/api/create")]
+    [InlineData("POST", "/api/copy")]
+    [InlineData("DELETE", "/api/delete")]
+    [InlineData("POST", "/api/me")]
+    [InlineData("POST", "/api/signout")]
+    [InlineData("POST", "/api/experimental/web_search")]
+    [InlineData("GET", "/api/blobs/sha256:00")]
+    public async Task TN_04_what_changes_models_or_leaves_the_machine_is_not_there(string method, string path)
+    {
+        var (cube, server, tenant) = system["ollama"];
+        var before = server.Requests.Count;
+        var (status, _) = await cube.SendAsync(new HttpMethod(method), $"/proxy/{tenant.Domain}{path}", tenant.Token, new { model = "m" });
+        Assert.Equal((404, before), (status, server.Requests.Count));
+    }
+
+    [Fact]
+    public async Task The_list_and_the_version_are_Ollamas_own()
+    {
+        var (cube, server, tenant) = system["ollama"];
+        server.PlayJson(200, """{"models":[{"name":"m","model":"m","size":5,"digest":"x","secret":"y"},{"name":"not-in-the-catalogue","model":"z"}]}""");
+        var (status, body) = await cube.SendAsync(HttpMethod.Get, $"/proxy/{tenant.Domain}/api/tags", tenant.Token);
+        Assert.Equal((200, """{"models":[{"name":"m","model":"m","size":5,"digest":"x"}]}"""), (status, body.GetRawText()));
+        server.PlayJson(200, """{"version":"0.17.4"}""");
+        (status, body) = await cube.SendAsync(HttpMethod.Get, $"/proxy/{tenant.Domain}/api/version", tenant.Token);
+        Assert.Equal((200, """{"version":"0.17.4"}"""), (status, body.GetRawText()));
+        Assert.Equal(404, (await system["vllm"].Cube.SendAsync(HttpMethod.Get, $"/proxy/{system["vllm"].Tenant.Domain}/api/tags", system["vllm"].Tenant.Token)).Status);
+    }
+}

@@ -1,0 +1,59 @@
+namespace Cube.Tests.OpenAi;
+
+/// <summary>Endpoints of vLLM beside OpenAI's, with what a real one answered.</summary>
+[Collection(SharesReplay.Name)]
+public sealed class UtilityTests(ReplaySystem system)
+{
+    [Theory]
+    [InlineData("default/tokenize", "/tokenize", """{"count":2,"max_model_len":2048,"tokens":[19556,905]}""")]
+    [InlineData("default/tokenize-chat", "/tokenize", null)]
+    [InlineData("pooling/score", "/v1/score", """{"id":"","object":"list","created":0,"model":"smollm2","data":[{"index":0,"object":"score","score":0.9990171194076538}],"usage":{"prompt_tokens":2,"total_tokens":2}}""")]
+    [InlineData("pooling/rerank", "/v1/rerank", """{"id":"","model":"smollm2","results":[{"index":0,"document":{"text":"b","multi_modal":null},"relevance_score":0.9990171194076538},{"index":1,"document":{"text":"c","multi_modal":null},"relevance_score":0.9904893040657043}],"usage":{"prompt_tokens":3,"total_tokens":3}}""")]
+    public async Task What_vLLM_gives_has_its_known_members(string recording, string path, string? expected)
+    {
+        var found = Recording.Find($"vllm-0.32.0/{recording}");
+        var (cube, server, tenant) = system["vllm"];
+        server.Play(found);
+        var answer = await ClientAnswer.AskAsync(cube, tenant, path, found.Body!);
+        Assert.True(answer.Status == 200, answer.Text);
+        if (expected is not null)
+        {
+            Assert.Equal(Plain(expected), Plain(answer.Text));
+        }
+
+        Assert.DoesNotContain("cache_salt", server.Requests.Last().Body, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/tokenize", """{"model":"m","prompt":"x"}""")]
+    [InlineData("/detokenize", """{"model":"m","tokens":[1]}""")]
+    [InlineData("/pooling", """{"model":"m","input":"x"}""")]
+    [InlineData("/classify", """{"model":"m","input":"x"}""")]
+    [InlineData("/v1/score", """{"model":"m","text_1":"x","text_2":"y"}""")]
+    [InlineData("/v1/rerank", """{"model":"m","query":"x","documents":["y"]}""")]
+    public async Task In_front_of_Ollama_there_is_none_of_them(string path, string body)
+    {
+        var (cube, server, tenant) = system["ollama"];
+        var before = server.Requests.Count;
+        var answer = await ClientAnswer.AskAsync(cube, tenant, path, body);
+        Assert.Equal((404, "unknown_url"), (answer.Status, answer.Code));
+        Assert.Equal(before, server.Requests.Count);
+    }
+
+    [Theory]
+    [InlineData("/tokenize", """{"model":"m"}""", "prompt")]
+    [InlineData("/tokenize", """{"model":"m","prompt":5}""", "prompt")]
+    [InlineData("/detokenize", """{"model":"m","tokens":["x"]}""", "tokens")]
+    [InlineData("/pooling", """{"model":"m","input":[]}""", "input")]
+    [InlineData("/classify", """{"model":"m","input":[1]}""", "input")]
+    [InlineData("/v1/score", """{"model":"m","text_1":"x"}""", "text_2")]
+    [InlineData("/v1/rerank", """{"model":"m","query":"x","documents":["y"],"top_n":0}""", "top_n")]
+    public async Task What_is_missing_or_wrong_is_named(string path, string body, string param)
+    {
+        var (cube, _, tenant) = system["vllm"];
+        var answer = await ClientAnswer.AskAsync(cube, tenant, path, body);
+        Assert.Equal((400, param), (answer.Status, answer.Param));
+    }
+
+    private static string Plain(string text) => System.Text.RegularExpressions.Regex.Replace(System.Text.RegularExpressions.Regex.Replace(text, "\"id\":\"[^\"]*\"", "\"id\":\"\""), "\"created\":[0-9]+", "\"created\":0");
+}
