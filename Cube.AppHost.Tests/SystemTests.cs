@@ -60,11 +60,12 @@ public sealed class SystemTests : IDisposable
             {
                 model = "cube-guide", messages = (object[])[new { role = "user", content = "What is Cube?" }],
             })).Status);
+            Assert.Equal(0, start == 0 && !OperatingSystem.IsWindows() ? await cube.InterruptAsync() : 0);
         }
     }
 
     [Fact]
-    public async Task Ctrl_C_stops_everything_and_a_second_start_finds_the_data_again()
+    public async Task Ctrl_C_stops_everything_a_second_start_finds_the_data_and_kill_9_loses_nothing_that_was_acknowledged()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no SIGINT on Windows.");
         int postgres;
@@ -80,10 +81,57 @@ public sealed class SystemTests : IDisposable
             Assert.Throws<ArgumentException>(() => System.Diagnostics.Process.GetProcessById(postgres));
         }
 
-        await using var again = await RunningCube.StartAsync(_data);
+        var again = await RunningCube.StartAsync(_data);
         var (_, list) = await again.SendAsync(HttpMethod.Get, "/domains?name=kept", await again.LoginAsync());
         Assert.Equal(1, list.GetProperty("total").GetInt32());
         Assert.DoesNotContain("  password ", again.Process.Output, StringComparison.Ordinal);
+        await PostgresComesBackAsync(again);
+        await KillEverythingAsync(again);
+    }
+
+    /// <summary>A program that is killed is started again.</summary>
+    private async Task PostgresComesBackAsync(RunningCube cube)
+    {
+        var token = await cube.LoginAsync();
+        await KillAsync(PostgresPid());
+        await Eventually.TrueAsync(async () =>
+        {
+            try
+            {
+                return (await cube.SendAsync(HttpMethod.Get, "/users/profile", token)).Status == 200;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        }, "PostgreSQL is back", 60);
+        Assert.Contains("postgres    has ended by itself", cube.Process.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>The AppHost and PostgreSQL die while users and domains are being made; the next start has all that were acknowledged.</summary>
+    private async Task KillEverythingAsync(RunningCube cube)
+    {
+        var acknowledged = new List<string>();
+        var token = await cube.LoginAsync();
+        using var stop = new CancellationTokenSource();
+        var writers = Enumerable.Range(0, 4).Select(writer => Task.Run(() => WriteAsync(cube, token, writer, acknowledged, stop.Token))).ToArray();
+        await Eventually.TrueAsync(() => Task.FromResult(Count(acknowledged) > 40), "users and domains are made");
+
+        await KillAsync(PostgresPid());
+        await KillAsync(cube.Process.Id);
+        await stop.CancelAsync();
+        await Task.WhenAll(writers);
+        await cube.DisposeAsync();
+
+        await using var after = await RunningCube.StartAsync(_data);
+        token = await after.LoginAsync();
+        foreach (var name in acknowledged)
+        {
+            var (status, body) = name.StartsWith('d')
+                ? await after.SendAsync(HttpMethod.Post, "/domains", token, new { name, route = name })
+                : await after.SendAsync(HttpMethod.Post, "/users", token, NewUser(name));
+            Assert.True(status == 409, $"{name} was acknowledged and is gone: {body}");
+        }
     }
 
     [Fact]
@@ -116,55 +164,6 @@ public sealed class SystemTests : IDisposable
             using var response = await two.Http.SendAsync(request);
             return (int)response.StatusCode;
         }
-    }
-
-    [Fact]
-    public async Task Kill_9_of_the_AppHost_and_of_PostgreSQL_loses_nothing_that_was_acknowledged_and_the_next_start_works()
-    {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no SIGKILL on Windows.");
-        var acknowledged = new List<string>();
-        var cube = await RunningCube.StartAsync(_data);
-        var token = await cube.LoginAsync();
-        using var stop = new CancellationTokenSource();
-        var writers = Enumerable.Range(0, 4).Select(writer => Task.Run(() => WriteAsync(cube, token, writer, acknowledged, stop.Token))).ToArray();
-        await Eventually.TrueAsync(() => Task.FromResult(Count(acknowledged) > 40), "users and domains are made");
-
-        await KillAsync(PostgresPid());
-        await KillAsync(cube.Process.Id);
-        await stop.CancelAsync();
-        await Task.WhenAll(writers);
-        await cube.DisposeAsync();
-
-        await using var again = await RunningCube.StartAsync(_data);
-        token = await again.LoginAsync();
-        foreach (var name in acknowledged)
-        {
-            var (status, body) = name.StartsWith('d')
-                ? await again.SendAsync(HttpMethod.Post, "/domains", token, new { name, route = name })
-                : await again.SendAsync(HttpMethod.Post, "/users", token, NewUser(name));
-            Assert.True(status == 409, $"{name} was acknowledged and is gone: {body}");
-        }
-    }
-
-    [Fact]
-    public async Task A_service_that_is_killed_is_started_again()
-    {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no SIGKILL on Windows.");
-        await using var cube = await RunningCube.StartAsync(_data);
-        var token = await cube.LoginAsync();
-        await KillAsync(PostgresPid());
-        await Eventually.TrueAsync(async () =>
-        {
-            try
-            {
-                return (await cube.SendAsync(HttpMethod.Get, "/users/profile", token)).Status == 200;
-            }
-            catch (HttpRequestException)
-            {
-                return false;
-            }
-        }, "PostgreSQL is back", 60);
-        Assert.Contains("postgres    has ended by itself", cube.Process.Output, StringComparison.Ordinal);
     }
 
     private void AssertReady(RunningCube cube)

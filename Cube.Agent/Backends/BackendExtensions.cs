@@ -37,6 +37,7 @@ internal static class BackendExtensions
         ("POST", "/api/chat"),
         ("POST", "/api/generate"),
         ("POST", "/api/embed"),
+        ("POST", "/api/show"),
         ("GET", "/api/tags"),
         ("GET", "/api/version"),
     ];

@@ -42,10 +42,11 @@ internal sealed class InferenceForwarder
     {
         var request = DomainRequest.Of(context);
         var outgoing = Write(request);
+        var checks = OllamaChecks.Of(request.Endpoint!, request.Backend, request.Json!.RootElement, request.ModelAtServer!);
         request.ReleaseBody();
         try
         {
-            request.End = await SendAsync(context, request, outgoing.Written);
+            request.End = await SendAsync(context, request, outgoing.Written, checks);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -75,7 +76,7 @@ internal sealed class InferenceForwarder
         return outgoing;
     }
 
-    private async Task<AnswerEnd> SendAsync(HttpContext context, DomainRequest request, ReadOnlyMemory<byte> outgoing)
+    private async Task<AnswerEnd> SendAsync(HttpContext context, DomainRequest request, ReadOnlyMemory<byte> outgoing, OllamaChecks? checks)
     {
         for (var isSecond = false; ; isSecond = true)
         {
@@ -88,7 +89,7 @@ internal sealed class InferenceForwarder
             channel.Begin();
             try
             {
-                return await ExchangeAsync(context, request, channel, outgoing);
+                return await ExchangeAsync(context, request, channel, outgoing, checks);
             }
             catch (AttestationException lost) when (lost.Code == Codes.AtlsFrame && !isSecond && !context.Response.HasStarted)
             {
@@ -106,7 +107,7 @@ internal sealed class InferenceForwarder
         }
     }
 
-    private async Task<AnswerEnd> ExchangeAsync(HttpContext context, DomainRequest request, AttestedChannel channel, ReadOnlyMemory<byte> outgoing)
+    private async Task<AnswerEnd> ExchangeAsync(HttpContext context, DomainRequest request, AttestedChannel channel, ReadOnlyMemory<byte> outgoing, OllamaChecks? checks)
     {
         using var message = new HttpRequestMessage(HttpMethod.Post, new Uri(channel.Origin + request.Route!.PathOf(request.Endpoint!.Path)))
         {
@@ -119,6 +120,12 @@ internal sealed class InferenceForwarder
         patience.CancelAfter(_options.ActivityTimeout);
         try
         {
+            if (checks is not null && await checks.FindFaultAsync(channel, request.Route!, patience.Token) is { } fault)
+            {
+                await fault.WriteAsync(context);
+                return AnswerEnd.Failed;
+            }
+
             using var response = await channel.Invoker.SendAsync(message, patience.Token);
             if (response.StatusCode != HttpStatusCode.OK)
             {

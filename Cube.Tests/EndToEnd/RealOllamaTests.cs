@@ -145,6 +145,34 @@ public sealed class RealOllamaTests(OllamaSystem system) : IClassFixture<OllamaS
     }
 
     [Fact]
+    public async Task ER_11_a_prompt_beyond_the_context_is_an_error_and_not_cut_in_silence()
+    {
+        var answer = await AskAsync(Chat("\"max_tokens\":3", string.Concat(Enumerable.Repeat("word ", 20_000))));
+        Assert.Equal((400, "context_length_exceeded", "messages"), (answer.Status, answer.Code, answer.Param));
+        // Long, and within it.
+        Assert.Equal(200, (await AskAsync(Chat("\"max_tokens\":3", string.Concat(Enumerable.Repeat("word ", 600))))).Status);
+    }
+
+    [Fact]
+    public async Task VI_04_an_image_to_a_model_without_eyes_is_an_error_and_not_ignored()
+    {
+        const string Pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+        var answer = await AskAsync($$$"""{"model":"{{{Model}}}","messages":[{"role":"user","content":[{"type":"text","text":"what?"},{"type":"image_url","image_url":{"url":"data:image/png;base64,{{{Pixel}}}"}}]}]}""");
+        Assert.Equal((400, "unsupported_value", "messages"), (answer.Status, answer.Code, answer.Param));
+    }
+
+    [Fact]
+    public async Task TL_SO_tools_that_a_model_has_not_and_schemas_are_answered_or_named()
+    {
+        var answer = await AskAsync(Chat("\"max_tokens\":3,\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\"}}}]"));
+        Assert.Equal((400, "unsupported_parameter", "tools"), (answer.Status, answer.Code, answer.Param));
+        Assert.Equal(200, (await AskAsync(Chat("\"max_tokens\":3,\"tool_choice\":\"none\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]"))).Status);
+        var schema = "{\"type\":\"object\",\"properties\":{\"capital\":{\"type\":\"string\"}},\"required\":[\"capital\"]}";
+        answer = await AskAsync(Chat($"\"max_tokens\":60,\"response_format\":{{\"type\":\"json_schema\",\"json_schema\":{{\"name\":\"x\",\"schema\":{schema}}}}}", "Capital of France as JSON."));
+        Assert.Equal(JsonValueKind.String, JsonElement.Parse(answer.Json.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!).GetProperty("capital").ValueKind);
+    }
+
+    [Fact]
     public async Task TN_08_fifty_streams_of_two_tenants_never_mix()
     {
         Tenant[] tenants = [await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync()];

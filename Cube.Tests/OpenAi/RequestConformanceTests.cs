@@ -309,6 +309,19 @@ public sealed class RequestConformanceTests(ReplaySystem system)
         Assert.Equal($"data:image/png;base64,{Pixel}", sent.GetProperty("messages")[0].GetProperty("content")[0].GetProperty("image_url").GetProperty("url").GetString());
     }
 
+    [Fact]
+    public async Task ER_11_Ollama_is_asked_first_whether_a_long_prompt_fits()
+    {
+        var (cube, server, tenant) = system["ollama"];
+        var prompt = new string('a', 3000);
+        server.Play(Recording.Find("ollama-0.17.4/default/native-chat-truncate-false"));
+        var answer = await ClientAnswer.AskAsync(cube, tenant, "chat/completions", Chat("").Replace("hi", prompt, StringComparison.Ordinal));
+        Assert.Equal((400, "context_length_exceeded", "messages"), Fault(answer));
+        var asked = server.Requests.Last();
+        Assert.StartsWith("POST /api/chat ", asked.Head, StringComparison.Ordinal);
+        Assert.Equal($$"""{"model":"m","stream":false,"truncate":false,"options":{"num_predict":1},"messages":[{"role":"user","content":"{{prompt}}"}]}""", asked.Body);
+    }
+
     [Theory]
     [InlineData("""{"model":"m","input":[]}""", "invalid_value", "input")]
     [InlineData("""{"model":"m","input":""}""", "invalid_value", "input")]
@@ -323,6 +336,17 @@ public sealed class RequestConformanceTests(ReplaySystem system)
         {
             Assert.Equal((400, code, param), Fault(await AskAsync(kind, body, "embeddings")));
         }
+    }
+
+    [Theory]
+    [InlineData("/v1/embeddings", """{"model":"m","input":"a","n":"x","stream":5,"stream_options":"x","tool_choice":{},"parallel_tool_calls":[]}""")]
+    [InlineData("/v1/completions", """{"model":"m","prompt":"a","tool_choice":{"type":"function"},"tools":5,"messages":1}""")]
+    [InlineData("/tokenize", """{"model":"m","prompt":"a","n":{},"stream_options":[],"tool_choice":{}}""")]
+    public async Task Members_of_other_endpoints_are_nobodys_business_whatever_they_are(string path, string body)
+    {
+        var (cube, server, tenant) = system["vllm"];
+        server.PlayJson(200, FakeBackend.Chat);
+        Assert.Equal(200, (await ClientAnswer.AskAsync(cube, tenant, path, body)).Status);
     }
 
     [Fact]

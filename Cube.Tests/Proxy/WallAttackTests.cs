@@ -59,7 +59,6 @@ public sealed partial class WallAttackTests(FakeSystem system)
     [InlineData("GET", "/load")]
     [InlineData("GET", "/version")]
     [InlineData("GET", "/server_info")]
-    [InlineData("POST", "/tokenize")]
     [InlineData("POST", "/pause")]
     [InlineData("POST", "/resume")]
     [InlineData("POST", "/sleep")]

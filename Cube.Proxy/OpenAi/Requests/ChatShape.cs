@@ -34,6 +34,12 @@ internal sealed class ChatShape : RequestShape
         ("function_call", FieldRule.Refuse),
     ]));
 
+    public override ClientRequest Read(JsonElement request) => ReadSampling(request, base.Read(request)) with
+    {
+        AllowsParallelCalls = request.Member("parallel_tool_calls") is not { ValueKind: JsonValueKind.False },
+        ToolChoice = Tools.ChoiceOf(request),
+    };
+
     protected override void CheckOwn(JsonElement request)
     {
         request.Required("messages", "messages");

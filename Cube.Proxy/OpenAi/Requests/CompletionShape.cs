@@ -17,6 +17,8 @@ internal sealed class CompletionShape : RequestShape
         ("echo", FieldRule.Drop(Checks.UnsupportedTrue)),
     ]));
 
+    public override ClientRequest Read(JsonElement request) => ReadSampling(request, base.Read(request));
+
     protected override void CheckOwn(JsonElement request)
     {
         request.Required("prompt", "prompt");

@@ -31,7 +31,8 @@ internal sealed class NativeShape(bool isGenerating, string[] required, params (
     public static NativeShape Embed { get; } = new(false, ["input"],
         ("input", FieldRule.Pass(CheckInput)), ("truncate", _flag), ("dimensions", FieldRule.Pass(Checks.Integer(1, int.MaxValue))), ("options", FieldRule.Own(Checks.Object)), ("keep_alive", FieldRule.Drop()));
 
-    public override bool IsStream(JsonElement request) => isGenerating && request.Member("stream") is not { ValueKind: JsonValueKind.False };
+    /// <summary>In parts, unless that is declined: the other way round than OpenAI's.</summary>
+    public override ClientRequest Read(JsonElement request) => base.Read(request) with { IsStream = isGenerating && request.Member("stream") is not { ValueKind: JsonValueKind.False } };
 
     protected override FieldRules Rules { get; } = new(Common(rules));
 

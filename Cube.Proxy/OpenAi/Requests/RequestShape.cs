@@ -30,8 +30,8 @@ internal abstract class RequestShape
         return ignored;
     }
 
-    /// <summary>Whether the answer comes in parts. In OpenAI's API it does where that is asked for, in Ollama's where it is not declined.</summary>
-    public virtual bool IsStream(JsonElement request) => request.Member("stream") is { ValueKind: JsonValueKind.True };
+    /// <summary>What the answer depends on. Only members that the endpoint knows were looked at before, and only those are read.</summary>
+    public virtual ClientRequest Read(JsonElement request) => new() { Model = request.GetProperty("model").GetString()! };
 
     /// <param name="request">A request that was checked.</param>
     /// <param name="json">Where the model server's request is written.</param>
@@ -81,6 +81,13 @@ internal abstract class RequestShape
             json.WriteEndObject();
         }
     }
+
+    protected static ClientRequest ReadSampling(JsonElement request, ClientRequest read) => read with
+    {
+        IsStream = request.Member("stream") is { ValueKind: JsonValueKind.True },
+        WantsUsage = request.Member("stream_options")?.Member("include_usage") is { ValueKind: JsonValueKind.True },
+        Choices = request.Member("n")?.GetInt32() ?? 1,
+    };
 
     /// <summary>One choice is what every server makes.</summary>
     protected static void WriteChoices(JsonElement request, Utf8JsonWriter json, BackendKind kind)

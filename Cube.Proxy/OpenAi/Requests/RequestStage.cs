@@ -26,7 +26,7 @@ internal sealed class RequestStage(RequestDelegate next)
                 context.Response.Headers[IgnoredHeader] = ignored;
             }
 
-            request.Wanted = ClientRequest.Of(request.Json.RootElement, shape.IsStream(request.Json.RootElement));
+            request.Wanted = shape.Read(request.Json.RootElement);
             await next(context);
         }
         catch (RefusedException refused)

@@ -208,7 +208,7 @@ internal sealed class FaultyMachine : IAsyncDisposable
             return;
         }
 
-        await FakeBackend.JsonAsync(context, 200, Answer);
+        await (body.Contains("\"stream\":true", StringComparison.Ordinal) ? FakeBackend.TextAsync(context, 200, "text/event-stream", FakeBackend.Event(0) + FakeBackend.End) : FakeBackend.JsonAsync(context, 200, Answer));
     }
 
     public async ValueTask DisposeAsync()

@@ -1,0 +1,171 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Cube.Attestation.Atls;
+using Cube.Proxy.OpenAi;
+using Cube.Proxy.OpenAi.Requests;
+using Cube.Proxy.Routing;
+using Cube.ServiceDefaults.Errors;
+
+namespace Cube.Proxy.Forwarding;
+
+/// <summary>
+/// Two things Ollama passes over in silence behind OpenAI's chat: it cuts a prompt that is longer than the context, and drops images that the
+/// model cannot see. Its own endpoints tell, so they are asked first, where it can matter.
+/// </summary>
+internal sealed class OllamaChecks
+{
+    /// <summary>No context of Ollama's is smaller, and a token has a byte at least: what is shorter fits.</summary>
+    private const int SurelyFits = 2048;
+
+    private static readonly MediaTypeHeaderValue _json = new("application/json");
+
+    private readonly byte[]? _chat;
+    private readonly byte[]? _show;
+
+    private OllamaChecks(byte[]? chat, byte[]? show) => (_chat, _show) = (chat, show);
+
+    /// <returns>Null where there is nothing to ask.</returns>
+    public static OllamaChecks? Of(InferenceEndpoint endpoint, BackendKind kind, JsonElement request, string model)
+    {
+        if (endpoint != InferenceEndpoints.ChatCompletions || kind != BackendKind.Ollama)
+        {
+            return null;
+        }
+
+        var messages = request.GetProperty("messages");
+        var isLong = System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(messages).Length > SurelyFits;
+        var hasImages = messages.EnumerateArray().Any(static message => message.Member("content") is { ValueKind: JsonValueKind.Array } parts && parts.EnumerateArray().Any(static part => part.GetProperty("type").ValueEquals("image_url"u8)));
+        return !isLong && !hasImages ? null : new OllamaChecks(
+            isLong && !hasImages ? WriteChat(request, messages, model) : null,
+            hasImages ? JsonSerializer.SerializeToUtf8Bytes(new { model }) : null);
+    }
+
+    /// <returns>What the client must hear instead of an answer; null for nothing.</returns>
+    public async Task<OpenAiError?> FindFaultAsync(AttestedChannel channel, Route route, CancellationToken ct)
+    {
+        if (_show is not null)
+        {
+            var (status, answer) = await AskAsync(channel, route.PathOf("/api/show"), _show, ct);
+            if (status == HttpStatusCode.OK && !SeesImages(answer))
+            {
+                return OpenAiError.UnsupportedValue("messages", "this model reads no images");
+            }
+        }
+
+        if (_chat is not null)
+        {
+            var (status, answer) = await AskAsync(channel, route.PathOf("/api/chat"), _chat, ct);
+            if (status == HttpStatusCode.BadRequest && answer.AsSpan().IndexOf("exceeds the context length"u8) >= 0)
+            {
+                return OpenAiError.ContextLengthExceeded;
+            }
+        }
+
+        return null;
+    }
+
+    private static async Task<(HttpStatusCode Status, byte[] Answer)> AskAsync(AttestedChannel channel, string path, byte[] body, CancellationToken ct)
+    {
+        using var message = new HttpRequestMessage(HttpMethod.Post, new Uri(channel.Origin + path))
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent(body) { Headers = { ContentType = _json } },
+        };
+        using var response = await channel.Invoker.SendAsync(message, ct);
+        await response.Content.LoadIntoBufferAsync(1 << 20, ct);
+        return (response.StatusCode, await response.Content.ReadAsByteArrayAsync(ct));
+    }
+
+    /// <summary>A server that does not say what its model can is taken at its answer.</summary>
+    private static bool SeesImages(byte[] show)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(show);
+            return json.RootElement.Member("capabilities") is not { ValueKind: JsonValueKind.Array } capabilities || capabilities.EnumerateArray().Any(static one => one.ValueEquals("vision"u8));
+        }
+        catch (JsonException)
+        {
+            return true;
+        }
+    }
+
+    /// <summary>The same prompt in Ollama's own words, for one token and without being cut.</summary>
+    /// <returns>Null where it cannot be said so.</returns>
+    private static byte[]? WriteChat(JsonElement request, JsonElement messages, string model)
+    {
+        using var output = new ByteBuffer(4096);
+        using (var json = new Utf8JsonWriter(output))
+        {
+            json.WriteStartObject();
+            json.WriteString("model", model);
+            json.WriteBoolean("stream", false);
+            json.WriteBoolean("truncate", false);
+            json.WriteStartObject("options");
+            json.WriteNumber("num_predict", 1);
+            json.WriteEndObject();
+            if (request.Member("tools") is { } tools && Tools.ChoiceOf(request) != ToolChoice.None)
+            {
+                json.WriteRaw("tools", tools);
+            }
+
+            json.WriteStartArray("messages");
+            foreach (var message in messages.EnumerateArray())
+            {
+                if (!TryWriteMessage(message, json))
+                {
+                    return null;
+                }
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        return output.Written.ToArray();
+    }
+
+    private static bool TryWriteMessage(JsonElement message, Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        var role = message.GetProperty("role");
+        json.WriteString("role", role.ValueEquals("developer"u8) ? "system" : role.GetString());
+        var text = new StringBuilder();
+        foreach (var part in message.Member("content") is { } content ? content.ValueKind == JsonValueKind.Array ? content.EnumerateArray().ToArray() : [content] : [])
+        {
+            text.Append(text.Length > 0 ? "\n" : "").Append(part.ValueKind == JsonValueKind.String ? part.GetString() : part.Member("text")?.GetString());
+        }
+
+        json.WriteString("content", text.ToString());
+        if (message.Member("tool_calls") is { } calls)
+        {
+            json.WriteStartArray("tool_calls");
+            foreach (var call in calls.EnumerateArray())
+            {
+                var function = call.GetProperty("function");
+                try
+                {
+                    using var arguments = JsonDocument.Parse(function.GetProperty("arguments").GetString()!);
+                    json.WriteStartObject();
+                    json.WriteStartObject("function");
+                    json.WriteRaw("name", function.GetProperty("name"));
+                    json.WriteRaw("arguments", arguments.RootElement);
+                    json.WriteEndObject();
+                    json.WriteEndObject();
+                }
+                catch (JsonException)
+                {
+                    return false;
+                }
+            }
+
+            json.WriteEndArray();
+        }
+
+        json.WriteEndObject();
+        return true;
+    }
+}
