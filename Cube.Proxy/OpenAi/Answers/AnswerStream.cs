@@ -182,6 +182,52 @@ internal abstract class AnswerStream : IAnswerStream
 
     protected abstract bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output);
 
+    /// <summary>What a choice of an event has, as it stands.</summary>
+    /// <param name="choice">The choice.</param>
+    /// <param name="payload">The member that has what is new: <c>delta</c> or <c>text</c>.</param>
+    protected static ChoiceParts Parse(ReadOnlySpan<byte> choice, ReadOnlySpan<byte> payload)
+    {
+        var parts = default(ChoiceParts);
+        var reader = new Utf8JsonReader(choice);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            if (reader.ValueTextEquals("index"u8))
+            {
+                parts.Index = Number(ref reader) ?? -1;
+            }
+            else if (reader.ValueTextEquals(payload))
+            {
+                parts.Payload = Raw(ref reader, choice);
+            }
+            else if (reader.ValueTextEquals("finish_reason"u8))
+            {
+                parts.Finish = Raw(ref reader, choice);
+            }
+            else if (reader.ValueTextEquals("logprobs"u8))
+            {
+                parts.Logprobs = Raw(ref reader, choice);
+            }
+            else
+            {
+                reader.Read();
+                reader.Skip();
+            }
+        }
+
+        return parts;
+    }
+
+    protected ref struct ChoiceParts
+    {
+        /// <summary>Zero where it is not said, below zero where it is no number.</summary>
+        public int Index;
+
+        public ReadOnlySpan<byte> Payload;
+        public ReadOnlySpan<byte> Finish;
+        public ReadOnlySpan<byte> Logprobs;
+    }
+
     /// <summary>The bytes of the value that the reader is about to read, as they stand; empty for null.</summary>
     protected static ReadOnlySpan<byte> Raw(scoped ref Utf8JsonReader reader, ReadOnlySpan<byte> json)
     {

@@ -20,44 +20,15 @@ internal sealed class ChatStream(ClientRequest request, DateTimeOffset now) : An
 
     protected override bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output)
     {
-        var reader = new Utf8JsonReader(choice);
-        reader.Read();
-        var index = 0;
-        ReadOnlySpan<byte> delta = default;
-        ReadOnlySpan<byte> finish = default;
-        ReadOnlySpan<byte> logprobs = default;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            if (reader.ValueTextEquals("index"u8))
-            {
-                index = Number(ref reader) ?? -1;
-            }
-            else if (reader.ValueTextEquals("delta"u8))
-            {
-                delta = Raw(ref reader, choice);
-            }
-            else if (reader.ValueTextEquals("finish_reason"u8))
-            {
-                finish = Raw(ref reader, choice);
-            }
-            else if (reader.ValueTextEquals("logprobs"u8))
-            {
-                logprobs = Raw(ref reader, choice);
-            }
-            else
-            {
-                reader.Read();
-                reader.Skip();
-            }
-        }
-
-        if ((uint)index >= (uint)_choices.Length)
+        var parts = Parse(choice, "delta"u8);
+        if ((uint)parts.Index >= (uint)_choices.Length)
         {
             return false;
         }
 
-        ref var state = ref _choices[index];
-        return WriteDelta(ref state, index, delta, logprobs, output) && (finish.IsEmpty || WriteFinish(ref state, index, finish, output));
+        ref var state = ref _choices[parts.Index];
+        return WriteDelta(ref state, parts.Index, parts.Payload, parts.Logprobs, output)
+            && (parts.Finish.IsEmpty || WriteFinish(ref state, parts.Index, parts.Finish, output));
     }
 
     private bool WriteDelta(ref Choice state, int index, ReadOnlySpan<byte> delta, ReadOnlySpan<byte> logprobs, ByteBuffer output)

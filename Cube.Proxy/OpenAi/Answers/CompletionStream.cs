@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Cube.Proxy.OpenAi.Requests;
 
 namespace Cube.Proxy.OpenAi.Answers;
@@ -10,53 +9,24 @@ internal sealed class CompletionStream(ClientRequest request, DateTimeOffset now
 
     protected override bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output)
     {
-        var reader = new Utf8JsonReader(choice);
-        reader.Read();
-        var index = 0;
-        ReadOnlySpan<byte> text = default;
-        ReadOnlySpan<byte> finish = default;
-        ReadOnlySpan<byte> logprobs = default;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            if (reader.ValueTextEquals("index"u8))
-            {
-                index = Number(ref reader) ?? -1;
-            }
-            else if (reader.ValueTextEquals("text"u8))
-            {
-                text = Raw(ref reader, choice);
-            }
-            else if (reader.ValueTextEquals("finish_reason"u8))
-            {
-                finish = Raw(ref reader, choice);
-            }
-            else if (reader.ValueTextEquals("logprobs"u8))
-            {
-                logprobs = Raw(ref reader, choice);
-            }
-            else
-            {
-                reader.Read();
-                reader.Skip();
-            }
-        }
-
-        if ((uint)index >= (uint)_isFinished.Length || (_isFinished[index] && IsText(text)))
+        var parts = Parse(choice, "text"u8);
+        var index = parts.Index;
+        if ((uint)index >= (uint)_isFinished.Length || (_isFinished[index] && IsText(parts.Payload)))
         {
             return false;
         }
 
-        if (IsText(text))
+        if (IsText(parts.Payload))
         {
-            WriteOne(output, index, text, logprobs, "null"u8);
+            WriteOne(output, index, parts.Payload, parts.Logprobs, "null"u8);
         }
 
-        if (finish.IsEmpty || _isFinished[index])
+        if (parts.Finish.IsEmpty || _isFinished[index])
         {
             return true;
         }
 
-        var reason = finish.Length > 2 ? FinishReason.Of(finish[1..^1], hasCalls: false, ToolChoice.Auto) : default;
+        var reason = parts.Finish.Length > 2 ? FinishReason.Of(parts.Finish[1..^1], hasCalls: false, ToolChoice.Auto) : default;
         if (reason.IsEmpty)
         {
             return false;
