@@ -132,7 +132,7 @@ public sealed class InvalidationTests(PostgresServer postgres)
         (ServiceProcess Process, Uri Address)? spiceDb = withSpiceDb ? await SpiceDbServer.StartAsync(SpiceDbServer.ProgramOrSkip()) : null;
         await using var cube = await CubeSystem.StartAsync(postgres, null, spiceDb?.Address);
         var tenant = await cube.CreateTenantAsync();
-        for (var round = 0; round < 2; round++)
+        for (var round = 0; round < 3; round++)
         {
             using var stop = new CancellationTokenSource();
             var writers = Enumerable.Range(0, 4).Select(async writer =>
@@ -150,7 +150,7 @@ public sealed class InvalidationTests(PostgresServer postgres)
                     }
                 }
             }).ToArray();
-            await Task.Delay(250 + (400 * round));
+            await Task.Delay(250 + (200 * round));
             cube["Cube.Identity"].Kill();
             await cube["Cube.Identity"].WaitForExitAsync();
             await stop.CancelAsync();

@@ -121,13 +121,11 @@ public abstract class MatrixTests(AuthorizationSystem system)
             .. CubeSchema.Actions.Select(static action => ($"only {action}", (IReadOnlyList<string>)[action])),
         ];
         // Two at a time: there are two processors.
-        await Parallel.ForEachAsync(roles.Index(), new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (role, _) => await CheckAsync(role.Item.Name, role.Item.Actions, role.Index));
+        await Parallel.ForEachAsync(roles, new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (role, _) => await CheckAsync(role.Name, role.Actions));
     }
 
-    /// <summary>A role of one action is held against its own paths and every fourth of the others, each role against another fourth; all of them where all is asked for.</summary>
-    private async Task CheckAsync(string name, IReadOnlyList<string> actions, int number)
+    private async Task CheckAsync(string name, IReadOnlyList<string> actions)
     {
-        var isWhole = actions.Count != 1 || Environment.GetEnvironmentVariable("CUBE_EXHAUSTIVE") == "1";
 
         var tenant = await _cube.CreateTenantAsync();
         var user = await _cube.CreateMemberAsync(tenant, name, BuiltInRoles.Actions.ContainsKey(name) ? null : [.. actions]);
@@ -154,11 +152,6 @@ public abstract class MatrixTests(AuthorizationSystem system)
 
         async Task ExpectAsync(Rule rule, string below)
         {
-            if (!isWhole && !actions.Contains(rule.Action) && (Array.IndexOf(Inference, rule) + Array.IndexOf(Management, rule) + number) % 4 != 0)
-            {
-                return;
-            }
-
             var parts = rule.Request.Split(' ', 2);
             var path = below + parts[1].Replace("{roleId}", other, StringComparison.Ordinal);
             var (status, body) = await _cube.SendAsync(new HttpMethod(parts[0]), path, user.Token, rule.Body);
