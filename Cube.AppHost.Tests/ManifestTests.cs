@@ -34,6 +34,7 @@ public sealed class ManifestTests : IDisposable
 
         var identity = resources.GetProperty("identity").GetProperty("env");
         Assert.Equal("{key-encryption-secret.value}", identity.GetProperty("Identity__KeyEncryptionSecret").GetString());
+        Assert.Equal("{cache-salt-key.value}", resources.GetProperty("proxy").GetProperty("env").GetProperty("Proxy__CacheSaltKey").GetString());
         Assert.Equal("{admin-password.value}", identity.GetProperty("Identity__AdminPassword").GetString());
         Assert.Equal("{identity-db.connectionString}", identity.GetProperty("ConnectionStrings__identity").GetString());
         Assert.Equal("{notify-connection.value}", identity.GetProperty("ConnectionStrings__notify").GetString());

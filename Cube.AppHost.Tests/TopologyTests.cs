@@ -59,7 +59,7 @@ public sealed class TopologyTests : IDisposable
     {
         await using var app = await BuildAsync("--CUBE_BACKEND_KIND=guide", "--ConnectionStrings:identity=Host=elsewhere");
         var parameters = app.Services.GetModel().Resources.OfType<ParameterResource>().ToDictionary(static parameter => parameter.Name);
-        Assert.All((string[])["admin-password", "key-encryption-secret"], name => Assert.True(parameters[name].Secret));
+        Assert.All((string[])["admin-password", "key-encryption-secret", "cache-salt-key"], name => Assert.True(parameters[name].Secret));
         var password = (await parameters["admin-password"].GetValueAsync(default))!;
         Assert.Equal(24, password.Length);
 

@@ -13,6 +13,8 @@ return await Launch.RunAsync(async () =>
     var adminPassword = cube.AddAdminPassword().WithDescription("The first administrator's password.");
     var keySecret = builder.AddParameter("key-encryption-secret", cube.Secret("key-encryption-secret"), secret: true)
         .WithDescription("Encrypts the token signing keys in the database.");
+    var cacheSalt = builder.AddParameter("cache-salt-key", cube.Secret("cache-salt-key"), secret: true)
+        .WithDescription("Keeps users apart in a model server's prefix cache, through every proxy alike.");
 
     var databases = await DatabaseServer.AddAsync(cube);
     var authorization = await AuthorizationServer.AddAsync(cube, databases);
@@ -47,6 +49,7 @@ return await Launch.RunAsync(async () =>
         .WithReference(identity).WaitFor(identity)
         .WithAuthorization(authorization, identity)
         .WithReference(agent).WaitFor(agent)
+        .WithEnvironment("Proxy__CacheSaltKey", cacheSalt)
         .WithHttpHealthCheck("/health", endpointName: "http");
 
     cube.AddAttestation(agent, proxy);

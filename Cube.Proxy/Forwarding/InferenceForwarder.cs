@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Net;
-using System.Net.Http.Headers;
 using System.Text.Json;
 using Cube.Attestation;
 using Cube.Attestation.Atls;
@@ -24,7 +23,6 @@ namespace Cube.Proxy.Forwarding;
 internal sealed class InferenceForwarder
 {
     private const int MostAnswer = 64 << 20;
-    private static readonly MediaTypeHeaderValue _json = new("application/json");
     private readonly AttestedBackends _backends;
     private readonly CacheSalts _salts;
     private readonly ProxyOptions _options;
@@ -109,12 +107,7 @@ internal sealed class InferenceForwarder
 
     private async Task<AnswerEnd> ExchangeAsync(HttpContext context, DomainRequest request, AttestedChannel channel, ReadOnlyMemory<byte> outgoing, OllamaChecks? checks)
     {
-        using var message = new HttpRequestMessage(HttpMethod.Post, new Uri(channel.Origin + request.Route!.PathOf(request.Endpoint!.Path)))
-        {
-            Version = HttpVersion.Version20,
-            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-            Content = new ReadOnlyMemoryContent(outgoing) { Headers = { ContentType = _json } },
-        };
+        using var message = channel.Post(request.Route!.PathOf(request.Endpoint!.Path), outgoing);
         message.Headers.TryAddWithoutValidation(RequestIds.Header, context.TraceIdentifier);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         patience.CancelAfter(_options.ActivityTimeout);

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using Cube.Attestation.Atls;
@@ -18,8 +17,6 @@ internal sealed class OllamaChecks
 {
     /// <summary>No context of Ollama's is smaller, and a token has a byte at least: what is shorter fits.</summary>
     private const int SurelyFits = 2048;
-
-    private static readonly MediaTypeHeaderValue _json = new("application/json");
 
     private readonly byte[]? _chat;
     private readonly byte[]? _show;
@@ -68,12 +65,7 @@ internal sealed class OllamaChecks
 
     private static async Task<(HttpStatusCode Status, byte[] Answer)> AskAsync(AttestedChannel channel, string path, byte[] body, CancellationToken ct)
     {
-        using var message = new HttpRequestMessage(HttpMethod.Post, new Uri(channel.Origin + path))
-        {
-            Version = HttpVersion.Version20,
-            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-            Content = new ByteArrayContent(body) { Headers = { ContentType = _json } },
-        };
+        using var message = channel.Post(path, body);
         using var response = await channel.Invoker.SendAsync(message, ct);
         await response.Content.LoadIntoBufferAsync(1 << 20, ct);
         return (response.StatusCode, await response.Content.ReadAsByteArrayAsync(ct));

@@ -158,7 +158,7 @@ internal sealed class ModelCatalogue(AttestedBackends backends, PoliciesInForce 
             using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
             timeout.CancelAfter(TimeSpan.FromSeconds(10));
             var channel = await backends.GetAsync(route, domain, timeout.Token);
-            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(channel.Address, route.PathOf("/v1/models"))) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+            using var request = channel.Get(route.PathOf("/v1/models"));
             using var response = await channel.Invoker.SendAsync(request, timeout.Token);
             if (response.StatusCode != HttpStatusCode.OK)
             {

@@ -5,6 +5,7 @@ using Cube.Proxy.Attestation;
 using Cube.Proxy.Attestation.Backends;
 using Cube.Proxy.Authorization;
 using Cube.Proxy.Edge;
+using Cube.Proxy.Forwarding;
 using Cube.Proxy.OpenAi;
 using Cube.Proxy.OpenAi.Requests;
 using Cube.Proxy.Routing;
@@ -89,11 +90,7 @@ internal sealed class NativeModels(ModelCatalogue catalogue, AttestedBackends ba
         {
             var channel = await backends.GetAsync(request.Route!, request.DomainId, context.RequestAborted);
             context.Describe(channel.Verdict);
-            using var message = new HttpRequestMessage(HttpMethod.Get, new Uri(channel.Address, request.Route!.PathOf(request.Endpoint!.Path)))
-            {
-                Version = HttpVersion.Version20,
-                VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-            };
+            using var message = channel.Get(request.Route!.PathOf(request.Endpoint!.Path));
             using var response = await channel.Invoker.SendAsync(message, context.RequestAborted);
             if (response.StatusCode != HttpStatusCode.OK)
             {

@@ -44,14 +44,11 @@ public sealed class AnswerStreamTests
         }
     }
 
-    /// <summary>Nothing here waits for anything.</summary>
-    private static (string Text, StreamStep End) Run(byte[] bytes, IReadOnlyList<int> lengths) => RunAsync(bytes, lengths).GetAwaiter().GetResult();
-
     private static string Essence(ByteBuffer output) => System.Text.RegularExpressions.Regex.Replace(Encoding.UTF8.GetString(output.Written.Span), "\"id\":\"chatcmpl-[0-9a-f]+\"", "");
 
     [Fact]
-    public void Any_split_of_the_bytes_into_reads_and_any_line_ends_give_the_same_events() =>
-        Gen.Select(Gen.String.Array[0, 8], Gen.Int[0, 2].Select(static i => _ends[i]), Gen.Int[1, 50].Array[0, 20], Gen.Bool).Sample((texts, end, lengths, comments) =>
+    public Task Any_split_of_the_bytes_into_reads_and_any_line_ends_give_the_same_events() =>
+        Gen.Select(Gen.String.Array[0, 8], Gen.Int[0, 2].Select(static i => _ends[i]), Gen.Int[1, 50].Array[0, 20], Gen.Bool).SampleAsync(async (texts, end, lengths, comments) =>
         {
             var events = new StringBuilder();
             foreach (var text in texts)
@@ -62,15 +59,15 @@ public sealed class AnswerStreamTests
 
             events.Append($"data: {{\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{{}},\"finish_reason\":\"stop\"}}]}}{end}{end}data: {{\"choices\":[],\"usage\":{{\"prompt_tokens\":1,\"completion_tokens\":2}}}}{end}{end}data: [DONE]{end}{end}");
             var bytes = Encoding.UTF8.GetBytes(events.ToString());
-            var whole = Run(bytes, []);
+            var whole = await RunAsync(bytes, []);
             Assert.Equal(StreamStep.Done, whole.End);
-            Assert.Equal(whole, Run(bytes, lengths));
-            Assert.Equal(whole, Run(bytes, [1]));
+            Assert.Equal(whole, await RunAsync(bytes, lengths));
+            Assert.Equal(whole, await RunAsync(bytes, [1]));
         }, iter: 300);
 
     [Fact]
-    public void Garbage_of_any_kind_ends_in_a_failure_and_never_in_an_exception() =>
-        Gen.Byte.Array[0, 400].Sample(bytes => Assert.NotEqual(StreamStep.Done, Run(bytes, [7]).End), iter: 500);
+    public Task Garbage_of_any_kind_ends_in_a_failure_and_never_in_an_exception() =>
+        Gen.Byte.Array[0, 400].SampleAsync(async bytes => Assert.NotEqual(StreamStep.Done, (await RunAsync(bytes, [7])).End), iter: 500);
 
     [Theory]
     [InlineData("1.10")]

@@ -37,6 +37,9 @@ public sealed class ReplayServer : IAsyncDisposable
     /// <summary>Models of the list; the catalogue of the proxy keeps them for ten seconds.</summary>
     public string[] Models { get; set; } = ["smollm2", "smollm2:135m", "tools", "m"];
 
+    /// <summary>Chooses the recording by the request's body, where a test plays more than one.</summary>
+    public Func<JsonElement, Recording>? Choose { get; init; }
+
     /// <summary>The bytes of the answer, head and framing included.</summary>
     public byte[] Answer { get; set; } = [];
 
@@ -111,6 +114,11 @@ public sealed class ReplayServer : IAsyncDisposable
                 }
 
                 Requests.Enqueue((head, body));
+                if (Choose is { } choose)
+                {
+                    Play(choose(JsonElement.Parse(body)));
+                }
+
                 Interlocked.Increment(ref _open);
                 try
                 {

@@ -3,6 +3,7 @@ using Cube.Attestation.Atls;
 using Cube.Proxy.Attestation.Backends;
 using Cube.Proxy.Attestation.Verdicts;
 using Cube.Proxy.Edge;
+using Cube.Proxy.Forwarding;
 using Cube.Proxy.Management;
 using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
@@ -27,7 +28,7 @@ internal sealed class DomainAttestation(PolicyDesk desk, AttestedBackends backen
         var (scope, by, ct) = (request.DomainId.ToString(), request.Caller!.UserId.ToString(), context.RequestAborted);
         var answer = request.Endpoint!.Name switch
         {
-            "attestation.verify" => desk.Verify(scope, isAdministrator: false),
+            "attestation.verify" => await desk.VerifyAsync(scope, isAdministrator: false, ct),
             "attestation.policy.get" => await desk.FindAsync(scope, null, ct),
             "attestation.policy.versions" => await desk.ListAsync(scope, ct),
             "attestation.policy.stage" => await desk.StageAsync(scope, context.Request, by),
@@ -77,14 +78,7 @@ internal sealed class DomainAttestation(PolicyDesk desk, AttestedBackends backen
         }
 
         context.Describe(channel.Verdict);
-        using var content = new ByteArrayContent(asked, 0, length);
-        content.Headers.TryAddWithoutValidation("Content-Type", "application/json");
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(channel.Address, route.PathOf("/attestation")))
-        {
-            Content = content,
-            Version = HttpVersion.Version20,
-            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-        };
+        using var request = channel.Post(route.PathOf("/attestation"), asked.AsMemory(0, length));
         try
         {
             using var response = await channel.Invoker.SendAsync(request, context.RequestAborted);

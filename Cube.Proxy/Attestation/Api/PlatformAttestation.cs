@@ -39,7 +39,7 @@ internal sealed class PlatformAttestation(PolicyDesk desk, VerdictJournal journa
         var isAdministrator = await administrators.IsOneAsync(caller, context.RequestAborted);
         if (context.Request.Query["domain_id"] is not [{ } text])
         {
-            await (isAdministrator ? PlatformAdministrators.WriteAsync(context, desk.Verify(null, isAdministrator)) : ManagementError.Of(403).WriteAsync(context, StatusCodes.Status403Forbidden));
+            await (isAdministrator ? PlatformAdministrators.WriteAsync(context, await desk.VerifyAsync(null, isAdministrator, context.RequestAborted)) : ManagementError.Of(403).WriteAsync(context, StatusCodes.Status403Forbidden));
             return;
         }
 
@@ -50,7 +50,7 @@ internal sealed class PlatformAttestation(PolicyDesk desk, VerdictJournal journa
         }
 
         var mayAsk = isAdministrator || await standings.FindAsync(caller, domain, context.RequestAborted) == Standing.Member;
-        await (mayAsk ? PlatformAdministrators.WriteAsync(context, desk.Verify(domain.ToString(), isAdministrator)) : ManagementError.Of(403).WriteAsync(context, StatusCodes.Status403Forbidden));
+        await (mayAsk ? PlatformAdministrators.WriteAsync(context, await desk.VerifyAsync(domain.ToString(), isAdministrator, context.RequestAborted)) : ManagementError.Of(403).WriteAsync(context, StatusCodes.Status403Forbidden));
     }
 
     private Task AdministerAsync(HttpContext context, Func<PolicyDesk, string, Task<ApiAnswer>> answer) => administrators.AnswerAsync(context, by => answer(desk, by));

@@ -115,7 +115,7 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
         }
 
         var named = new NamedPolicy(scope, 0, candidate);
-        var trials = Held(scope)
+        var trials = (await HeldAsync(scope, ct))
             .Select(slot => (Slot: slot, Verdict: VerdictOf(slot)))
             .Where(static pair => pair.Verdict?.Claims is not null)
             .Select(pair => (pair.Slot, Verdict: EvidenceVerifier.Reassess(pair.Verdict!, With(pair.Slot.Policies, named), time.GetUtcNow())))
@@ -132,23 +132,36 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
     }
 
     /// <summary>What every machine proved, field by field: of all for administrators, of a domain's for its members.</summary>
-    public ApiAnswer Verify(string? domain, bool isAdministrator) => ApiAnswer.Ok(new
+    public async Task<ApiAnswer> VerifyAsync(string? domain, bool isAdministrator, CancellationToken ct)
     {
-        backends = (domain is null ? backends.Slots.Where(slot => inForce.Current.IsInForce(slot.Policies)) : Held(domain)).Select(slot => View(slot, isAdministrator)),
-    });
+        var held = domain is null ? [.. backends.Slots.Where(slot => inForce.Current.IsInForce(slot.Policies))] : await HeldAsync(domain, ct);
+        return ApiAnswer.Ok(new { backends = held.Select(slot => View(slot, isAdministrator)) });
+    }
 
     /// <summary>The machines that a scope's requests may use now: all of them, those of a domain's requests, those of a route's.</summary>
-    private IEnumerable<BackendSlot> Held(string scope)
+    private async Task<List<BackendSlot>> HeldAsync(string scope, CancellationToken ct)
     {
         var snapshot = inForce.Current;
         var inUse = backends.Slots.Where(slot => snapshot.IsInForce(slot.Policies));
-        if (PolicySnapshot.RouteOf(scope) is { } route)
+        if (PolicySnapshot.RouteOf(scope) is not { } route)
         {
-            var target = snapshot.Routes.All.FirstOrDefault(running => running.Id == route)?.Target;
-            return target is null ? [] : inUse.Where(slot => slot.Policies.Route == snapshot.Of(Guid.Empty, route).Route && backends.LeadsTo(target, slot.Address));
+            var domain = Guid.TryParse(scope, out var id) ? snapshot.Of(id, Guid.Empty).Domain : Guid.Empty;
+            return [.. inUse.Where(slot => slot.Policies.Domain == domain)];
         }
 
-        return Guid.TryParse(scope, out var domain) ? inUse.Where(slot => slot.Policies.Domain == snapshot.Of(domain, Guid.Empty).Domain) : inUse.Where(static slot => slot.Policies.Domain == Guid.Empty);
+        var held = new List<BackendSlot>();
+        if (snapshot.Routes.All.FirstOrDefault(running => running.Id == route)?.Target is { } target)
+        {
+            foreach (var slot in inUse.Where(slot => slot.Policies.Route == snapshot.Of(Guid.Empty, route).Route))
+            {
+                if (await backends.LeadsToAsync(target, slot.Address, ct))
+                {
+                    held.Add(slot);
+                }
+            }
+        }
+
+        return held;
     }
 
     /// <exception cref="PolicyException">It is no policy.</exception>

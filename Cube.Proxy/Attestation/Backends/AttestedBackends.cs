@@ -99,12 +99,8 @@ internal sealed partial class AttestedBackends : BackgroundService
         throw failure ?? new HttpRequestException("The route has no address.");
     }
 
-    /// <summary>Whether an address is one of a route's, as far as they are known now.</summary>
-    public bool LeadsTo(Uri target, Uri address)
-    {
-        var addresses = _peers.AddressesAsync(target, CancellationToken.None);
-        return addresses.IsCompletedSuccessfully && addresses.Result.Contains(address);
-    }
+    /// <summary>Whether an address is one of a target's.</summary>
+    public async ValueTask<bool> LeadsToAsync(Uri target, Uri address, CancellationToken ct) => (await _peers.AddressesAsync(target, ct)).Contains(address);
 
     private BackendSlot Slot(Uri address, PolicySet policies) =>
         _slots.TryGetValue((address, policies.Key), out var slot)
