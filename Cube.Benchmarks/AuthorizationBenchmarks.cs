@@ -34,7 +34,7 @@ public class AuthorizationBenchmarks
         var cache = new LongLived(_services.GetRequiredService<HybridCache>());
         _permissions = new Permissions(cache, new Willing(), _services.GetRequiredService<IMeterFactory>());
         var standings = new Standings(cache, new IdentityClient(_services.GetRequiredService<IHttpClientFactory>()));
-        _stage = new AuthorizationStage(static _ => Task.CompletedTask, standings, _permissions);
+        _stage = new AuthorizationStage(static _ => Task.CompletedTask, standings, _permissions, administrators: null!);
         _context.Features.Set(new DomainRequest { Caller = _caller });
         _context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget = $"/proxy/{_domain}/v1/chat/completions";
         _context.Request.Method = HttpMethods.Post;

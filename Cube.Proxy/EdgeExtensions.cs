@@ -5,6 +5,7 @@ using Cube.Proxy.Authorization;
 using Cube.Proxy.Edge;
 using Cube.Proxy.Forwarding;
 using Cube.Proxy.Models;
+using Cube.Proxy.Models.Catalogues;
 using Cube.Proxy.Observability;
 using Cube.Proxy.OpenAi.Requests;
 using Cube.Proxy.Routing;
@@ -36,7 +37,7 @@ internal static class EdgeExtensions
         services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
         services.AddHybridCache(static cache => cache.MaximumKeyLength = 1024);
         services.AddHttpForwarder();
-        services.AddSingleton<Peers>().AddSingleton<ModelCatalogue>().AddSingleton<NativeModels>().AddSingleton<ForwardStage>().AddSingleton<InferenceForwarder>().AddSingleton<CacheSalts>();
+        services.AddSingleton<Peers>().AddSingleton<ServedModels>().AddSingleton<NativeModels>().AddSingleton<CatalogueStore>().AddSingleton<CatalogueApi>().AddSingleton<ForwardStage>().AddSingleton<InferenceForwarder>().AddSingleton<CacheSalts>();
         services.AddSingleton<IdentityKeys>().AddSingleton<IdentityClient>().AddSingleton<PersonalTokens>().AddSingleton<TokenVerifier>();
         services.AddSingleton<Standings>().AddSingleton<Permissions>();
         services.AddHostedService<StaleNotices>();

@@ -29,17 +29,30 @@ internal static class BackendExtensions
         ("POST", "/v1/score"),
         ("POST", "/rerank"),
         ("POST", "/v1/rerank"),
+        ("POST", "/v1/audio/transcriptions"),
+        ("POST", "/v1/audio/translations"),
     ];
 
-    /// <summary>What Ollama has besides. Of what changes its models or leaves the machine there is nothing.</summary>
+    /// <summary>What Ollama has besides. Of what takes anything out of the machine there is nothing.</summary>
     private static readonly (string Method, string Path)[] OfOllama =
     [
         ("POST", "/api/chat"),
         ("POST", "/api/generate"),
         ("POST", "/api/embed"),
+        ("POST", "/api/embeddings"),
         ("POST", "/api/show"),
+        ("GET", "/api/ps"),
         ("GET", "/api/tags"),
         ("GET", "/api/version"),
+    ];
+
+    /// <summary>What changes its models, where the machine's own configuration lets it.</summary>
+    private static readonly (string Method, string Path)[] ChangesOfOllama =
+    [
+        ("POST", "/api/pull"),
+        ("POST", "/api/create"),
+        ("POST", "/api/copy"),
+        ("DELETE", "/api/delete"),
     ];
 
     public static WebApplicationBuilder AddBackend(this WebApplicationBuilder builder)
@@ -72,7 +85,7 @@ internal static class BackendExtensions
         var kind = options.Kind.ToLowerInvariant();
         var (transformer, address) = (new BackendTransformer(client, kind), options.Url!.AbsoluteUri);
         var config = new ForwarderRequestConfig { ActivityTimeout = options.ActivityTimeout };
-        foreach (var (method, path) in ((string, string)[])[.. Endpoints, .. options.ParsedKind == BackendKind.Vllm ? OfVllm : OfOllama])
+        foreach (var (method, path) in ((string, string)[])[.. Endpoints, .. options.ParsedKind == BackendKind.Vllm ? OfVllm : OfOllama, .. options.AllowModelChanges ? ChangesOfOllama : []])
         {
             app.MapMethods(path, [method], async context =>
             {

@@ -33,6 +33,9 @@ internal sealed class BackendOptions
 
     /// <summary>How long the model server may be silent within one exchange: 1 second to 1 hour. Loading a model counts.</summary>
     public TimeSpan ActivityTimeout { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Whether the models of an Ollama can be changed through this agent. The attestation policy must allow it too.</summary>
+    public bool AllowModelChanges { get; set; }
 }
 
 internal sealed class BackendOptionsValidator : IValidateOptions<BackendOptions>
@@ -52,6 +55,11 @@ internal sealed class BackendOptionsValidator : IValidateOptions<BackendOptions>
         if (options.ActivityTimeout < TimeSpan.FromSeconds(1) || options.ActivityTimeout > TimeSpan.FromHours(1))
         {
             faults.AddError("Backend__ActivityTimeout must be between 00:00:01 and 01:00:00.");
+        }
+
+        if (options.AllowModelChanges && options.ParsedKind != BackendKind.Ollama)
+        {
+            faults.AddError("Backend__AllowModelChanges is for ollama only.");
         }
 
         return faults.Build();

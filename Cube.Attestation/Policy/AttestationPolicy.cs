@@ -17,6 +17,12 @@ public sealed record AttestationPolicy
     /// <summary>What evidence must be bound to: <c>connection</c>, <c>lease-key</c>, <c>certificate</c>.</summary>
     public IReadOnlyList<string> Bindings { get; init; } = ["connection"];
 
+    /// <summary>
+    /// Whether administrators may change the models of a machine while it runs. Evidence speaks of what a machine was started with: whoever
+    /// says yes trusts what is loaded later.
+    /// </summary>
+    public bool AllowModelChanges { get; init; }
+
     public SnpPolicy? Snp { get; init; }
 
     public TdxPolicy? Tdx { get; init; }

@@ -1,5 +1,6 @@
 using Cube.Proxy.Authentication;
 using Cube.Proxy.Edge;
+using Cube.Proxy.Management;
 using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.AspNetCore.Http.Features;
@@ -10,7 +11,7 @@ namespace Cube.Proxy.Authorization;
 /// Takes the tenant out of the path and lets only its members on; tells those what there is, and which of it is theirs to use. Refuses in
 /// the order membership, path, method, permission, so that strangers learn nothing of a domain.
 /// </summary>
-internal sealed class AuthorizationStage(RequestDelegate next, Standings standings, Permissions permissions)
+internal sealed class AuthorizationStage(RequestDelegate next, Standings standings, Permissions permissions, PlatformAdministrators administrators)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -53,7 +54,9 @@ internal sealed class AuthorizationStage(RequestDelegate next, Standings standin
                 return;
         }
 
-        request.Access = await permissions.FindAsync(caller, domain, request.Endpoint.Action, context.RequestAborted);
+        request.Access = request.Endpoint.IsForAdministrators
+            ? new Access(await administrators.IsOneAsync(caller, context.RequestAborted), RoleHasAllModels: true, TokenHasAllModels: true)
+            : await permissions.FindAsync(caller, domain, request.Endpoint.Action, context.RequestAborted);
         await (request.Access.IsAllowed ? next(context) : OpenAiError.InsufficientPermissions.WriteAsync(context));
     }
 }

@@ -4,6 +4,7 @@ using Cube.Proxy.Authorization;
 using Cube.Proxy.OpenAi;
 using Cube.Proxy.OpenAi.Answers;
 using Cube.Proxy.OpenAi.Requests;
+using Cube.Proxy.OpenAi.Requests.Audio;
 using Cube.Proxy.Routing;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -31,6 +32,9 @@ internal sealed class DomainRequest
     /// <summary>The body, read and checked.</summary>
     public JsonDocument? Json { get; set; }
 
+    /// <summary>The same of an endpoint whose body is a form.</summary>
+    public AudioForm? Form { get; set; }
+
     /// <summary>What the client wants, as far as its answer depends on it.</summary>
     public ClientRequest? Wanted { get; set; }
 
@@ -50,7 +54,7 @@ internal sealed class DomainRequest
     {
         Json?.Dispose();
         Body?.Dispose();
-        (Json, Body) = (null, null);
+        (Json, Form, Body) = (null, null, null);
     }
 
     public Caller? Caller { get; set; }

@@ -1,12 +1,15 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Net;
+using System.Net.Http.Headers;
 using System.Text.Json;
 using Cube.Attestation;
 using Cube.Attestation.Atls;
 using Cube.Proxy.Attestation;
 using Cube.Proxy.Attestation.Backends;
+using Cube.Proxy.Attestation.Policies;
 using Cube.Proxy.Edge;
+using Cube.Proxy.Models;
 using Cube.Proxy.OpenAi;
 using Cube.Proxy.OpenAi.Answers;
 using Cube.Proxy.OpenAi.Requests;
@@ -25,13 +28,16 @@ internal sealed class InferenceForwarder
     private const int MostAnswer = 64 << 20;
     private readonly AttestedBackends _backends;
     private readonly CacheSalts _salts;
+    private readonly PoliciesInForce _inForce;
+    private readonly ServedModels _models;
     private readonly ProxyOptions _options;
     private readonly TimeProvider _time;
     private readonly Counter<long> _tokens;
 
-    public InferenceForwarder(AttestedBackends backends, CacheSalts salts, IOptions<ProxyOptions> options, TimeProvider time, IMeterFactory meters)
+    public InferenceForwarder(
+        AttestedBackends backends, CacheSalts salts, PoliciesInForce inForce, ServedModels models, IOptions<ProxyOptions> options, TimeProvider time, IMeterFactory meters)
     {
-        (_backends, _salts, _options, _time) = (backends, salts, options.Value, time);
+        (_backends, _salts, _inForce, _models, _options, _time) = (backends, salts, inForce, models, options.Value, time);
         _tokens = meters.Create("Cube.Proxy").CreateCounter<long>("cube.proxy.tokens", "{token}", "Tokens as model servers count them, by domain, model and direction.");
     }
 
@@ -39,12 +45,19 @@ internal sealed class InferenceForwarder
     public async Task ForwardAsync(HttpContext context)
     {
         var request = DomainRequest.Of(context);
-        var outgoing = Write(request);
-        var checks = OllamaChecks.Of(request.Endpoint!, request.Backend, request.Json!.RootElement, request.ModelAtServer!);
+        if (request.Endpoint!.Kind == EndpointKind.Weights && !MayChangeModels(request))
+        {
+            await OpenAiError.ModelsFixed.WriteAsync(context);
+            return;
+        }
+
+        var outgoing = new ByteBuffer(request.Body!.Bytes.Length + 512);
+        var question = new Question(new HttpMethod(request.Endpoint.Method), outgoing, Write(request, outgoing), request.Form?.Format);
+        var checks = OllamaChecks.Of(request.Endpoint, request.Backend, outgoing.Written);
         request.ReleaseBody();
         try
         {
-            request.End = await SendAsync(context, request, outgoing.Written, checks);
+            request.End = await SendAsync(context, request, question, checks);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -64,17 +77,38 @@ internal sealed class InferenceForwarder
         Meter(request);
     }
 
-    private ByteBuffer Write(DomainRequest request)
+    /// <param name="Method">Of HTTP.</param>
+    /// <param name="Body">What goes to the agent.</param>
+    /// <param name="Type">What that is.</param>
+    /// <param name="Format">What a transcription is to be.</param>
+    private sealed record Question(HttpMethod Method, ByteBuffer Body, MediaTypeHeaderValue Type, string? Format);
+
+    /// <summary>Every policy must say so: the platform's, and the domain's and the route's where they have one.</summary>
+    private bool MayChangeModels(DomainRequest request) =>
+        _inForce.Current.Of(request.DomainId, request.Route!.Id).Policies is { Count: > 0 } policies && policies.All(static policy => policy.Policy.AllowModelChanges);
+
+    private MediaTypeHeaderValue Write(DomainRequest request, ByteBuffer outgoing)
     {
-        var outgoing = new ByteBuffer(request.Body!.Bytes.Length + 512);
+        // Who changes models names them as the model server does.
+        var model = request.ModelAtServer ?? request.Wanted!.Model;
+        if (request.Form is { } form)
+        {
+            if (request.Backend != BackendKind.Vllm)
+            {
+                throw new RefusedException(OpenAiError.NotServed);
+            }
+
+            form.Write(outgoing, model);
+            return new MediaTypeHeaderValue("multipart/form-data") { Parameters = { new NameValueHeaderValue("boundary", form.Boundary) } };
+        }
+
         using var json = new Utf8JsonWriter(outgoing, new JsonWriterOptions { SkipValidation = true });
-        RequestShapes.Of(request.Endpoint!).Write(
-            request.Json!.RootElement, json, new RequestTarget(request.Backend, request.ModelAtServer!, _salts.Of(request.DomainId, request.Caller!.UserId)));
+        RequestShapes.Of(request.Endpoint!).Write(request.Json!.RootElement, json, new RequestTarget(request.Backend, model, _salts.Of(request.DomainId, request.Caller!.UserId)));
         json.Flush();
-        return outgoing;
+        return AgentRequests.Json;
     }
 
-    private async Task<AnswerEnd> SendAsync(HttpContext context, DomainRequest request, ReadOnlyMemory<byte> outgoing, OllamaChecks? checks)
+    private async Task<AnswerEnd> SendAsync(HttpContext context, DomainRequest request, Question question, OllamaChecks? checks)
     {
         for (var isSecond = false; ; isSecond = true)
         {
@@ -87,7 +121,7 @@ internal sealed class InferenceForwarder
             channel.Begin();
             try
             {
-                return await ExchangeAsync(context, request, channel, outgoing, checks);
+                return await ExchangeAsync(context, request, channel, question, checks);
             }
             catch (AttestationException lost) when (lost.Code == Codes.AtlsFrame && !isSecond && !context.Response.HasStarted)
             {
@@ -105,9 +139,9 @@ internal sealed class InferenceForwarder
         }
     }
 
-    private async Task<AnswerEnd> ExchangeAsync(HttpContext context, DomainRequest request, AttestedChannel channel, ReadOnlyMemory<byte> outgoing, OllamaChecks? checks)
+    private async Task<AnswerEnd> ExchangeAsync(HttpContext context, DomainRequest request, AttestedChannel channel, Question question, OllamaChecks? checks)
     {
-        using var message = channel.Post(request.Route!.PathOf(request.Endpoint!.Path), outgoing);
+        using var message = channel.Send(question.Method, request.Route!.PathOf(request.Endpoint!.ServerPath), question.Body.Written, question.Type);
         message.Headers.TryAddWithoutValidation(RequestIds.Header, context.TraceIdentifier);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         patience.CancelAfter(_options.ActivityTimeout);
@@ -122,7 +156,8 @@ internal sealed class InferenceForwarder
             using var response = await channel.Invoker.SendAsync(message, patience.Token);
             if (response.StatusCode != HttpStatusCode.OK)
             {
-                await (await AgentErrors.TranslateAsync(response, patience.Token)).WriteAsync(context);
+                var error = await AgentErrors.TranslateAsync(response, patience.Token);
+                await (request.Endpoint.Kind == EndpointKind.Weights && error.Code == OpenAiError.UnknownUrl.Code ? OpenAiError.ModelsFixed : error).WriteAsync(context);
                 return AnswerEnd.Failed;
             }
 
@@ -131,17 +166,12 @@ internal sealed class InferenceForwarder
             if (request.Wanted!.IsStream && type is "text/event-stream" or "application/x-ndjson")
             {
                 patience.CancelAfter(Timeout.InfiniteTimeSpan);
-                IAnswerStream answer = type == "application/x-ndjson" ? new NativeStream(request.Wanted)
-                    : request.Endpoint == InferenceEndpoints.ChatCompletions ? new ChatStream(request.Wanted, _time.GetUtcNow())
-                    : new CompletionStream(request.Wanted, _time.GetUtcNow());
-                var end = await new StreamRelay(context, answer, _options).RunAsync(body);
-                request.Usage = answer.Usage;
-                return end;
+                return await StreamAsync(context, request, body);
             }
 
-            if (!request.Wanted.IsStream && type == "application/json")
+            if (!request.Wanted.IsStream)
             {
-                return await WholeAsync(context, request, body, patience.Token);
+                return await WholeAsync(context, request, question, body, type, patience.Token);
             }
         }
         catch (Exception exception) when (AttestationException.In(exception) is { } lost)
@@ -162,7 +192,23 @@ internal sealed class InferenceForwarder
         return AnswerEnd.Failed;
     }
 
-    private async Task<AnswerEnd> WholeAsync(HttpContext context, DomainRequest request, Stream body, CancellationToken ct)
+    private async Task<AnswerEnd> StreamAsync(HttpContext context, DomainRequest request, Stream body)
+    {
+        var answer = AnswerStreams.Of(request.Endpoint!, request.Wanted!, _time);
+        using (answer as IDisposable)
+        {
+            var end = await new StreamRelay(context, answer, _options).RunAsync(body);
+            request.Usage = answer.Usage;
+            if (request.Endpoint!.Kind == EndpointKind.Weights)
+            {
+                await _models.ForgetAsync();
+            }
+
+            return end;
+        }
+    }
+
+    private async Task<AnswerEnd> WholeAsync(HttpContext context, DomainRequest request, Question question, Stream body, string? type, CancellationToken ct)
     {
         using var answer = new ByteBuffer(16 << 10);
         while (await body.ReadAsync(answer.GetMemory(4096), ct) is > 0 and var read)
@@ -175,8 +221,24 @@ internal sealed class InferenceForwarder
         }
 
         using var output = new ByteBuffer(answer.Length + 512);
-        request.Usage = WholeAnswer.Write(answer.Written, request.Endpoint!, request.Wanted!, _time.GetUtcNow(), output);
         context.Response.ContentType = "application/json";
+        if (request.Endpoint!.Kind == EndpointKind.Audio)
+        {
+            context.Response.ContentType = TranscriptAnswer.Write(answer.Written, type, question.Format!, output);
+        }
+        else if (request.Endpoint.Kind == EndpointKind.Weights)
+        {
+            WeightAnswer.Check(answer.Written);
+            await _models.ForgetAsync();
+            output.Append("{\"status\":\"success\"}"u8);
+        }
+        else
+        {
+            request.Usage = type == "application/json"
+                ? WholeAnswer.Write(answer.Written, request.Endpoint, request.Wanted!, _time.GetUtcNow(), output)
+                : throw new JsonException("The model server's answer is no JSON.");
+        }
+
         context.Response.ContentLength = output.Length;
         await context.Response.BodyWriter.WriteAsync(output.Written, context.RequestAborted);
         return AnswerEnd.Complete;

@@ -23,21 +23,31 @@ internal sealed class OllamaChecks
 
     private OllamaChecks(byte[]? chat, byte[]? show) => (_chat, _show) = (chat, show);
 
-    /// <returns>Null where there is nothing to ask.</returns>
-    public static OllamaChecks? Of(InferenceEndpoint endpoint, BackendKind kind, JsonElement request, string model)
+    /// <param name="endpoint">Of the request.</param>
+    /// <param name="kind">The model server's.</param>
+    /// <param name="chat">What it is about to be asked.</param>
+    /// <returns>Null where there is nothing to ask first.</returns>
+    public static OllamaChecks? Of(InferenceEndpoint endpoint, BackendKind kind, ReadOnlyMemory<byte> chat)
     {
-        if (endpoint != InferenceEndpoints.ChatCompletions || kind != BackendKind.Ollama)
+        if ((endpoint != InferenceEndpoints.ChatCompletions && endpoint != InferenceEndpoints.Responses) || kind != BackendKind.Ollama)
         {
             return null;
         }
 
-        var messages = request.GetProperty("messages");
-        var isLong = System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(messages).Length > SurelyFits;
-        var hasImages = messages.EnumerateArray().Any(static message => message.Member("content") is { ValueKind: JsonValueKind.Array } parts && parts.EnumerateArray().Any(static part => part.GetProperty("type").ValueEquals("image_url"u8)));
-        return !isLong && !hasImages ? null : new OllamaChecks(
-            isLong && !hasImages ? WriteChat(request, messages, model) : null,
-            hasImages ? JsonSerializer.SerializeToUtf8Bytes(new { model }) : null);
+        var hasImages = chat.Span.IndexOf("\"image_url\""u8) >= 0;
+        if (chat.Length <= SurelyFits && !hasImages)
+        {
+            return null;
+        }
+
+        using var document = JsonDocument.Parse(chat, new JsonDocumentOptions { MaxDepth = 256 });
+        var request = document.RootElement;
+        var model = request.GetProperty("model").GetString()!;
+        return new OllamaChecks(WriteChat(request, model), hasImages && HasImages(request) ? JsonSerializer.SerializeToUtf8Bytes(new { model }) : null);
     }
+
+    private static bool HasImages(JsonElement request) => request.GetProperty("messages").EnumerateArray()
+        .Any(static message => message.Member("content") is { ValueKind: JsonValueKind.Array } parts && parts.EnumerateArray().Any(static part => part.GetProperty("type").ValueEquals("image_url"u8)));
 
     /// <returns>What the client must hear instead of an answer; null for nothing.</returns>
     public async Task<OpenAiError?> FindFaultAsync(AttestedChannel channel, Route route, CancellationToken ct)
@@ -87,7 +97,7 @@ internal sealed class OllamaChecks
 
     /// <summary>The same prompt in Ollama's own words, for one token and without being cut.</summary>
     /// <returns>Null where it cannot be said so.</returns>
-    private static byte[]? WriteChat(JsonElement request, JsonElement messages, string model)
+    private static byte[]? WriteChat(JsonElement request, string model)
     {
         using var output = new ByteBuffer(4096);
         using (var json = new Utf8JsonWriter(output))
@@ -99,13 +109,13 @@ internal sealed class OllamaChecks
             json.WriteStartObject("options");
             json.WriteNumber("num_predict", 1);
             json.WriteEndObject();
-            if (request.Member("tools") is { } tools && Tools.ChoiceOf(request) != ToolChoice.None)
+            if (request.Member("tools") is { } tools)
             {
                 json.WriteRaw("tools", tools);
             }
 
             json.WriteStartArray("messages");
-            foreach (var message in messages.EnumerateArray())
+            foreach (var message in request.GetProperty("messages").EnumerateArray())
             {
                 if (!TryWriteMessage(message, json))
                 {
@@ -126,12 +136,26 @@ internal sealed class OllamaChecks
         var role = message.GetProperty("role");
         json.WriteString("role", role.ValueEquals("developer"u8) ? "system" : role.GetString());
         var text = new StringBuilder();
+        var images = new List<string>();
         foreach (var part in message.Member("content") is { } content ? content.ValueKind == JsonValueKind.Array ? content.EnumerateArray().ToArray() : [content] : [])
         {
+            if (part.ValueKind == JsonValueKind.Object && part.Member("image_url")?.Member("url") is { } url)
+            {
+                images.Add(url.GetString()!);
+                continue;
+            }
+
             text.Append(text.Length > 0 ? "\n" : "").Append(part.ValueKind == JsonValueKind.String ? part.GetString() : part.Member("text")?.GetString());
         }
 
         json.WriteString("content", text.ToString());
+        if (images.Count > 0)
+        {
+            json.WriteStartArray("images");
+            images.ForEach(image => json.WriteStringValue(image[(image.IndexOf(',', StringComparison.Ordinal) + 1)..]));
+            json.WriteEndArray();
+        }
+
         if (message.Member("tool_calls") is { } calls)
         {
             json.WriteStartArray("tool_calls");

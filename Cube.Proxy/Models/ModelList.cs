@@ -1,11 +1,17 @@
 using System.Collections.Frozen;
 using System.ComponentModel;
 using Cube.Attestation;
+using Cube.Proxy.Models.Catalogues;
 using Cube.Proxy.OpenAi;
 
 namespace Cube.Proxy.Models;
 
 internal sealed record Model(string Id, long Created, string OwnedBy);
+
+/// <summary>A model as a domain's members know it.</summary>
+/// <param name="Id">What they call it.</param>
+/// <param name="Model">What the model server has.</param>
+internal readonly record struct Offer(string Id, Model Model);
 
 /// <summary>What the model server has, at one moment.</summary>
 /// <param name="models">Its models.</param>
@@ -17,7 +23,7 @@ internal sealed class ModelList(IReadOnlyList<Model> models, BackendKind kind, V
     /// <summary>What a model server of Ollama's kind takes for a name without a tag.</summary>
     private const string DefaultTag = ":latest";
 
-    private readonly FrozenSet<string> _known = models.Select(static model => model.Id).ToFrozenSet(StringComparer.Ordinal);
+    private readonly FrozenDictionary<string, Model> _known = models.ToFrozenDictionary(static model => model.Id, StringComparer.Ordinal);
 
     public IReadOnlyList<Model> Models => models;
 
@@ -25,11 +31,31 @@ internal sealed class ModelList(IReadOnlyList<Model> models, BackendKind kind, V
 
     public Verdict Verdict => verdict;
 
-    public IReadOnlyList<string> Ids { get; } = [.. models.Select(static model => model.Id)];
+    /// <param name="own">The domain's catalogue; null where it offers all there is.</param>
+    public IEnumerable<Offer> Offered(Catalogue? own)
+    {
+        if (own is null)
+        {
+            return models.Select(static model => new Offer(model.Id, model));
+        }
 
-    /// <returns>The very id that a client's word stands for, or null. Other letters, other registries and other hosts are no model of ours.</returns>
-    public string? Resolve(string name) =>
-        _known.Contains(name) ? name
-        : !name.Contains(':', StringComparison.Ordinal) && _known.Contains(name + DefaultTag) ? name + DefaultTag
-        : null;
+        return own.Entries.Select(entry => Of(entry)).OfType<Offer>();
+    }
+
+    /// <returns>What a client's word stands for, or null. Other letters, other registries and other hosts are no model of ours.</returns>
+    public Offer? Resolve(string name, Catalogue? own)
+    {
+        if (own is not null)
+        {
+            return (own.Find(name) ?? (HasTag(name) ? null : own.Find(name + DefaultTag))) is { } entry ? Of(entry) : null;
+        }
+
+        return Find(name) is { } model ? new Offer(model.Id, model) : null;
+    }
+
+    private Offer? Of(CatalogueEntry entry) => Find(entry.Model) is { } model ? new Offer(entry.Id, model) : null;
+
+    private Model? Find(string name) => _known.GetValueOrDefault(name) ?? (HasTag(name) ? null : _known.GetValueOrDefault(name + DefaultTag));
+
+    private static bool HasTag(string name) => name.Contains(':', StringComparison.Ordinal);
 }

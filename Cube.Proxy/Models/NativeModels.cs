@@ -3,26 +3,33 @@ using System.Text.Json;
 using Cube.Attestation.Atls;
 using Cube.Proxy.Attestation;
 using Cube.Proxy.Attestation.Backends;
+using Cube.Proxy.Attestation.Policies;
 using Cube.Proxy.Authorization;
 using Cube.Proxy.Edge;
 using Cube.Proxy.Forwarding;
 using Cube.Proxy.OpenAi;
+using Cube.Proxy.OpenAi.Answers;
 using Cube.Proxy.OpenAi.Requests;
 using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
 
 namespace Cube.Proxy.Models;
 
-/// <summary>Ollama's own list of its models, those of the caller, and its version. In front of another server there is neither.</summary>
-internal sealed class NativeModels(ModelCatalogue catalogue, AttestedBackends backends, Permissions permissions)
+/// <summary>
+/// Ollama's own lists, of its models and of those that run now, as far as they are the caller's; and its version. In front of another
+/// server there are none of them.
+/// </summary>
+internal sealed class NativeModels(ServedModels models, AttestedBackends backends, PoliciesInForce inForce, Permissions permissions)
 {
     private const int MostBytes = 1 << 20;
-    private static readonly string[] _members = ["name", "model", "modified_at", "size", "digest", "details"];
+
+    /// <summary>Not until when a model stays: that would tell when somebody, of whatever domain, has used it last.</summary>
+    private static readonly string[] _members = ["modified_at", "size", "digest", "size_vram", "context_length"];
 
     public async Task AnswerAsync(HttpContext context)
     {
         var request = DomainRequest.Of(context);
-        if (await catalogue.FindAsync(context, request.Route!) is not { } list)
+        if (await models.FindAsync(context, request.Route!) is not { } list)
         {
             return;
         }
@@ -60,27 +67,43 @@ internal sealed class NativeModels(ModelCatalogue catalogue, AttestedBackends ba
     private async Task WriteAsync(JsonElement answer, Utf8JsonWriter json, HttpContext context, ModelList list)
     {
         var request = DomainRequest.Of(context);
-        var access = await permissions.FindAsync(request.Caller!, request.DomainId, request.Endpoint!.Action, list.Ids, request.Access!, context.RequestAborted);
-        var allowed = list.Ids.Zip(access).Where(static pair => pair.Second.IsAllowed).Select(static pair => pair.First).ToHashSet(StringComparer.Ordinal);
+        var offered = list.Offered(inForce.Current.CatalogueOf(request.DomainId)).ToList();
+        var access = await permissions.FindAsync(
+            request.Caller!, request.DomainId, request.Endpoint!.Action, [.. offered.Select(static offer => offer.Id)], request.Access!, context.RequestAborted);
+        var told = (answer.Member("models")?.EnumerateArray() ?? default).Where(static model => model.Member("name") is { ValueKind: JsonValueKind.String })
+            .ToDictionary(static model => model.GetProperty("name").GetString()!, StringComparer.Ordinal);
         json.WriteStartArray("models");
-        foreach (var model in answer.Member("models")?.EnumerateArray() ?? [])
+        foreach (var (offer, _) in offered.Zip(access).Where(static pair => pair.Second.IsAllowed))
         {
-            if (model.Member("name") is { ValueKind: JsonValueKind.String } name && allowed.Contains(name.GetString()!))
+            if (told.TryGetValue(offer.Model.Id, out var model))
             {
-                json.WriteStartObject();
-                foreach (var member in _members)
-                {
-                    if (model.Member(member) is { } value)
-                    {
-                        json.WriteRaw(member, value);
-                    }
-                }
-
-                json.WriteEndObject();
+                Write(json, offer.Id, model);
             }
         }
 
         json.WriteEndArray();
+    }
+
+    private static void Write(Utf8JsonWriter json, string id, JsonElement model)
+    {
+        json.WriteStartObject();
+        json.WriteString("name", id);
+        json.WriteString("model", id);
+        foreach (var member in _members)
+        {
+            if (model.Member(member) is { } value)
+            {
+                json.WriteRaw(member, value);
+            }
+        }
+
+        if (model.Member("details") is { } details)
+        {
+            json.WritePropertyName("details");
+            ModelDetails.Write(details, json);
+        }
+
+        json.WriteEndObject();
     }
 
     /// <returns>Null where the model server gave no usable answer.</returns>

@@ -21,7 +21,12 @@ internal static class ApiDocument
             var item = new JsonObject { ["parameters"] = Parameters(isOfModel) };
             foreach (var endpoint in path)
             {
-                item[endpoint.Method.ToLowerInvariant()] = endpoint.IsInference ? Operation(endpoint) : AttestationPaths.Operation(endpoint);
+                item[endpoint.Method.ToLowerInvariant()] = endpoint.Kind switch
+                {
+                    EndpointKind.Attestation => AttestationPaths.Operation(endpoint),
+                    EndpointKind.Catalogue => CataloguePaths.Operation(endpoint),
+                    _ => Operation(endpoint),
+                };
             }
 
             paths[$"/proxy/{{domainId}}{path.Key}{(isOfModel ? "{model}" : "")}"] = item;
@@ -53,6 +58,8 @@ internal static class ApiDocument
                     ["Route"] = JsonNode.Parse(RoutePaths.Kept),
                     ["RouteWritten"] = JsonNode.Parse(RoutePaths.Written),
                     ["RouteList"] = JsonNode.Parse(RoutePaths.List),
+                    ["Catalogue"] = JsonNode.Parse(CataloguePaths.Kept),
+                    ["CatalogueWritten"] = JsonNode.Parse(CataloguePaths.Written),
                     ["Trial"] = JsonNode.Parse(AttestationPaths.Trial),
                 },
                 ["securitySchemes"] = new JsonObject { ["bearer"] = new JsonObject { ["type"] = "http", ["scheme"] = "bearer" } },
@@ -88,7 +95,9 @@ internal static class ApiDocument
         var operation = new JsonObject
         {
             ["operationId"] = endpoint.Name,
-            ["description"] = $"Needs the action {endpoint.Action} in the domain, and the model.",
+            ["description"] = endpoint.IsForAdministrators
+                ? "For administrators of the platform who are members of the domain, where the attestation policy and the machine let models be changed."
+                : $"Needs the action {endpoint.Action} in the domain, and the model.",
             ["responses"] = new JsonObject
             {
                 ["200"] = new JsonObject
@@ -103,19 +112,19 @@ internal static class ApiDocument
                 },
             },
         };
-        if (endpoint.Method == HttpMethods.Post)
+        if (endpoint.HasModelBody)
         {
             operation["requestBody"] = new JsonObject
             {
                 ["required"] = true,
                 ["content"] = new JsonObject
                 {
-                    ["application/json"] = new JsonObject
+                    [endpoint.Kind == EndpointKind.Audio ? "multipart/form-data" : "application/json"] = new JsonObject
                     {
                         ["schema"] = new JsonObject
                         {
                             ["type"] = "object",
-                            ["required"] = new JsonArray("model"),
+                            ["required"] = endpoint.Kind == EndpointKind.Weights ? new JsonArray() : new JsonArray("model"),
                             ["properties"] = new JsonObject { ["model"] = new JsonObject { ["type"] = "string" } },
                         },
                     },

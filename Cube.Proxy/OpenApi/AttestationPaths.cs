@@ -65,7 +65,7 @@ internal static class AttestationPaths
 
     public static void AddPlatform(JsonObject paths)
     {
-        foreach (var path in InferenceEndpoints.All.Where(static endpoint => endpoint is { IsInference: false } && endpoint.Name is not ("attestation" or "attestation.policy.delete")).GroupBy(static endpoint => endpoint.Path))
+        foreach (var path in InferenceEndpoints.All.Where(static endpoint => endpoint is { Kind: EndpointKind.Attestation } && endpoint.Name is not ("attestation" or "attestation.policy.delete")).GroupBy(static endpoint => endpoint.Path))
         {
             var item = new JsonObject();
             foreach (var endpoint in path)

@@ -15,21 +15,21 @@ internal sealed class RouteStage(RequestDelegate next, PoliciesInForce inForce, 
     public async Task InvokeAsync(HttpContext context)
     {
         var request = DomainRequest.Of(context);
-        var isPost = request.Endpoint!.Method == HttpMethods.Post;
-        if (isPost && !IsPlainJson(context.Request))
+        var endpoint = request.Endpoint!;
+        if (endpoint.HasBody && !IsPlain(context.Request, endpoint.Kind == EndpointKind.Audio ? "multipart/form-data" : "application/json"))
         {
-            await OpenAiError.UnsupportedMediaType.WriteAsync(context);
+            await (endpoint.Kind == EndpointKind.Audio ? OpenAiError.UnsupportedFormType : OpenAiError.UnsupportedMediaType).WriteAsync(context);
             return;
         }
 
-        if (isPost && context.Request.ContentLength > _maxBody)
+        if (endpoint.HasBody && context.Request.ContentLength > _maxBody)
         {
             context.Response.Headers.Connection = "close";
             await OpenAiError.RequestTooLarge.WriteAsync(context);
             return;
         }
 
-        request.Body = isPost && request.Endpoint.IsInference ? await RequestBody.ReadAsync(context.Request, context.RequestAborted) : null;
+        request.Body = endpoint.HasModelBody ? await RequestBody.ReadAsync(context.Request, context.RequestAborted) : null;
         try
         {
             request.Route = inForce.Current.Routes.Find(new RouteRequest(context, request, request.Body?.Bytes ?? default));
@@ -50,8 +50,8 @@ internal sealed class RouteStage(RequestDelegate next, PoliciesInForce inForce, 
         await next(context);
     }
 
-    private static bool IsPlainJson(HttpRequest request) =>
+    private static bool IsPlain(HttpRequest request, string expected) =>
         request.Headers.ContentEncoding.Count == 0
         && MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
-        && type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase);
+        && type.MediaType.Equals(expected, StringComparison.OrdinalIgnoreCase);
 }

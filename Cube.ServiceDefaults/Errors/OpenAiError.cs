@@ -113,9 +113,14 @@ public sealed record OpenAiError(int Status, string Type, string Code, string Me
     public static OpenAiError MethodNotAllowed { get; } = Invalid(405, "method_not_allowed", "This endpoint does not support the method.");
     public static OpenAiError RequestTooLarge { get; } = Invalid(413, "request_too_large", "The request body is too large.");
     public static OpenAiError UnsupportedMediaType { get; } = Invalid(415, "unsupported_media_type", "The body must be application/json, not compressed.");
+    public static OpenAiError UnsupportedFormType { get; } = Invalid(415, "unsupported_media_type", "The body must be multipart/form-data, not compressed.");
+    public static OpenAiError InvalidForm { get; } = Invalid(400, "invalid_form", "The body is not a well formed multipart form.");
+    public static OpenAiError ModelsFixed { get; } =
+        new(403, "permission_error", "models_fixed", "The models of this machine are fixed: its attestation policy or the machine itself does not let them be changed.") { ShouldRetry = false };
     public static OpenAiError HeadersTooLarge { get; } = Invalid(431, "headers_too_large", "The request headers are too large.");
     public static OpenAiError InternalError { get; } = new(500, Server, "internal_error", "Cube failed to handle the request.") { RetryAfter = 1 };
     public static OpenAiError UpstreamError { get; } = new(502, Server, "upstream_error", "The model server gave no usable answer.") { RetryAfter = 1 };
+    public static OpenAiError ModelChangeFailed { get; } = new(502, Server, "upstream_error", "The machine could not change its models: the model library or its disk failed.") { RetryAfter = 1 };
     public static OpenAiError Unavailable { get; } = new(503, Server, "unavailable", "Cube cannot check this request now.") { RetryAfter = 2 };
     public static OpenAiError NoRoute { get; } = new(502, Server, "no_route", "No route leads to a model server for this request.") { RetryAfter = 60, ShouldRetry = false };
     public static OpenAiError AttestationRequired { get; } =

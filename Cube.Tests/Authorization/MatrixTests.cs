@@ -35,7 +35,16 @@ public abstract class MatrixTests(AuthorizationSystem system)
         new("llm_chat_completions", "POST /api/chat", Domains.Chat("m")),
         new("llm_completions", "POST /api/generate", new { model = "m", prompt = "x" }),
         new("llm_embeddings", "POST /api/embed", new { model = "m", input = "x" }),
+        new("llm_chat_completions", "POST /v1/responses", new { model = "m", input = "x" }),
+        new("llm_transcription", "POST /v1/audio/transcriptions"),
+        new("llm_translation", "POST /v1/audio/translations"),
+        new("llm_embeddings", "POST /api/embeddings", new { model = "m", prompt = "x" }),
+        new("llm_read", "POST /api/show", new { model = "m" }),
+        new("llm_read", "GET /api/ps"),
         new("llm_read", "GET /api/tags"),
+        new("llm_read", "GET /models"),
+        new("llm_update", "PUT /models", new { models = new[] { new { id = "m" } } }),
+        new("llm_update", "DELETE /models"),
         new("llm_read", "GET /api/version"),
         new("llm_rerank", "POST /v1/rerank", new { model = "m", query = "x", documents = new[] { "y" } }),
         new("llm_read", "POST /attestation", new { to_json = true }),
@@ -46,6 +55,15 @@ public abstract class MatrixTests(AuthorizationSystem system)
         new("attestation_policy_update", "POST /attestation/policy", new { types = new[] { "simulated" } }),
         new("attestation_policy_update", "POST /attestation/policy/activate", new { version = 99 }),
         new("attestation_policy_update", "DELETE /attestation/policy"),
+    ];
+
+    /// <summary>No role of a domain opens these.</summary>
+    private static readonly Rule[] OfAdministrators =
+    [
+        new("", "POST /api/pull", new { model = "m" }),
+        new("", "POST /api/create", new { model = "n", from = "m" }),
+        new("", "POST /api/copy", new { source = "m", destination = "n" }),
+        new("", "DELETE /api/delete", new { model = "m" }),
     ];
 
     private static readonly Rule[] Management =
@@ -85,7 +103,7 @@ public abstract class MatrixTests(AuthorizationSystem system)
     /// <summary>Actions of services that have no path yet, or none on this model server. Whoever adds the path takes the action out of here.</summary>
     private static readonly string[] WithoutPath =
     [
-        "llm_create", "llm_update", "llm_delete", "llm_transcription", "llm_translation",
+        "llm_create", "llm_delete",
         "llm_manage_role", "llm_add_role_users", "llm_remove_role_users", "llm_view_role_users",
         "audit_log_export", "audit_log_manage_role", "audit_log_add_role_users", "audit_log_remove_role_users", "audit_log_view_role_users",
         "guardrails_read", "guardrails_update", "route_read", "route_update", "quota_read", "quota_update",
@@ -100,8 +118,8 @@ public abstract class MatrixTests(AuthorizationSystem system)
 
         Assert.Equal(
             InferenceEndpoints.All.Select(static endpoint => $"{endpoint.Method} {endpoint.Path}").Order(),
-            Inference.Select(static rule => rule.Request.Replace("/v1/models/m", "/v1/models/", StringComparison.Ordinal)).Order());
-        Assert.All(Inference, static rule => Assert.Equal(
+            Inference.Concat(OfAdministrators).Select(static rule => rule.Request.Replace("/v1/models/m", "/v1/models/", StringComparison.Ordinal)).Order());
+        Assert.All([.. Inference, .. OfAdministrators], static rule => Assert.Equal(
             rule.Action, InferenceEndpoints.All.Single(endpoint => $"{endpoint.Method} {endpoint.Path}" == rule.Request.Replace("/v1/models/m", "/v1/models/", StringComparison.Ordinal)).Action));
 
         var (_, document) = await _cube.SendAsync(HttpMethod.Get, "/openapi/identity.json", null);
@@ -131,7 +149,7 @@ public abstract class MatrixTests(AuthorizationSystem system)
         var user = await _cube.CreateMemberAsync(tenant, name, BuiltInRoles.Actions.ContainsKey(name) ? null : [.. actions]);
         // Of no right of its own, so that nobody is kept from it for having less.
         var other = await _cube.CreateRoleAsync(tenant, "other", [], []);
-        foreach (var rule in Inference)
+        foreach (var rule in (Rule[])[.. Inference, .. OfAdministrators])
         {
             await ExpectAsync(rule, $"/proxy/{tenant.Domain}");
         }

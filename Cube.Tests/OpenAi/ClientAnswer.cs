@@ -67,7 +67,7 @@ internal sealed partial record ClientAnswer(int Status, string? Type, HttpRespon
         }
 
         Assert.Equal(200, Status);
-        if (Type == "application/x-ndjson")
+        if (Type == "application/x-ndjson" || path.StartsWith("audio/", StringComparison.Ordinal))
         {
             return;
         }
@@ -76,9 +76,9 @@ internal sealed partial record ClientAnswer(int Status, string? Type, HttpRespon
         {
             Assert.False(IsBroken);
             // The description has no word for embeddings in base64, which its own SDKs ask for.
-            if (path is "chat/completions" or "completions" or "embeddings" && !(path == "embeddings" && body.Contains("base64", StringComparison.Ordinal)))
+            if (path is "chat/completions" or "completions" or "embeddings" or "responses" && !(path == "embeddings" && body.Contains("base64", StringComparison.Ordinal)))
             {
-                OpenAiSchema.Check(path switch { "chat/completions" => "CreateChatCompletionResponse", "completions" => "CreateCompletionResponse", _ => "CreateEmbeddingResponse" }, Json);
+                OpenAiSchema.Check(path switch { "chat/completions" => "CreateChatCompletionResponse", "completions" => "CreateCompletionResponse", "responses" => "Response", _ => "CreateEmbeddingResponse" }, Json);
             }
 
             if (Json.TryGetProperty("usage", out var usage) && usage.TryGetProperty("completion_tokens", out var completion))
@@ -89,7 +89,14 @@ internal sealed partial record ClientAnswer(int Status, string? Type, HttpRespon
             return;
         }
 
-        CheckStream(path, JsonElement.Parse(body));
+        if (path == "responses")
+        {
+            CheckResponseStream();
+        }
+        else
+        {
+            CheckStream(path, JsonElement.Parse(body));
+        }
     }
 
     private void CheckStream(string path, JsonElement request)
@@ -148,6 +155,6 @@ internal sealed partial record ClientAnswer(int Status, string? Type, HttpRespon
         Assert.True(IsBroken || ended.Count == choices, "every choice has ended");
     }
 
-    [GeneratedRegex("\"(id|created)\":(\"[^\"]*\"|[0-9]+)")]
+    [GeneratedRegex("\"(id|item_id|created|created_at|completed_at)\":(\"[^\"]*\"|[0-9]+)")]
     private static partial Regex Ids();
 }

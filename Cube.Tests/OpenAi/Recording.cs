@@ -21,6 +21,9 @@ public sealed record Recording(string Server, string Set, string Name, string Me
     /// <summary>The model that its request names, where it names one.</summary>
     public string? Model => Json is { ValueKind: JsonValueKind.Object } json && json.TryGetProperty("model", out var model) && model.ValueKind == JsonValueKind.String ? model.GetString() : null;
 
+    /// <summary>How many choices its request asks for.</summary>
+    public int Choices => Json is { ValueKind: JsonValueKind.Object } json && json.TryGetProperty("n", out var n) && n.ValueKind == JsonValueKind.Number ? n.GetInt32() : 1;
+
     /// <summary>The answer's text, head and framing included.</summary>
     public string Answer => string.Concat(Reads.Select(Encoding.UTF8.GetString));
 

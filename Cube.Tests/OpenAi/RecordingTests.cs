@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Cube.Tests.OpenAi;
 
 /// <summary>Every recorded exchange through the whole of Cube, in however many reads it comes.</summary>
@@ -28,5 +30,60 @@ public sealed class RecordingTests(ReplaySystem system)
             Assert.True(essence is null || answer.IsBroken || essence == answer.Essence, $"{split}: {answer.Text}\n\nwas\n\n{essence}");
             essence = answer.Essence;
         }
+    }
+
+    /// <summary>The same chats, asked for as responses.</summary>
+    public static TheoryData<string> Chats => [.. Recording.All.Where(static recording =>
+        recording is { Method: "POST", Body: not null, Path: "/v1/chat/completions", Status: 200 } && recording.Choices == 1).Select(static recording => recording.Id)];
+
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(Chats))]
+    public async Task What_it_answered_to_a_chat_is_a_response_too(string id)
+    {
+        var recording = Recording.Find(id);
+        var (cube, server, tenant) = system[recording.Kind];
+        var stream = recording.Answer.Contains("text/event-stream", StringComparison.Ordinal);
+        string? essence = null;
+        foreach (var split in (Split[])[Split.AsRecorded, Split.ByteByByte])
+        {
+            server.Play(recording, split);
+            var answer = await ClientAnswer.AskAsync(cube, tenant, "responses", $$"""{"model":"{{recording.Model ?? "m"}}","input":"hi","stream":{{(stream ? "true" : "false")}}}""");
+            Assert.True(answer.Status is 200 or 502 or 504, answer.Text);
+            Assert.True(essence is null || answer.IsBroken || essence == answer.Essence, $"{split}: {answer.Text}\n\nwas\n\n{essence}");
+            essence = answer.Essence;
+        }
+    }
+
+    /// <summary>What the endpoints above do not take.</summary>
+    public static TheoryData<string> Others => [.. Recording.All.Where(static recording =>
+        recording is { Body: not null } && recording.Path is not ("/v1/chat/completions" or "/v1/completions" or "/v1/embeddings")).Select(static recording => recording.Id)];
+
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(Others))]
+    public async Task Every_other_recorded_request_has_an_answer_or_the_exact_error_of_the_contract(string id)
+    {
+        var recording = Recording.Find(id);
+        var (cube, server, tenant) = system[recording.Kind];
+        server.Play(recording);
+        // An answer of the contract or an error of it: the check is in there. A path with tricks is one of its errors.
+        using var request = new HttpRequestMessage(new HttpMethod(recording.Method), $"/proxy/{tenant.Domain}/{recording.Path.TrimStart('/')}") { Content = new StringContent(recording.Body!) };
+        request.Content.Headers.Remove("Content-Type");
+        request.Content.Headers.TryAddWithoutValidation("Content-Type", recording.Path.Contains("/audio/", StringComparison.Ordinal) ? "multipart/form-data; boundary=x" : "application/json");
+        request.Headers.Authorization = new("Bearer", tenant.Token);
+        using var response = await cube.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        using var received = new MemoryStream();
+        try
+        {
+            await response.Content.CopyToAsync(received);
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        {
+            // A stream of Ollama's own that fails ends so, behind a line that says it.
+            Assert.Contains("""{"error":"The model server gave no usable answer."}""", Encoding.UTF8.GetString(received.ToArray()), StringComparison.Ordinal);
+        }
+
+        var text = Encoding.UTF8.GetString(received.ToArray());
+        Assert.True(response.IsSuccessStatusCode || text.StartsWith("{\"error\":{\"message\":", StringComparison.Ordinal), $"{(int)response.StatusCode} {text}");
+        Assert.DoesNotContain("/var/lib", text, StringComparison.Ordinal);
     }
 }

@@ -1,7 +1,6 @@
 using System.Net;
 using Cube.Attestation.Atls;
 using Cube.Proxy.Attestation.Backends;
-using Cube.Proxy.Attestation.Verdicts;
 using Cube.Proxy.Edge;
 using Cube.Proxy.Forwarding;
 using Cube.Proxy.Management;
@@ -36,17 +35,7 @@ internal sealed class DomainAttestation(PolicyDesk desk, AttestedBackends backen
             "attestation.policy.delete" => await desk.DeactivateAsync(scope, ct),
             _ => await desk.TryAsync(scope, context.Request, isAdministrator: false),
         };
-        if (answer.Code is { } code)
-        {
-            await new OpenAiError(answer.Status, "invalid_request_error", code, answer.Message!) { ShouldRetry = false }.WriteAsync(context);
-            return;
-        }
-
-        context.Response.StatusCode = answer.Status;
-        if (answer.Body is { } body)
-        {
-            await context.Response.WriteAsJsonAsync(body, VerdictJournal.Format, ct);
-        }
+        await answer.WriteAsEnvelopeAsync(context);
     }
 
     /// <summary>Evidence for the caller's own eyes, from the machine that would serve him.</summary>

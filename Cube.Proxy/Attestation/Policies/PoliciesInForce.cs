@@ -1,6 +1,7 @@
 using System.Text;
 using Cube.Attestation.Policy;
 using Cube.Proxy.Database;
+using Cube.Proxy.Models.Catalogues;
 using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Hosting;
@@ -10,7 +11,7 @@ using Npgsql;
 namespace Cube.Proxy.Attestation.Policies;
 
 /// <summary>
-/// The policies and routes that are in force now, in memory, of one moment. A change made anywhere is heard of at once, through <c>NOTIFY</c>, and looked for every second
+/// The policies, routes and model catalogues that are in force now, in memory, of one moment. A change made anywhere is heard of at once, through <c>NOTIFY</c>, and looked for every second
 /// besides. Where the database has been silent for too long, nobody knows what is in force, and nothing passes.
 /// </summary>
 internal sealed partial class PoliciesInForce(
@@ -21,7 +22,7 @@ internal sealed partial class PoliciesInForce(
     private static readonly TimeSpan _trust = TimeSpan.FromSeconds(10);
     private readonly SemaphoreSlim _reading = new(1);
     private readonly Lock _swapping = new();
-    private volatile PolicySnapshot _snapshot = new([], RouteTable.Empty, generation: 0);
+    private volatile PolicySnapshot _snapshot = new([], RouteTable.Empty, [], generation: 0);
     private string _read = "";
     private long _confirmedAt;
 
@@ -56,9 +57,9 @@ internal sealed partial class PoliciesInForce(
         {
             throw new SettingException($"Attestation__FirstPolicy, or a policy in force, cannot be loaded: {exception.Message}");
         }
-        catch (RouteException exception)
+        catch (Exception exception) when (exception is RouteException or CatalogueException)
         {
-            throw new SettingException($"A route in force cannot be loaded: {exception.Message}");
+            throw new SettingException($"A route or a catalogue in force cannot be loaded: {exception.Message}");
         }
         catch (NpgsqlException exception)
         {
@@ -79,19 +80,21 @@ internal sealed partial class PoliciesInForce(
         await _reading.WaitAsync(ct);
         try
         {
-            var (policies, routes) = await store.ActiveAsync(ct);
-            var read = string.Join(';', policies.Select(static policy => $"{policy.Scope}@{policy.Version}").Concat(routes.Select(static route => $"{route.Id}#{route.Revision}")).Order(StringComparer.Ordinal));
+            var (policies, routes, catalogues) = await store.ActiveAsync(ct);
+            var read = string.Join(';', policies.Select(static policy => $"{policy.Scope}@{policy.Version}")
+                .Concat(routes.Select(static route => $"{route.Id}#{route.Revision}"))
+                .Concat(catalogues.Select(static catalogue => $"{catalogue.Domain}!{catalogue.Revision}")).Order(StringComparer.Ordinal));
             var isSame = read == _read;
             if (!isSame)
             {
                 var active = policies.Select(version => PolicyStore.Named(version, options.Value.Simulated)).ToList();
                 lock (_swapping)
                 {
-                    _snapshot = new PolicySnapshot(active, new RouteTable(routes), _snapshot.Generation);
+                    _snapshot = new PolicySnapshot(active, new RouteTable(routes), catalogues, _snapshot.Generation);
                 }
 
                 _read = read;
-                InForce(_snapshot.PlatformSet.Key, active.Count, _snapshot.Routes.All.Count);
+                InForce(_snapshot.PlatformSet.Key, active.Count, _snapshot.Routes.All.Count, catalogues.Count);
             }
 
             Interlocked.Exchange(ref _confirmedAt, time.GetTimestamp());
@@ -146,7 +149,7 @@ internal sealed partial class PoliciesInForce(
                 Silent(exception.GetType().Name);
                 await Task.Delay(_interval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
-            catch (Exception exception) when (exception is PolicyException or RouteException)
+            catch (Exception exception) when (exception is PolicyException or RouteException or CatalogueException)
             {
                 // Something that this proxy cannot load is in force: it must not go on with the old one.
                 Unloadable(exception.Message);
@@ -162,8 +165,8 @@ internal sealed partial class PoliciesInForce(
         base.Dispose();
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "In force: {Key}, {Policies} attestation policies, {Routes} routes")]
-    private partial void InForce(string key, int policies, int routes);
+    [LoggerMessage(Level = LogLevel.Information, Message = "In force: {Key}, {Policies} attestation policies, {Routes} routes, {Catalogues} model catalogues")]
+    private partial void InForce(string key, int policies, int routes, int catalogues);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "No attestation policy of the platform is in force: every machine is refused")]
     private partial void NoPolicy();

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
+using System.Collections.Frozen;
 using Cube.Attestation.Policy;
+using Cube.Proxy.Models.Catalogues;
 using Cube.Proxy.Routing;
 
 namespace Cube.Proxy.Attestation.Policies;
@@ -23,12 +25,14 @@ internal sealed record PolicySet(Guid Domain, Guid Route, string Key, IReadOnlyL
     };
 }
 
-/// <summary>What is in force, policies and routes, as one immutable whole.</summary>
+/// <summary>What is in force, policies, routes and model catalogues, as one immutable whole.</summary>
 internal sealed class PolicySnapshot
 {
     public const string Platform = "platform";
     private const string RoutePrefix = "route:";
     private readonly IReadOnlyCollection<NamedPolicy> _active;
+    private readonly IReadOnlyCollection<Catalogue> _catalogues;
+    private readonly FrozenDictionary<Guid, Catalogue> _catalogueOf;
     private readonly NamedPolicy? _floor;
     private readonly Dictionary<Guid, NamedPolicy> _domains = [];
     private readonly Dictionary<Guid, NamedPolicy> _routes = [];
@@ -36,10 +40,12 @@ internal sealed class PolicySnapshot
 
     /// <param name="active">Every active version.</param>
     /// <param name="routes">Every enabled route.</param>
+    /// <param name="catalogues">Of every domain that has one.</param>
     /// <param name="generation">Grows where the same policies must be held against machines anew: a list of revocations has changed.</param>
-    public PolicySnapshot(IReadOnlyCollection<NamedPolicy> active, RouteTable routes, int generation)
+    public PolicySnapshot(IReadOnlyCollection<NamedPolicy> active, RouteTable routes, IReadOnlyCollection<Catalogue> catalogues, int generation)
     {
-        (_active, Routes, Generation) = (active, routes, generation);
+        (_active, Routes, _catalogues, Generation) = (active, routes, catalogues, generation);
+        _catalogueOf = catalogues.ToFrozenDictionary(static catalogue => catalogue.Domain);
         foreach (var policy in active)
         {
             if (policy.Id == Platform)
@@ -65,12 +71,15 @@ internal sealed class PolicySnapshot
 
     public PolicySet PlatformSet { get; }
 
+    /// <returns>Null for a domain that offers all that its machines have.</returns>
+    public Catalogue? CatalogueOf(Guid domain) => _catalogueOf.GetValueOrDefault(domain);
+
     public static string ScopeOf(Guid route) => $"{RoutePrefix}{route}";
 
     /// <returns>The route that a scope is of; null for every other scope.</returns>
     public static Guid? RouteOf(string scope) => scope.StartsWith(RoutePrefix, StringComparison.Ordinal) ? Guid.Parse(scope.AsSpan(RoutePrefix.Length)) : null;
 
-    public PolicySnapshot Renewed() => new(_active, Routes, Generation + 1);
+    public PolicySnapshot Renewed() => new(_active, Routes, _catalogues, Generation + 1);
 
     /// <param name="domain">Empty for no domain's.</param>
     /// <param name="route">Empty for no route's.</param>

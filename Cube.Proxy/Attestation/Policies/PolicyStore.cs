@@ -1,6 +1,7 @@
 using System.Data;
 using Cube.Attestation.Policy;
 using Cube.Proxy.Database;
+using Cube.Proxy.Models.Catalogues;
 using Cube.Proxy.Routing;
 using Dapper;
 using Npgsql;
@@ -42,14 +43,14 @@ internal sealed class PolicyStore(ProxyDatabase database)
 {
     private const string Columns = "scope, version, policy, created_at, created_by, activated_at, activated_by, is_active";
 
-    /// <summary>What is in force at one moment: the active versions, and the routes that some of them are for.</summary>
-    public async Task<(IReadOnlyList<PolicyVersion> Policies, IReadOnlyList<Route> Routes)> ActiveAsync(CancellationToken ct)
+    /// <summary>What is in force at one moment: the active versions, the routes that some of them are for, and what domains offer.</summary>
+    public async Task<(IReadOnlyList<PolicyVersion> Policies, IReadOnlyList<Route> Routes, IReadOnlyList<Catalogue> Catalogues)> ActiveAsync(CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct);
         var policies = await connection.QueryAsync<PolicyVersion>(new CommandDefinition(
             $"select {Columns} from attestation_policies where is_active", transaction: transaction, cancellationToken: ct));
-        return ([.. policies], await RouteStore.RunningAsync(connection, transaction, ct));
+        return ([.. policies], await RouteStore.RunningAsync(connection, transaction, ct), await CatalogueStore.RunningAsync(connection, transaction, ct));
     }
 
     public async Task<IReadOnlyList<PolicyVersion>> ListAsync(string scope, CancellationToken ct)

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using Cube.Proxy.OpenAi.Requests;
 using Cube.ServiceDefaults.Errors;
@@ -29,6 +28,9 @@ internal interface IAnswerStream
     /// <summary>The last that the model server said; it is metered whoever asked for it.</summary>
     TokenUsage? Usage { get; }
 
+    /// <summary>What a client hears where the model server's words were a failure.</summary>
+    OpenAiError Failure => OpenAiError.UpstreamError;
+
     /// <param name="data">One event of the model server's.</param>
     /// <param name="output">Where the client's events are written; as it was, where the event is a failure.</param>
     StreamStep Write(ReadOnlySpan<byte> data, ByteBuffer output);
@@ -41,22 +43,10 @@ internal interface IAnswerStream
 }
 
 /// <summary>
-/// Turns the events of a model server into those that OpenAI would send: one id, model and time for all of them, each choice begun by its
-/// role and ended once, usage where it was asked for, and an end only after every choice has ended. It makes no object for an event.
+/// Reads the events of a model server's stream in OpenAI's form, and knows a failure in whatever words. It makes no object for an event.
 /// </summary>
-internal abstract class AnswerStream : IAnswerStream
+internal abstract class AnswerStream(ClientRequest request) : IAnswerStream
 {
-    private readonly byte[] _prefix;
-    private readonly byte[] _suffix;
-
-    protected AnswerStream(ClientRequest request, string kind, string idPrefix, DateTimeOffset now)
-    {
-        Request = request;
-        _prefix = Encoding.UTF8.GetBytes(
-            $"data: {{\"id\":\"{idPrefix}{Guid.CreateVersion7():N}\",\"object\":\"{kind}\",\"created\":{now.ToUnixTimeSeconds()},\"model\":{JsonSerializer.Serialize(request.Model)},\"choices\":[");
-        _suffix = [.. (request.WantsUsage ? "],\"usage\":null}\n\n"u8 : "]}\n\n"u8)];
-    }
-
     public string ContentType => "text/event-stream; charset=utf-8";
 
     public bool IsLines => false;
@@ -66,7 +56,7 @@ internal abstract class AnswerStream : IAnswerStream
     /// <summary>Choices that have ended.</summary>
     protected int Finished { get; set; }
 
-    protected ClientRequest Request { get; }
+    protected ClientRequest Request => request;
 
     public StreamStep Write(ReadOnlySpan<byte> data, ByteBuffer output)
     {
@@ -100,18 +90,13 @@ internal abstract class AnswerStream : IAnswerStream
             return StreamStep.Failed;
         }
 
-        if (Request.WantsUsage && Usage is { } usage)
-        {
-            output.Append(_prefix).Append("],\"usage\":"u8);
-            usage.Write(output);
-            output.Append("}\n\n"u8);
-        }
-
-        output.Append("data: [DONE]\n\n"u8);
+        WriteEnd(output);
         return StreamStep.Done;
     }
 
-    public void WriteError(OpenAiError error, ByteBuffer output) => output.Append("data: "u8).Append(error.ToJson().Span).Append("\n\n"u8);
+    protected abstract void WriteEnd(ByteBuffer output);
+
+    public virtual void WriteError(OpenAiError error, ByteBuffer output) => output.Append("data: "u8).Append(error.ToJson().Span).Append("\n\n"u8);
 
     /// <returns>False where the event says that the model server has failed.</returns>
     private bool WriteEvent(ReadOnlySpan<byte> data, ByteBuffer output)
@@ -175,11 +160,6 @@ internal abstract class AnswerStream : IAnswerStream
         return hasChoices;
     }
 
-    /// <summary>Begins an event with one choice in it; <see cref="EndEvent"/> ends it.</summary>
-    protected ByteBuffer BeginEvent(ByteBuffer output, int index) => output.Append(_prefix).Append("{\"index\":"u8).Append(index);
-
-    protected void EndEvent(ByteBuffer output) => output.Append("}"u8).Append(_suffix);
-
     protected abstract bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output);
 
     /// <summary>What a choice of an event has, as it stands.</summary>
@@ -194,19 +174,19 @@ internal abstract class AnswerStream : IAnswerStream
         {
             if (reader.ValueTextEquals("index"u8))
             {
-                parts.Index = Number(ref reader) ?? -1;
+                parts.Index = JsonBytes.Number(ref reader) ?? -1;
             }
             else if (reader.ValueTextEquals(payload))
             {
-                parts.Payload = Raw(ref reader, choice);
+                parts.Payload = JsonBytes.Raw(ref reader, choice);
             }
             else if (reader.ValueTextEquals("finish_reason"u8))
             {
-                parts.Finish = Raw(ref reader, choice);
+                parts.Finish = JsonBytes.Raw(ref reader, choice);
             }
             else if (reader.ValueTextEquals("logprobs"u8))
             {
-                parts.Logprobs = Raw(ref reader, choice);
+                parts.Logprobs = JsonBytes.Raw(ref reader, choice);
             }
             else
             {
@@ -226,35 +206,5 @@ internal abstract class AnswerStream : IAnswerStream
         public ReadOnlySpan<byte> Payload;
         public ReadOnlySpan<byte> Finish;
         public ReadOnlySpan<byte> Logprobs;
-    }
-
-    /// <summary>The bytes of the value that the reader is about to read, as they stand; empty for null.</summary>
-    protected static ReadOnlySpan<byte> Raw(scoped ref Utf8JsonReader reader, ReadOnlySpan<byte> json)
-    {
-        reader.Read();
-        if (reader.TokenType == JsonTokenType.Null)
-        {
-            return default;
-        }
-
-        var start = (int)reader.TokenStartIndex;
-        reader.Skip();
-        return json[start..(int)reader.BytesConsumed];
-    }
-
-    /// <summary>Whether these are the bytes of a text that is not empty.</summary>
-    protected static bool IsText(ReadOnlySpan<byte> raw) => raw.Length > 2 && raw[0] == '"';
-
-    /// <returns>A small number, or null where it is none.</returns>
-    protected static int? Number(scoped ref Utf8JsonReader reader)
-    {
-        reader.Read();
-        if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var number))
-        {
-            return number;
-        }
-
-        reader.Skip();
-        return null;
     }
 }

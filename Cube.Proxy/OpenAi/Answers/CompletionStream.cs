@@ -3,7 +3,7 @@ using Cube.Proxy.OpenAi.Requests;
 namespace Cube.Proxy.OpenAi.Answers;
 
 /// <summary>A streamed answer of the old endpoint.</summary>
-internal sealed class CompletionStream(ClientRequest request, DateTimeOffset now) : AnswerStream(request, "text_completion", "cmpl-", now)
+internal sealed class CompletionStream(ClientRequest request, DateTimeOffset now) : ChunkStream(request, "text_completion", "cmpl-", now)
 {
     private readonly bool[] _isFinished = new bool[request.Choices];
 
@@ -11,12 +11,12 @@ internal sealed class CompletionStream(ClientRequest request, DateTimeOffset now
     {
         var parts = Parse(choice, "text"u8);
         var index = parts.Index;
-        if ((uint)index >= (uint)_isFinished.Length || (_isFinished[index] && IsText(parts.Payload)))
+        if ((uint)index >= (uint)_isFinished.Length || (_isFinished[index] && JsonBytes.IsText(parts.Payload)))
         {
             return false;
         }
 
-        if (IsText(parts.Payload))
+        if (JsonBytes.IsText(parts.Payload))
         {
             WriteOne(output, index, parts.Payload, parts.Logprobs, "null"u8);
         }

@@ -54,7 +54,7 @@ internal sealed class StreamRelay(HttpContext context, IAnswerStream answer, Pro
 
                 if (step == StreamStep.Failed || isFinal)
                 {
-                    return await FailAsync(OpenAiError.UpstreamError);
+                    return await FailAsync(answer.Failure);
                 }
 
                 patience.CancelAfter(Remaining());

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
+using Cube.Proxy.OpenAi.Answers.Responses;
 using Cube.Proxy.OpenAi.Requests;
 using Cube.Proxy.Routing;
 
@@ -15,7 +16,8 @@ internal static class WholeAnswer
     /// <exception cref="JsonException">It is no such answer.</exception>
     public static TokenUsage? Write(ReadOnlyMemory<byte> answer, InferenceEndpoint endpoint, ClientRequest request, DateTimeOffset now, ByteBuffer output)
     {
-        if (RequestShapes.Of(endpoint) is NativeShape)
+        var shape = RequestShapes.Of(endpoint);
+        if (shape is NativeShape)
         {
             return NativeAnswer.Write(answer.Span, JsonSerializer.SerializeToUtf8Bytes(request.Model), output, out var cost, out _) ? cost : throw new JsonException("The model server gave an error.");
         }
@@ -30,7 +32,8 @@ internal static class WholeAnswer
         try
         {
             return endpoint == InferenceEndpoints.Embeddings ? WriteEmbeddings(root, request, output)
-                : RequestShapes.Of(endpoint) is UtilityShape shape ? WriteKnown(root, shape.Answer, request, output)
+                : endpoint == InferenceEndpoints.Responses ? ResponseAnswer.Write(root, UsageOf(root), request, now, output)
+                : shape.Answer is { } members ? WriteKnown(root, members, request, output)
                 : WriteChoices(root, endpoint, request, now, output);
         }
         catch (Exception exception) when (exception is InvalidOperationException or KeyNotFoundException or FormatException)
@@ -215,6 +218,9 @@ internal static class WholeAnswer
                     break;
                 case "usage":
                     (UsageOf(root) ?? default).Write(output, isOfText: false);
+                    break;
+                case "details":
+                    ModelDetails.Write(root.GetProperty(name), output);
                     break;
                 default:
                     output.Append(Raw(root.GetProperty(name)));

@@ -6,6 +6,8 @@ namespace Cube.Proxy.OpenAi.Requests;
 /// <summary><c>POST /v1/chat/completions</c>.</summary>
 internal sealed class ChatShape : RequestShape
 {
+    public static readonly Check CheckEffort = Checks.OneOf("none", "minimal", "low", "medium", "high", "xhigh");
+
     protected override FieldRules Rules { get; } = new(Common(
     [
         .. Sampling,
@@ -18,7 +20,7 @@ internal sealed class ChatShape : RequestShape
         ("tool_choice", FieldRule.Own(Tools.CheckChoice)),
         ("parallel_tool_calls", FieldRule.Own(Checks.Boolean)),
         ("response_format", FieldRule.Pass(ResponseFormat.Check)),
-        ("reasoning_effort", FieldRule.Pass(Checks.OneOf("none", "minimal", "low", "medium", "high", "xhigh"))),
+        ("reasoning_effort", FieldRule.Pass(CheckEffort)),
         ("modalities", FieldRule.Drop(CheckModalities)),
         ("store", FieldRule.Drop(Checks.UnsupportedTrue)),
         ("metadata", FieldRule.Drop(Checks.Object)),

@@ -18,4 +18,7 @@ internal sealed record ClientRequest
     public bool AllowsParallelCalls { get; init; } = true;
 
     public ToolChoice ToolChoice { get; init; }
+
+    /// <summary>What the answer repeats of the request: members of an object, each after a comma.</summary>
+    public ReadOnlyMemory<byte> Echo { get; init; }
 }

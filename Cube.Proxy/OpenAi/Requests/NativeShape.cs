@@ -31,6 +31,10 @@ internal sealed class NativeShape(bool isGenerating, string[] required, params (
     public static NativeShape Embed { get; } = new(false, ["input"],
         ("input", FieldRule.Pass(CheckInput)), ("truncate", _flag), ("dimensions", FieldRule.Pass(Checks.Integer(1, int.MaxValue))), ("options", FieldRule.Own(Checks.Object)), ("keep_alive", FieldRule.Drop()));
 
+    /// <summary>The old one, for one text.</summary>
+    public static NativeShape Embeddings { get; } = new(false, ["prompt"],
+        ("prompt", FieldRule.Pass(Checks.Text)), ("options", FieldRule.Own(Checks.Object)), ("keep_alive", FieldRule.Drop()));
+
     /// <summary>In parts, unless that is declined: the other way round than OpenAI's.</summary>
     public override ClientRequest Read(JsonElement request) => base.Read(request) with { IsStream = isGenerating && request.Member("stream") is not { ValueKind: JsonValueKind.False } };
 
@@ -63,7 +67,7 @@ internal sealed class NativeShape(bool isGenerating, string[] required, params (
         }
     }
 
-    private static void CheckMessages(JsonElement messages, string param)
+    public static void CheckMessages(JsonElement messages, string param)
     {
         Checks.Array(messages, param);
         Checks.Value(messages.GetArrayLength() > 0, param, "there must be at least one message");

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Text.Json;
+using Cube.Proxy.OpenAi.Requests.Responses;
 using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
 
@@ -10,6 +11,9 @@ internal abstract class RequestShape
 {
     protected abstract FieldRules Rules { get; }
 
+    /// <summary>The members of a whole answer, where it is no answer of OpenAI's: each as it is, but for <c>id</c> and <c>model</c>, which are the gateway's own.</summary>
+    public virtual IReadOnlyList<string>? Answer => null;
+
     /// <summary>Whether the endpoint keeps beginnings of prompts.</summary>
     protected virtual bool HasCacheSalt => true;
 
@@ -18,7 +22,7 @@ internal abstract class RequestShape
     public string? Check(JsonElement request)
     {
         var ignored = Rules.Unknown(request);
-        var model = request.Required("model", "model");
+        var model = ModelOf(request);
         Checks.Text(model, "model");
         if (model.ValueEquals(""u8))
         {
@@ -31,13 +35,13 @@ internal abstract class RequestShape
     }
 
     /// <summary>What the answer depends on. Only members that the endpoint knows were looked at before, and only those are read.</summary>
-    public virtual ClientRequest Read(JsonElement request) => new() { Model = request.GetProperty("model").GetString()! };
+    public virtual ClientRequest Read(JsonElement request) => new() { Model = ModelOf(request).GetString()! };
 
     /// <param name="request">A request that was checked.</param>
     /// <param name="json">Where the model server's request is written.</param>
     /// <param name="target">What it is written for.</param>
     /// <exception cref="RefusedException">This kind of model server cannot do what is asked.</exception>
-    public void Write(JsonElement request, Utf8JsonWriter json, in RequestTarget target)
+    public virtual void Write(JsonElement request, Utf8JsonWriter json, in RequestTarget target)
     {
         json.WriteStartObject();
         json.WriteString("model", target.Model);
@@ -51,11 +55,17 @@ internal abstract class RequestShape
         json.WriteEndObject();
     }
 
+    /// <exception cref="RefusedException">None is named.</exception>
+    protected virtual JsonElement ModelOf(JsonElement request) => request.Required("model", "model");
+
     protected virtual void CheckOwn(JsonElement request)
     {
     }
 
     protected abstract void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target);
+
+    /// <summary>Ollama's clients of old call the model so.</summary>
+    protected static JsonElement ModelOrName(JsonElement request) => request.Member("model") ?? request.Required("name", "model");
 
     protected static void CheckStream(JsonElement request)
     {
@@ -137,11 +147,14 @@ internal abstract class RequestShape
 
 internal static class RequestShapes
 {
+    public static ChatShape OfChat { get; } = new();
+
     private static readonly FrozenDictionary<InferenceEndpoint, RequestShape> _shapes = new Dictionary<InferenceEndpoint, RequestShape>
     {
-        [InferenceEndpoints.ChatCompletions] = new ChatShape(),
+        [InferenceEndpoints.ChatCompletions] = OfChat,
         [InferenceEndpoints.Completions] = new CompletionShape(),
         [InferenceEndpoints.Embeddings] = new EmbeddingShape(),
+        [InferenceEndpoints.Responses] = new ResponsesShape(),
         [InferenceEndpoints.Tokenize] = UtilityShape.Tokenize,
         [InferenceEndpoints.Detokenize] = UtilityShape.Detokenize,
         [InferenceEndpoints.Pooling] = UtilityShape.Pooling,
@@ -153,6 +166,12 @@ internal static class RequestShapes
         [InferenceEndpoints.NativeChat] = NativeShape.Chat,
         [InferenceEndpoints.NativeGenerate] = NativeShape.Generate,
         [InferenceEndpoints.NativeEmbed] = NativeShape.Embed,
+        [InferenceEndpoints.NativeEmbeddings] = NativeShape.Embeddings,
+        [InferenceEndpoints.NativeShow] = new ShowShape(),
+        [InferenceEndpoints.NativePull] = WeightShape.Pull,
+        [InferenceEndpoints.NativeCreate] = WeightShape.Create,
+        [InferenceEndpoints.NativeCopy] = WeightShape.Copy,
+        [InferenceEndpoints.NativeDelete] = WeightShape.Delete,
     }.ToFrozenDictionary();
 
     public static RequestShape Of(InferenceEndpoint endpoint) => _shapes[endpoint];

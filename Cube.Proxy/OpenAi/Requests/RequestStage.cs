@@ -1,4 +1,6 @@
 using Cube.Proxy.Edge;
+using Cube.Proxy.OpenAi.Requests.Audio;
+using Cube.Proxy.Routing;
 
 namespace Cube.Proxy.OpenAi.Requests;
 
@@ -19,13 +21,18 @@ internal sealed class RequestStage(RequestDelegate next)
 
         try
         {
-            request.Json = StrictJson.Parse(body.Bytes);
-            var shape = RequestShapes.Of(request.Endpoint!);
-            if (shape.Check(request.Json.RootElement) is { } ignored)
+            if (request.Endpoint!.Kind == EndpointKind.Audio)
             {
-                context.Response.Headers[IgnoredHeader] = ignored;
+                var form = await AudioForm.ReadAsync(body.Bytes, context.Request.ContentType, context.RequestAborted);
+                TellIgnored(context, form.Ignored);
+                (request.Form, request.Wanted) = (form, new ClientRequest { Model = form.Model, IsStream = form.IsStream });
+                await next(context);
+                return;
             }
 
+            request.Json = StrictJson.Parse(body.Bytes);
+            var shape = RequestShapes.Of(request.Endpoint);
+            TellIgnored(context, shape.Check(request.Json.RootElement));
             request.Wanted = shape.Read(request.Json.RootElement);
             await next(context);
         }
@@ -36,6 +43,14 @@ internal sealed class RequestStage(RequestDelegate next)
         finally
         {
             request.ReleaseBody();
+        }
+    }
+
+    private static void TellIgnored(HttpContext context, string? ignored)
+    {
+        if (ignored is not null)
+        {
+            context.Response.Headers[IgnoredHeader] = ignored;
         }
     }
 }

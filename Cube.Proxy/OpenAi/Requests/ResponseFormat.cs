@@ -29,12 +29,18 @@ internal static partial class ResponseFormat
 
         var schema = format.Required("json_schema", $"{param}.json_schema");
         Checks.Object(schema, $"{param}.json_schema");
-        var name = schema.Required("name", $"{param}.json_schema.name");
-        Checks.Text(name, $"{param}.json_schema.name");
-        Checks.Value(Name().IsMatch(name.GetString()!), $"{param}.json_schema.name", "it has 1 to 64 letters, digits, '_' and '-'");
-        var body = schema.Required("schema", $"{param}.json_schema.schema");
-        Checks.Object(body, $"{param}.json_schema.schema");
-        CheckSchema(body, $"{param}.json_schema.schema");
+        CheckNamed(schema, $"{param}.json_schema");
+    }
+
+    /// <summary>A schema with its name.</summary>
+    public static void CheckNamed(JsonElement named, string param)
+    {
+        var name = named.Required("name", $"{param}.name");
+        Checks.Text(name, $"{param}.name");
+        Checks.Value(Name().IsMatch(name.GetString()!), $"{param}.name", "it has 1 to 64 letters, digits, '_' and '-'");
+        var schema = named.Required("schema", $"{param}.schema");
+        Checks.Object(schema, $"{param}.schema");
+        CheckSchema(schema, $"{param}.schema");
     }
 
     /// <summary>Only where a schema stands: a property may well be called <c>type</c>.</summary>

@@ -16,7 +16,7 @@ internal enum ToolChoice
 
 internal static class Tools
 {
-    private const int Most = 128;
+    public const int Most = 128;
 
     public static void Check(JsonElement tools, string param)
     {
@@ -36,14 +36,19 @@ internal static class Tools
 
             var function = tool.Required("function", $"{where}.function");
             Checks.Object(function, $"{where}.function");
-            var name = function.Required("name", $"{where}.function.name");
-            Checks.Text(name, $"{where}.function.name");
-            Checks.Value(name.GetString() is { Length: >= 1 and <= 64 }, $"{where}.function.name", "it has 1 to 64 characters");
-            if (function.Member("parameters") is { } parameters)
-            {
-                Checks.Object(parameters, $"{where}.function.parameters");
-                ResponseFormat.CheckSchema(parameters, $"{where}.function.parameters");
-            }
+            CheckFunction(function, $"{where}.function");
+        }
+    }
+
+    public static void CheckFunction(JsonElement function, string param)
+    {
+        var name = function.Required("name", $"{param}.name");
+        Checks.Text(name, $"{param}.name");
+        Checks.Value(name.GetString() is { Length: >= 1 and <= 64 }, $"{param}.name", "it has 1 to 64 characters");
+        if (function.Member("parameters") is { } parameters)
+        {
+            Checks.Object(parameters, $"{param}.parameters");
+            ResponseFormat.CheckSchema(parameters, $"{param}.parameters");
         }
     }
 

@@ -32,7 +32,7 @@ internal sealed class UtilityShape(string[] answer, string[] required, params (s
         ["id", "model", "results", "usage"], ["query", "documents"],
         ("query", FieldRule.Pass(Checks.Text)), ("documents", FieldRule.Pass(CheckTexts)), ("top_n", FieldRule.Pass(Checks.Integer(1, int.MaxValue))));
 
-    public IReadOnlyList<string> Answer => answer;
+    public override IReadOnlyList<string> Answer => answer;
 
     protected override FieldRules Rules { get; } = new(Common(rules));
 

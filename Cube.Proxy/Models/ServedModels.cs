@@ -20,9 +20,10 @@ namespace Cube.Proxy.Models;
 /// The models that the agent's model server has, asked at most every ten seconds. Clients see exactly four members of each:
 /// what else a server tells, such as the path of the weights, stays inside.
 /// </summary>
-internal sealed class ModelCatalogue(AttestedBackends backends, PoliciesInForce policies, Permissions permissions, HybridCache cache)
+internal sealed class ServedModels(AttestedBackends backends, PoliciesInForce policies, Permissions permissions, HybridCache cache)
 {
     private const int MaxListBytes = 1 << 20;
+    private static readonly string[] _tag = ["models"];
 
     private static readonly HybridCacheEntryOptions Age = new()
     {
@@ -40,9 +41,10 @@ internal sealed class ModelCatalogue(AttestedBackends backends, PoliciesInForce 
         }
 
         var request = DomainRequest.Of(context);
+        var offered = list.Offered(policies.Current.CatalogueOf(request.DomainId)).ToList();
         var access = await permissions.FindAsync(
-            request.Caller!, request.DomainId, request.Endpoint!.Action, list.Ids, request.Access!, context.RequestAborted);
-        if (list.Ids.Count > 0 && access.All(static model => !model.ByToken))
+            request.Caller!, request.DomainId, request.Endpoint!.Action, [.. offered.Select(static offer => offer.Id)], request.Access!, context.RequestAborted);
+        if (offered.Count > 0 && access.All(static model => !model.ByToken))
         {
             await OpenAiError.InsufficientPermissions.WriteAsync(context);
             return;
@@ -53,9 +55,9 @@ internal sealed class ModelCatalogue(AttestedBackends backends, PoliciesInForce 
         json.WriteStartObject();
         json.WriteString("object", "list");
         json.WriteStartArray("data");
-        foreach (var (model, _) in list.Models.Zip(access).Where(static pair => pair.Second.IsAllowed))
+        foreach (var (offer, _) in offered.Zip(access).Where(static pair => pair.Second.IsAllowed))
         {
-            Write(json, model);
+            Write(json, offer);
         }
 
         json.WriteEndArray();
@@ -78,7 +80,8 @@ internal sealed class ModelCatalogue(AttestedBackends backends, PoliciesInForce 
             return;
         }
 
-        if (!access.ByRole || list.Models.FirstOrDefault(model => model.Id == id) is not { } found)
+        var found = list.Offered(policies.Current.CatalogueOf(request.DomainId)).FirstOrDefault(offer => offer.Id == id);
+        if (!access.ByRole || found.Model is null)
         {
             await OpenAiError.ModelNotFound.WriteAsync(context);
             return;
@@ -149,7 +152,11 @@ internal sealed class ModelCatalogue(AttestedBackends backends, PoliciesInForce 
             return await state.Catalogue.AskAsync(state.Route, state.Domain, ct);
         },
         Age,
-        cancellationToken: ct);
+        _tag,
+        ct);
+
+    /// <summary>Models have changed: the next question goes to the model servers.</summary>
+    public ValueTask ForgetAsync() => cache.RemoveByTagAsync(_tag[0]);
 
     private async Task<ModelList> AskAsync(Route route, Guid domain, CancellationToken ct)
     {
@@ -203,13 +210,13 @@ internal sealed class ModelCatalogue(AttestedBackends backends, PoliciesInForce 
         }
     }
 
-    private static void Write(Utf8JsonWriter json, Model model)
+    private static void Write(Utf8JsonWriter json, Offer offer)
     {
         json.WriteStartObject();
-        json.WriteString("id", model.Id);
+        json.WriteString("id", offer.Id);
         json.WriteString("object", "model");
-        json.WriteNumber("created", model.Created);
-        json.WriteString("owned_by", model.OwnedBy);
+        json.WriteNumber("created", offer.Model.Created);
+        json.WriteString("owned_by", offer.Model.OwnedBy);
         json.WriteEndObject();
     }
 

@@ -1,0 +1,57 @@
+using System.Text.Json;
+using Cube.Proxy.Database;
+using Dapper;
+using Npgsql;
+
+namespace Cube.Proxy.Models.Catalogues;
+
+/// <summary>A catalogue as it is kept.</summary>
+internal sealed record StoredCatalogue(IReadOnlyList<CatalogueEntry> Models, DateTime UpdatedAt, string UpdatedBy);
+
+/// <summary>Catalogues in the database of the proxies.</summary>
+internal sealed class CatalogueStore(ProxyDatabase database)
+{
+    private sealed record Row(Guid Domain, string Models, long Revision, DateTime UpdatedAt, string UpdatedBy);
+
+    private const string Select = "select domain, models::text as models, revision, updated_at, updated_by from model_catalogues";
+
+    /// <summary>Within the caller's transaction, so that all that is in force is of one moment.</summary>
+    /// <exception cref="CatalogueException">What is kept is no catalogue that this proxy knows.</exception>
+    public static async Task<IReadOnlyList<Catalogue>> RunningAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken ct)
+    {
+        try
+        {
+            return [.. (await connection.QueryAsync<Row>(new CommandDefinition(Select, transaction: transaction, cancellationToken: ct)))
+                .Select(static row => new Catalogue(row.Domain, row.Revision, CatalogueJson.Read(row.Models)))];
+        }
+        catch (JsonException)
+        {
+            throw new CatalogueException("A model catalogue cannot be read.");
+        }
+    }
+
+    public async Task<StoredCatalogue?> FindAsync(Guid domain, CancellationToken ct)
+    {
+        await using var connection = await database.Source.OpenConnectionAsync(ct);
+        return await connection.QuerySingleOrDefaultAsync<Row>(new CommandDefinition($"{Select} where domain = @domain", new { domain }, cancellationToken: ct)) is { } row
+            ? new StoredCatalogue(CatalogueJson.Read(row.Models), row.UpdatedAt, row.UpdatedBy)
+            : null;
+    }
+
+    public async Task ReplaceAsync(Guid domain, IReadOnlyList<CatalogueEntry> entries, string by, CancellationToken ct)
+    {
+        await using var connection = await database.Source.OpenConnectionAsync(ct);
+        await connection.ExecuteAsync(new CommandDefinition(
+            """
+            insert into model_catalogues (domain, models, updated_by) values (@domain, @models::jsonb, @by)
+            on conflict (domain) do update set models = excluded.models, updated_by = excluded.updated_by, updated_at = now(), revision = nextval('model_catalogues_revision')
+            """,
+            new { domain, models = CatalogueJson.Write(entries), by }, cancellationToken: ct));
+    }
+
+    public async Task DeleteAsync(Guid domain, CancellationToken ct)
+    {
+        await using var connection = await database.Source.OpenConnectionAsync(ct);
+        await connection.ExecuteAsync(new CommandDefinition("delete from model_catalogues where domain = @domain", new { domain }, cancellationToken: ct));
+    }
+}

@@ -1,0 +1,82 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Cube.Proxy.OpenAi.Requests;
+
+namespace Cube.Proxy.OpenAi.Answers.Responses;
+
+/// <summary>A whole answer of a chat as a response.</summary>
+internal static class ResponseAnswer
+{
+    /// <exception cref="JsonException">It is no answer of a chat.</exception>
+    public static TokenUsage? Write(JsonElement root, TokenUsage? usage, ClientRequest request, DateTimeOffset now, ByteBuffer output)
+    {
+        var choices = root.GetProperty("choices");
+        if (choices.GetArrayLength() != 1)
+        {
+            throw new JsonException("The model server made another number of choices.");
+        }
+
+        using var response = new ResponseObject(request, now);
+        var delta = ChatDelta.Parse(JsonMarshal.GetRawUtf8Value(choices[0].GetProperty("message")));
+        Add(response, ResponseItemKind.Reasoning, delta.Reasoning);
+        Add(response, ResponseItemKind.Text, delta.Content);
+        Add(response, ResponseItemKind.Refusal, delta.Refusal);
+        if (delta.HasCalls && !TryAddCalls(response, delta.Calls))
+        {
+            throw new JsonException("A tool call has another shape.");
+        }
+
+        if (!response.TryFinish(JsonMarshal.GetRawUtf8Value(choices[0].GetProperty("finish_reason"))))
+        {
+            throw new JsonException("A choice has no proper end.");
+        }
+
+        if (response.Items.Count == 0)
+        {
+            response.ItemFor(ResponseItemKind.Text, out _).IsDone = true;
+        }
+
+        response.WriteEnded(output, usage, now);
+        return usage;
+    }
+
+    private static void Add(ResponseObject response, ResponseItemKind kind, ReadOnlySpan<byte> text)
+    {
+        if (!text.IsEmpty && text[0] != '"')
+        {
+            throw new JsonException("The content is no text.");
+        }
+
+        if (JsonBytes.IsText(text))
+        {
+            var item = response.ItemFor(kind, out _);
+            item.Add(text);
+            item.IsDone = true;
+        }
+    }
+
+    private static bool TryAddCalls(ResponseObject response, ReadOnlySpan<byte> calls)
+    {
+        var reader = new Utf8JsonReader(calls);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
+        {
+            var start = (int)reader.TokenStartIndex;
+            reader.Skip();
+            if (!CallParts.TryParse(calls[start..(int)reader.BytesConsumed], out var call) || !response.TryItemFor(call, out var item, out _))
+            {
+                return false;
+            }
+
+            if (item is not null)
+            {
+                using var arguments = new ByteBuffer(256);
+                CallParts.WriteText(call.Arguments, arguments);
+                item.Add(arguments.Written.Span);
+                item.IsDone = true;
+            }
+        }
+
+        return reader.TokenType == JsonTokenType.EndArray;
+    }
+}

@@ -1,0 +1,114 @@
+using System.Text;
+using System.Text.Json;
+using Cube.Proxy.OpenAi.Requests;
+
+namespace Cube.Proxy.OpenAi.Answers.Responses;
+
+/// <summary>The object <c>response</c>: of a whole answer, and of the first and last events of a stream.</summary>
+internal sealed class ResponseObject(ClientRequest request, DateTimeOffset now) : IDisposable
+{
+    /// <summary>What a response says is held until it ends; nothing says more.</summary>
+    private const int MostText = 64 << 20;
+
+    private readonly byte[] _head = Encoding.UTF8.GetBytes(
+        $"{{\"id\":\"resp_{Guid.CreateVersion7():N}\",\"object\":\"response\",\"created_at\":{now.ToUnixTimeSeconds()},\"model\":{JsonSerializer.Serialize(request.Model)}");
+
+    private readonly List<int> _calls = [];
+    private readonly List<ResponseItem> _callItems = [];
+    private int _length;
+
+    public List<ResponseItem> Items { get; } = [];
+
+    /// <summary><c>stop</c>, <c>tool_calls</c>, <c>length</c> or <c>content_filter</c>, with quotes.</summary>
+    public byte[] Finish { get; private set; } = [];
+
+    private ReadOnlySpan<byte> Status => Finish.AsSpan().SequenceEqual("\"length\""u8) || Finish.AsSpan().SequenceEqual("\"content_filter\""u8) ? "incomplete"u8 : "completed"u8;
+
+    /// <summary>The item that the text goes to: the last one, where it is of the kind; else a new one.</summary>
+    public ResponseItem ItemFor(ResponseItemKind kind, out bool isNew)
+    {
+        isNew = Items is not [.., { IsDone: false } last] || last.Kind != kind;
+        if (isNew)
+        {
+            Items.Add(ResponseItem.Of(kind, Items.Count));
+        }
+
+        return Items[^1];
+    }
+
+    /// <returns>False where it is no call. A call that the client does not want has no item.</returns>
+    public bool TryItemFor(in CallParts call, out ResponseItem? item, out bool isNew)
+    {
+        item = null;
+        if (!call.TryNumber(_calls, out var number, out isNew))
+        {
+            return false;
+        }
+
+        var place = _calls.IndexOf(number);
+        if (place > 0 && !request.AllowsParallelCalls)
+        {
+            return true;
+        }
+
+        if (isNew)
+        {
+            _callItems.Add(ResponseItem.OfCall(Items.Count, call));
+            Items.Add(_callItems[^1]);
+        }
+
+        item = _callItems[place];
+        return true;
+    }
+
+    /// <returns>False where there is too much of it.</returns>
+    public bool TryCount(int length) => (_length += length) <= MostText;
+
+    /// <param name="word">The model server's reason, with quotes.</param>
+    /// <returns>False where it is no proper end.</returns>
+    public bool TryFinish(ReadOnlySpan<byte> word)
+    {
+        Finish = word.Length > 2 ? FinishReason.Of(word[1..^1], _calls.Count > 0, request.ToolChoice).ToArray() : [];
+        return Finish.Length > 0;
+    }
+
+    /// <summary>What an item is when the response ends: cut, where it is the last of one that is.</summary>
+    public ReadOnlySpan<byte> StatusOf(ResponseItem item) => item == Items[^1] ? Status : "completed"u8;
+
+    public void WriteBegun(ByteBuffer output)
+    {
+        output.Append(_head).Append(",\"status\":\"in_progress\",\"completed_at\":null,\"error\":null,\"incomplete_details\":null,\"output\":[]"u8).Append(request.Echo.Span).Append("}"u8);
+    }
+
+    public void WriteEnded(ByteBuffer output, TokenUsage? usage, DateTimeOffset at)
+    {
+        output.Append(_head).Append(",\"status\":\""u8).Append(Status).Append("\",\"completed_at\":"u8);
+        if (Status.SequenceEqual("completed"u8))
+        {
+            output.Append(at.ToUnixTimeSeconds()).Append(",\"error\":null,\"incomplete_details\":null,\"output\":["u8);
+        }
+        else
+        {
+            output.Append("null,\"error\":null,\"incomplete_details\":{\"reason\":"u8)
+                .Append(Finish.AsSpan().SequenceEqual("\"length\""u8) ? "\"max_output_tokens\""u8 : Finish).Append("},\"output\":["u8);
+        }
+
+        foreach (var item in Items)
+        {
+            output.Append(item.Index == 0 ? default : ","u8);
+            item.Write(output, StatusOf(item));
+        }
+
+        output.Append("]"u8).Append(request.Echo.Span);
+        if (usage is { } cost)
+        {
+            output.Append(",\"usage\":{\"input_tokens\":"u8).Append(cost.Prompt)
+                .Append(",\"input_tokens_details\":{\"cached_tokens\":"u8).Append(cost.Cached ?? 0).Append(",\"cache_write_tokens\":0},\"output_tokens\":"u8).Append(cost.Completion)
+                .Append(",\"output_tokens_details\":{\"reasoning_tokens\":"u8).Append(cost.Reasoning ?? 0).Append("},\"total_tokens\":"u8).Append(cost.Total).Append("}"u8);
+        }
+
+        output.Append("}"u8);
+    }
+
+    public void Dispose() => Items.ForEach(static item => item.Dispose());
+}

@@ -1,0 +1,228 @@
+using System.Text.Json;
+using Cube.Proxy.OpenAi.Requests;
+using Cube.ServiceDefaults.Errors;
+
+namespace Cube.Proxy.OpenAi.Answers.Responses;
+
+/// <summary>
+/// A streamed response, out of a model server's streamed chat: the response begins, each item of its output begins, grows and ends, and the
+/// response ends with all of them. The events are numbered from 0 without a gap.
+/// </summary>
+internal sealed class ResponseStream(ClientRequest request, TimeProvider time) : AnswerStream(request), IDisposable
+{
+    private readonly ResponseObject _response = new(request, time.GetUtcNow());
+    private int _number;
+
+    protected override bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output)
+    {
+        var parts = Parse(choice, "delta"u8);
+        if (parts.Index != 0)
+        {
+            return false;
+        }
+
+        if (_number == 0)
+        {
+            Begin("response.created"u8, output).Append(",\"response\":"u8);
+            _response.WriteBegun(output);
+            EndEvent(output);
+            Begin("response.in_progress"u8, output).Append(",\"response\":"u8);
+            _response.WriteBegun(output);
+            EndEvent(output);
+        }
+
+        var delta = ChatDelta.Parse(parts.Payload);
+        if (!delta.IsEmpty && (Finished > 0 || !_response.TryCount(parts.Payload.Length)))
+        {
+            return false;
+        }
+
+        WriteText(ResponseItemKind.Reasoning, delta.Reasoning, output);
+        WriteText(ResponseItemKind.Text, delta.Content, output);
+        WriteText(ResponseItemKind.Refusal, delta.Refusal, output);
+        return (!delta.HasCalls || WriteCalls(delta.Calls, output)) && (parts.Finish.IsEmpty || Finished > 0 || WriteFinish(parts.Finish, output));
+    }
+
+    protected override void WriteEnd(ByteBuffer output)
+    {
+        var isWhole = !_response.Finish.AsSpan().SequenceEqual("\"length\""u8) && !_response.Finish.AsSpan().SequenceEqual("\"content_filter\""u8);
+        Begin(isWhole ? "response.completed"u8 : "response.incomplete"u8, output).Append(",\"response\":"u8);
+        _response.WriteEnded(output, Usage, time.GetUtcNow());
+        EndEvent(output);
+    }
+
+    /// <summary>As OpenAI's event says it, and as SDKs look for it in any stream.</summary>
+    public override void WriteError(OpenAiError error, ByteBuffer output)
+    {
+        Begin("error"u8, output).Append(",\"code\":"u8).Append(JsonSerializer.SerializeToUtf8Bytes(error.Code)).Append(",\"message\":"u8).Append(JsonSerializer.SerializeToUtf8Bytes(error.Message))
+            .Append(",\"param\":null,"u8).Append(error.ToJson().Span[1..^1]);
+        EndEvent(output);
+    }
+
+    public void Dispose() => _response.Dispose();
+
+    private void WriteText(ResponseItemKind kind, ReadOnlySpan<byte> text, ByteBuffer output)
+    {
+        if (!JsonBytes.IsText(text))
+        {
+            return;
+        }
+
+        var before = _response.Items is [.., { IsDone: false, Kind: not ResponseItemKind.Call } last] && last.Kind != kind ? last : null;
+        if (before is not null)
+        {
+            WriteDone(before, "completed"u8, output);
+        }
+
+        var item = _response.ItemFor(kind, out var isNew);
+        if (isNew)
+        {
+            WriteAdded(item, output);
+        }
+
+        item.Add(text);
+        BeginOf(item, DeltaOf(kind), output).Append(",\"delta\":"u8).Append(text).Append(kind == ResponseItemKind.Text ? ",\"logprobs\":[]"u8 : default);
+        EndEvent(output);
+    }
+
+    private bool WriteCalls(ReadOnlySpan<byte> calls, ByteBuffer output)
+    {
+        var reader = new Utf8JsonReader(calls);
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            return false;
+        }
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
+        {
+            var start = (int)reader.TokenStartIndex;
+            reader.Skip();
+            var before = _response.Items is [.., { IsDone: false, Kind: not ResponseItemKind.Call } last] ? last : null;
+            if (!CallParts.TryParse(calls[start..(int)reader.BytesConsumed], out var call) || !_response.TryItemFor(call, out var item, out var isNew))
+            {
+                return false;
+            }
+
+            if (before is not null)
+            {
+                WriteDone(before, "completed"u8, output);
+            }
+
+            if (item is not null)
+            {
+                WriteCall(item, isNew, call, output);
+            }
+        }
+
+        return true;
+    }
+
+    private void WriteCall(ResponseItem item, bool isNew, in CallParts call, ByteBuffer output)
+    {
+        if (isNew)
+        {
+            WriteAdded(item, output);
+        }
+
+        if (call.Arguments.Length == 0 || call.Arguments.SequenceEqual("\"\""u8))
+        {
+            return;
+        }
+
+        BeginOf(item, DeltaOf(ResponseItemKind.Call), output).Append(",\"delta\":"u8);
+        var start = output.Length;
+        CallParts.WriteText(call.Arguments, output);
+        item.Add(output.Written.Span[start..]);
+        EndEvent(output);
+    }
+
+    private bool WriteFinish(ReadOnlySpan<byte> finish, ByteBuffer output)
+    {
+        if (!_response.TryFinish(finish))
+        {
+            return false;
+        }
+
+        Finished++;
+        if (_response.Items.Count == 0)
+        {
+            WriteAdded(_response.ItemFor(ResponseItemKind.Text, out _), output);
+        }
+
+        foreach (var item in _response.Items.Where(static item => !item.IsDone))
+        {
+            WriteDone(item, _response.StatusOf(item), output);
+        }
+
+        return true;
+    }
+
+    private void WriteAdded(ResponseItem item, ByteBuffer output)
+    {
+        Begin("response.output_item.added"u8, output).Append(",\"output_index\":"u8).Append(item.Index).Append(",\"item\":"u8);
+        item.Write(output, "in_progress"u8);
+        EndEvent(output);
+        if (item.Kind != ResponseItemKind.Call)
+        {
+            BeginOf(item, "response.content_part.added"u8, output).Append(",\"part\":"u8);
+            item.WritePart(output);
+            EndEvent(output);
+        }
+    }
+
+    private void WriteDone(ResponseItem item, ReadOnlySpan<byte> status, ByteBuffer output)
+    {
+        item.IsDone = true;
+        BeginOf(item, DoneOf(item.Kind), output).Append(item.Kind switch
+        {
+            ResponseItemKind.Call => ",\"arguments\":\""u8,
+            ResponseItemKind.Refusal => ",\"refusal\":\""u8,
+            _ => ",\"text\":\""u8,
+        }).Append(item.Text.Written.Span).Append("\""u8);
+        if (item.Kind == ResponseItemKind.Call)
+        {
+            output.Append(",\"name\":"u8).Append(item.Name);
+        }
+
+        output.Append(item.Kind == ResponseItemKind.Text ? ",\"logprobs\":[]"u8 : default);
+        EndEvent(output);
+        if (item.Kind != ResponseItemKind.Call)
+        {
+            BeginOf(item, "response.content_part.done"u8, output).Append(",\"part\":"u8);
+            item.WritePart(output);
+            EndEvent(output);
+        }
+
+        Begin("response.output_item.done"u8, output).Append(",\"output_index\":"u8).Append(item.Index).Append(",\"item\":"u8);
+        item.Write(output, status);
+        EndEvent(output);
+    }
+
+    private static ReadOnlySpan<byte> DeltaOf(ResponseItemKind kind) => kind switch
+    {
+        ResponseItemKind.Reasoning => "response.reasoning_text.delta"u8,
+        ResponseItemKind.Refusal => "response.refusal.delta"u8,
+        ResponseItemKind.Call => "response.function_call_arguments.delta"u8,
+        _ => "response.output_text.delta"u8,
+    };
+
+    private static ReadOnlySpan<byte> DoneOf(ResponseItemKind kind) => kind switch
+    {
+        ResponseItemKind.Reasoning => "response.reasoning_text.done"u8,
+        ResponseItemKind.Refusal => "response.refusal.done"u8,
+        ResponseItemKind.Call => "response.function_call_arguments.done"u8,
+        _ => "response.output_text.done"u8,
+    };
+
+    private ByteBuffer Begin(ReadOnlySpan<byte> type, ByteBuffer output) =>
+        output.Append("event: "u8).Append(type).Append("\ndata: {\"type\":\""u8).Append(type).Append("\",\"sequence_number\":"u8).Append(_number++);
+
+    private ByteBuffer BeginOf(ResponseItem item, ReadOnlySpan<byte> type, ByteBuffer output)
+    {
+        Begin(type, output).Append(",\"item_id\":"u8).Append(item.Id).Append(",\"output_index\":"u8).Append(item.Index);
+        return item.Kind == ResponseItemKind.Call ? output : output.Append(",\"content_index\":0"u8);
+    }
+
+    private static void EndEvent(ByteBuffer output) => output.Append("}\n\n"u8);
+}

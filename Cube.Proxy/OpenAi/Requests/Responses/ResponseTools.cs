@@ -1,0 +1,132 @@
+using System.Text.Json;
+using Cube.ServiceDefaults.Errors;
+
+namespace Cube.Proxy.OpenAi.Requests.Responses;
+
+/// <summary>The tools of a response: functions, without the wrapping that a chat has around each.</summary>
+internal static class ResponseTools
+{
+    private static readonly string[] _members = ["name", "description", "parameters", "strict"];
+
+    public static void Check(JsonElement tools, string param)
+    {
+        Checks.Array(tools, param);
+        Checks.Value(tools.GetArrayLength() <= Tools.Most, param, $"there can be {Tools.Most} tools");
+        var i = 0;
+        foreach (var tool in tools.EnumerateArray())
+        {
+            var where = $"{param}[{i++}]";
+            Checks.Object(tool, where);
+            var type = tool.Required("type", $"{where}.type");
+            Checks.Text(type, $"{where}.type");
+            if (!type.ValueEquals("function"u8))
+            {
+                throw new RefusedException(OpenAiError.UnsupportedValue($"{where}.type", "tools are functions"));
+            }
+
+            Tools.CheckFunction(tool, where);
+        }
+    }
+
+    public static void CheckChoice(JsonElement choice, string param)
+    {
+        if (choice.ValueKind == JsonValueKind.String)
+        {
+            Checks.OneOf("none", "auto", "required")(choice, param);
+            return;
+        }
+
+        Checks.Type(choice.ValueKind == JsonValueKind.Object, param, "a string or an object");
+        var type = choice.Required("type", $"{param}.type");
+        Checks.Text(type, $"{param}.type");
+        if (!type.ValueEquals("function"u8))
+        {
+            throw new RefusedException(OpenAiError.UnsupportedValue($"{param}.type", "only function is known"));
+        }
+
+        Checks.Text(choice.Required("name", $"{param}.name"), $"{param}.name");
+    }
+
+    /// <exception cref="RefusedException">It chooses a tool that is not offered.</exception>
+    public static ToolChoice ChoiceOf(JsonElement request)
+    {
+        if (request.Member("tool_choice") is not { ValueKind: JsonValueKind.Object } choice)
+        {
+            return Tools.ChoiceOf(request);
+        }
+
+        var name = choice.GetProperty("name").GetString();
+        Checks.Value(
+            request.Member("tools") is { } offered && offered.EnumerateArray().Any(tool => tool.GetProperty("name").ValueEquals(name)), "tool_choice.name", "no such tool is offered");
+        return ToolChoice.Named;
+    }
+
+    /// <summary>As a chat has them.</summary>
+    public static void Write(JsonElement request, Utf8JsonWriter json)
+    {
+        if (request.Member("tools") is { } tools)
+        {
+            json.WriteStartArray("tools");
+            foreach (var tool in tools.EnumerateArray())
+            {
+                json.WriteStartObject();
+                json.WriteString("type", "function");
+                json.WriteStartObject("function");
+                foreach (var member in _members)
+                {
+                    if (tool.Member(member) is { } value)
+                    {
+                        json.WriteRaw(member, value);
+                    }
+                }
+
+                json.WriteEndObject();
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+
+        if (request.Member("tool_choice") is not { } choice)
+        {
+            return;
+        }
+
+        if (choice.ValueKind == JsonValueKind.String)
+        {
+            json.WriteRaw("tool_choice", choice);
+            return;
+        }
+
+        json.WriteStartObject("tool_choice");
+        json.WriteString("type", "function");
+        json.WriteStartObject("function");
+        json.WriteRaw("name", choice.GetProperty("name"));
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    /// <summary>As a response repeats them: every member is there.</summary>
+    public static void WriteEcho(JsonElement tools, Utf8JsonWriter json)
+    {
+        foreach (var tool in tools.EnumerateArray())
+        {
+            json.WriteStartObject();
+            json.WriteString("type", "function");
+            foreach (var member in _members)
+            {
+                json.WritePropertyName(member);
+                if (tool.Member(member) is { } value)
+                {
+                    json.WriteRaw(value);
+                }
+                else
+                {
+                    json.WriteNullValue();
+                }
+            }
+
+            json.WriteEndObject();
+        }
+    }
+}

@@ -1,0 +1,144 @@
+using System.Text.Json;
+using Cube.Tests.OpenAi;
+using Cube.Tests.Systems;
+
+namespace Cube.Tests.Models;
+
+/// <summary>A domain's own list of models: what it offers, and what it calls that.</summary>
+[Collection(SharesReplay.Name)]
+public sealed class CatalogueTests(ReplaySystem system)
+{
+    private readonly CubeSystem _cube = system["vllm"].Cube;
+
+    private async Task<Tenant> TenantAsync(params (string Id, string? Model)[] models)
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var (status, body) = await PutAsync(tenant, new { models = models.Select(static model => model.Model is { } at ? (object)new { id = model.Id, model = at } : new { id = model.Id }) });
+        Assert.True(status == 200, body.ToString());
+        return tenant;
+    }
+
+    private Task<(int Status, JsonElement Body)> PutAsync(Tenant tenant, object catalogue) => _cube.SendAsync(HttpMethod.Put, $"/proxy/{tenant.Domain}/models", tenant.Token, catalogue);
+
+    private async Task<string[]> ListAsync(Tenant tenant)
+    {
+        var (status, body) = await _cube.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", tenant.Token);
+        Assert.Equal(200, status);
+        OpenAiSchema.Check("ListModelsResponse", body);
+        return [.. body.GetProperty("data").EnumerateArray().Select(static model => model.GetProperty("id").GetString()!)];
+    }
+
+    [Fact]
+    public async Task MD_05_two_tenants_with_different_lists_see_and_use_different_models()
+    {
+        var (first, second) = (await TenantAsync(("smollm2", null)), await TenantAsync(("tools", null), ("not-there", null)));
+        Assert.Equal(["smollm2"], await ListAsync(first));
+        Assert.Equal(["tools"], await ListAsync(second));
+        Assert.Contains("m", await ListAsync(await _cube.CreateTenantAsync()));
+
+        var server = system["vllm"].Server;
+        server.Play(Recording.Find("vllm-0.32.0/default/chat-plain"));
+        Assert.Equal((200, null), await _cube.ChatAsync(first.Domain, first.Token, "smollm2"));
+        var before = server.Requests.Count;
+        foreach (var (tenant, model) in ((Tenant, string)[])[(first, "tools"), (first, "m"), (second, "smollm2"), (second, "not-there")])
+        {
+            Assert.Equal((404, "model_not_found"), await _cube.ChatAsync(tenant.Domain, tenant.Token, model));
+            Assert.Equal(404, (await _cube.SendAsync(HttpMethod.Get, $"{tenant.Api}/models/{model}", tenant.Token)).Status);
+        }
+
+        Assert.Equal(before, server.Requests.Count);
+    }
+
+    [Fact]
+    public async Task A_name_of_the_domains_own_goes_to_the_model_behind_it_and_comes_back_in_the_answer()
+    {
+        var tenant = await TenantAsync(("gpt-4o", "smollm2"), ("team/fast:latest", "smollm2"));
+        var server = system["vllm"].Server;
+        server.Play(Recording.Find("vllm-0.32.0/default/chat-plain"));
+        foreach (var (asked, isThere) in ((string, bool)[])[("gpt-4o", true), ("team/fast", true), ("team/fast:latest", true), ("smollm2", false), ("GPT-4o", false)])
+        {
+            var answer = await ClientAnswer.AskAsync(_cube, tenant, "chat/completions", $$"""{"model":"{{asked}}","messages":[{"role":"user","content":"hi"}]}""");
+            Assert.Equal(isThere ? 200 : 404, answer.Status);
+            if (isThere)
+            {
+                Assert.Equal(asked, answer.Json.GetProperty("model").GetString());
+                Assert.Equal("smollm2", JsonElement.Parse(server.Requests.Last().Body).GetProperty("model").GetString());
+            }
+        }
+
+        var (status, one) = await _cube.SendAsync(HttpMethod.Get, $"{tenant.Api}/models/team%2Ffast%3Alatest", tenant.Token);
+        Assert.Equal((200, "team/fast:latest"), (status, one.GetProperty("id").GetString()));
+    }
+
+    [Fact]
+    public async Task A_role_narrowed_to_models_counts_the_domains_own_names()
+    {
+        var tenant = await TenantAsync(("fast", "smollm2"), ("other", "smollm2"));
+        var member = await _cube.CreateMemberAsync(tenant, "narrow", ["llm_read", "llm_chat_completions"], ["fast"]);
+        system["vllm"].Server.Play(Recording.Find("vllm-0.32.0/default/chat-plain"));
+        Assert.Equal(["fast"], await ListAsync(member));
+        Assert.Equal((200, null), await _cube.ChatAsync(tenant.Domain, member.Token, "fast"));
+        Assert.Equal((404, "model_not_found"), await _cube.ChatAsync(tenant.Domain, member.Token, "other"));
+    }
+
+    [Fact]
+    public async Task A_catalogue_is_read_replaced_and_removed_and_counts_at_once()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        Assert.Equal((404, "not_found"), await _cube.SendAsync(HttpMethod.Get, $"/proxy/{tenant.Domain}/models", tenant.Token) is var none ? (none.Status, Domains.CodeOf(none.Body)) : default);
+        Assert.Equal(200, (await PutAsync(tenant, new { models = Array.Empty<object>() })).Status);
+        Assert.Empty(await ListAsync(tenant));
+        Assert.Equal(200, (await PutAsync(tenant, new { models = new[] { new { id = "tools" } } })).Status);
+        Assert.Equal(["tools"], await ListAsync(tenant));
+        var (status, body) = await _cube.SendAsync(HttpMethod.Get, $"/proxy/{tenant.Domain}/models", tenant.Token);
+        Assert.Equal((200, """[{"id":"tools","model":"tools"}]"""), (status, body.GetProperty("models").GetRawText()));
+        Assert.Equal(204, (await _cube.SendAsync(HttpMethod.Delete, $"/proxy/{tenant.Domain}/models", tenant.Token)).Status);
+        Assert.Contains("m", await ListAsync(tenant));
+    }
+
+    [Fact]
+    public async Task Another_proxy_goes_by_a_new_catalogue_within_a_second()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var other = await _cube.StartAnotherProxyAsync();
+        await PutAsync(tenant, new { models = new[] { new { id = "tools" } } });
+        await Eventually.TrueAsync(async () =>
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(other, $"{tenant.Api}/models")) { Headers = { Authorization = new("Bearer", tenant.Token) } };
+            using var response = await _cube.Http.SendAsync(request);
+            return JsonElement.Parse(await response.Content.ReadAsStringAsync()).GetProperty("data").GetArrayLength() == 1;
+        }, "the other proxy lists one model");
+    }
+
+    [Theory]
+    [InlineData("{")]
+    [InlineData("null")]
+    [InlineData("""{}""")]
+    [InlineData("""{"models":null}""")]
+    [InlineData("""{"models":[{}]}""")]
+    [InlineData("""{"models":[{"id":""}]}""")]
+    [InlineData("""{"models":[{"id":"a b"}]}""")]
+    [InlineData("""{"models":[{"id":"a","model":"../x"}]}""")]
+    [InlineData("""{"models":[{"id":"a"},{"id":"a"}]}""")]
+    [InlineData("""{"models":[{"id":"a","target":"b"}]}""")]
+    [InlineData("""{"models":[],"models":[]}""")]
+    public async Task What_is_no_catalogue_is_refused_and_the_old_one_stays(string body)
+    {
+        var tenant = await TenantAsync(("tools", null));
+        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+        using var response = await _cube.SendRawAsync(HttpMethod.Put, $"/proxy/{tenant.Domain}/models", tenant.Token, content);
+        Assert.Equal((400, "invalid_value"), ((int)response.StatusCode, Domains.CodeOf(JsonElement.Parse(await response.Content.ReadAsStringAsync()))));
+        Assert.Equal(["tools"], await ListAsync(tenant));
+    }
+
+    [Fact]
+    public async Task A_member_who_may_only_read_changes_nothing_and_a_stranger_sees_nothing()
+    {
+        var tenant = await TenantAsync(("tools", null));
+        var (reader, stranger) = (await _cube.CreateMemberAsync(tenant, "reader", ["llm_read"]), await _cube.CreateTenantAsync());
+        Assert.Equal(403, (await PutAsync(reader, new { models = new[] { new { id = "m" } } })).Status);
+        Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Delete, $"/proxy/{tenant.Domain}/models", reader.Token)).Status);
+        Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Get, $"/proxy/{tenant.Domain}/models", stranger.Token)).Status);
+        Assert.Equal(["tools"], await ListAsync(reader));
+    }
+}

@@ -1,0 +1,153 @@
+using System.Text.Json;
+using Cube.Tests.OpenAi;
+using Cube.Tests.Systems;
+
+namespace Cube.Tests.Models;
+
+/// <summary>Changes of the models that an Ollama has: by administrators of the platform, where policy and machine allow it, and by nobody else.</summary>
+public sealed class ModelAdministrationTests(PostgresServer postgres)
+{
+    private static readonly KeyValuePair<string, string> _machineAllows = new("Backend__AllowModelChanges", "true");
+    private static readonly KeyValuePair<string, string> _policyAllows = new("Attestation__FirstPolicy", """{"types":["simulated"],"allow_model_changes":true}""");
+
+    /// <summary>An administrator who is a member of the first domain.</summary>
+    private static async Task<Tenant> AdministratorAsync(CubeSystem cube)
+    {
+        var tokens = await cube.LoginAsync();
+        var (status, body) = await cube.SendAsync(HttpMethod.Get, "/domains", tokens.Access);
+        Assert.Equal(200, status);
+        return new Tenant(Guid.Empty, CubeSystem.AdminEmail, CubeSystem.AdminPassword, tokens, body.GetProperty("domains")[0].GetProperty("id").GetGuid());
+    }
+
+    private static Task<(int Status, JsonElement Body)> SendAsync(CubeSystem cube, Tenant who, string request, object body)
+    {
+        var parts = request.Split(' ');
+        return cube.SendAsync(new HttpMethod(parts[0]), $"/proxy/{who.Domain}{parts[1]}", who.Token, body);
+    }
+
+    [Fact]
+    public async Task The_real_Ollama_copies_creates_and_deletes_models_and_members_see_it_at_once()
+    {
+        Assert.SkipUnless(OllamaServer.IsHere, "Ollama is not here; CUBE_TEST_BIN and CUBE_TEST_MODELS can name the folders that have it and its model.");
+        await using var ollama = await OllamaServer.StartAsync();
+        await using var cube = await CubeSystem.StartAsync(postgres, ("ollama", ollama.Address), _machineAllows, _policyAllows);
+        var (admin, member) = (await AdministratorAsync(cube), await cube.CreateTenantAsync());
+        Assert.Equal([OllamaServer.Model], await ListAsync());
+
+        Assert.Equal((200, "success"), await SendAsync(cube, admin, "POST /api/copy", new { source = OllamaServer.Model, destination = "second" }) is var copied ? (copied.Status, copied.Body.GetProperty("status").GetString()) : default);
+        Assert.Equal(["second:latest", OllamaServer.Model], (await ListAsync()).Order());
+        var created = await ClientAnswer.AskAsync(cube, admin, "/api/create", $$"""{"model":"brief","from":"{{OllamaServer.Model}}","system":"Be brief.","parameters":{"temperature":0} }""");
+        Assert.Equal((200, "application/x-ndjson", false), (created.Status, created.Type, created.IsBroken));
+        Assert.Equal("""{"status":"success"}""", created.Text.TrimEnd().Split('\n')[^1]);
+        Assert.Equal(200, (await ClientAnswer.AskAsync(cube, member, "chat/completions", """{"model":"brief","max_tokens":3,"messages":[{"role":"user","content":"hi"}]}""")).Status);
+
+        var shown = await ClientAnswer.AskAsync(cube, member, "/api/show", """{"model":"brief"}""");
+        Assert.DoesNotContain("Be brief.", shown.Text, StringComparison.Ordinal);
+        foreach (var model in (string[])["brief", "second"])
+        {
+            Assert.Equal(200, (await SendAsync(cube, admin, "DELETE /api/delete", new { name = model })).Status);
+        }
+
+        Assert.Equal([OllamaServer.Model], await ListAsync());
+        Assert.Equal((404, "model_not_found"), await SendAsync(cube, admin, "DELETE /api/delete", new { model = "second" }) is var gone ? (gone.Status, Domains.CodeOf(gone.Body)) : default);
+        Assert.Equal((404, "model_not_found"), await cube.ChatAsync(member.Domain, member.Token, "brief"));
+
+        // Without a way to the library: the line of the failure, and a broken connection; or, whole, an error.
+        var pulled = await ClientAnswer.AskAsync(cube, admin, "/api/pull", """{"model":"no-such-model-anywhere"}""");
+        Assert.True(pulled.IsBroken || pulled.Status >= 500, pulled.Text);
+        Assert.DoesNotContain("registry.", pulled.Text, StringComparison.Ordinal);
+        Assert.Equal((502, "upstream_error"), await ClientAnswer.AskAsync(cube, admin, "/api/pull", """{"model":"no-such-model-anywhere","stream":false}""") is var whole ? (whole.Status, whole.Code) : default);
+
+        async Task<IEnumerable<string>> ListAsync() => (await cube.SendAsync(HttpMethod.Get, $"{member.Api}/models", member.Token)).Body.GetProperty("data").EnumerateArray().Select(static model => model.GetProperty("id").GetString()!);
+    }
+
+    [Fact]
+    public async Task A_pull_is_told_line_by_line_and_names_that_lead_elsewhere_never_leave()
+    {
+        await using var server = new ReplayServer();
+        await using var cube = await CubeSystem.StartAsync(postgres, ("ollama", server.Address), _machineAllows, _policyAllows);
+        var admin = await AdministratorAsync(cube);
+        server.PlayJson(200, """
+            {"status":"pulling manifest"}
+            {"status":"pulling 74701a8c35f6","digest":"sha256:74701a8c35f6","total":1321082688,"completed":500,"path":"/var/lib/x"}
+            {"status":"verifying sha256 digest"}
+            {"status":"success"}
+
+            """, "application/x-ndjson");
+        var pulled = await ClientAnswer.AskAsync(cube, admin, "/api/pull", """{"name":"llama3.2:1b","keep":1}""");
+        Assert.Equal((200, "application/x-ndjson", false), (pulled.Status, pulled.Type, pulled.IsBroken));
+        Assert.Equal(
+            """
+            {"status":"pulling manifest"}
+            {"status":"pulling 74701a8c35f6","digest":"sha256:74701a8c35f6","total":1321082688,"completed":500}
+            {"status":"verifying sha256 digest"}
+            {"status":"success"}
+
+            """, pulled.Text);
+        Assert.Equal("""{"model":"llama3.2:1b"}""", server.Requests.Last().Body);
+
+        server.PlayJson(200, "{\"status\":\"pulling manifest\"}\n", "application/x-ndjson");
+        Assert.True((await ClientAnswer.AskAsync(cube, admin, "/api/pull", """{"model":"m"}""")).IsBroken, "an end without success is none");
+        server.PlayJson(200, "{\"status\":\"pulling manifest\"}\n{\"error\":\"pull model manifest: file does not exist\"}\n", "application/x-ndjson");
+        Assert.Contains("The model does not exist", (await ClientAnswer.AskAsync(cube, admin, "/api/pull", """{"model":"m"}""")).Text, StringComparison.Ordinal);
+
+        var before = server.Requests.Count;
+        foreach (var name in (string[])["hf.co/a/b", "registry.example.com/library/m", "localhost:5000/m", "10.0.0.1/m", "../m", "m/../n", "a/b/c", "m:cloud", "gpt-oss:120b-cloud", "https://x", "m m", ""])
+        {
+            Assert.Equal(400, (await SendAsync(cube, admin, "POST /api/pull", new { model = name })).Status);
+            Assert.Equal(400, (await SendAsync(cube, admin, "POST /api/create", new { model = "n", from = name })).Status);
+            Assert.Equal(400, (await SendAsync(cube, admin, "POST /api/copy", new { source = "m", destination = name })).Status);
+        }
+
+        Assert.Equal(400, (await SendAsync(cube, admin, "POST /api/pull", new { model = "m", insecure = true })).Status);
+        Assert.Equal(400, (await SendAsync(cube, admin, "POST /api/create", new { model = "m", from = "n", files = new { } })).Status);
+        Assert.Equal(400, (await SendAsync(cube, admin, "POST /api/create", new { model = "m" })).Status);
+        Assert.Equal(before, server.Requests.Count);
+    }
+
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(false, false)]
+    public async Task Where_the_policy_or_the_machine_says_no_nobody_changes_anything(bool machine, bool policy)
+    {
+        await using var server = new ReplayServer();
+        await using var cube = await CubeSystem.StartAsync(postgres, ("ollama", server.Address), [.. machine ? [_machineAllows] : (KeyValuePair<string, string>[])[], .. policy ? [_policyAllows] : (KeyValuePair<string, string>[])[]]);
+        var admin = await AdministratorAsync(cube);
+        foreach (var (request, body) in _changes)
+        {
+            Assert.Equal((403, "models_fixed"), await SendAsync(cube, admin, request, body) is var refused ? (refused.Status, Domains.CodeOf(refused.Body)) : default);
+        }
+
+        Assert.Empty(server.Requests);
+    }
+
+    private static readonly string[] _simulated = ["simulated"];
+
+    private static readonly (string Request, object Body)[] _changes =
+    [
+        ("POST /api/pull", new { model = "m" }), ("POST /api/create", new { model = "n", from = "m" }),
+        ("POST /api/copy", new { source = "m", destination = "n" }), ("DELETE /api/delete", new { model = "m" }),
+    ];
+
+    [Fact]
+    public async Task An_administrator_of_a_domain_a_token_and_a_stricter_domain_change_nothing()
+    {
+        await using var server = new ReplayServer();
+        await using var cube = await CubeSystem.StartAsync(postgres, ("ollama", server.Address), _machineAllows, _policyAllows);
+        var (admin, tenant) = (await AdministratorAsync(cube), await cube.CreateTenantAsync());
+        var (_, secret) = await cube.CreatePatAsync(admin, "models/*/llm_read");
+        foreach (var (request, body) in _changes)
+        {
+            Assert.Equal((403, "insufficient_permissions"), await SendAsync(cube, tenant, request, body) is var own ? (own.Status, Domains.CodeOf(own.Body)) : default);
+            Assert.Equal((403, "insufficient_permissions"), await SendAsync(cube, admin with { Tokens = new Tokens(secret, "") }, request, body) is var pat ? (pat.Status, Domains.CodeOf(pat.Body)) : default);
+            Assert.Equal((403, "permission_denied"), await SendAsync(cube, admin with { Domain = tenant.Domain }, request, body) is var foreign ? (foreign.Status, Domains.CodeOf(foreign.Body)) : default);
+        }
+
+        // The domain's own policy does not allow it, so it is not allowed there.
+        Assert.Equal(201, (await SendAsync(cube, admin, "POST /attestation/policy", new { types = _simulated })).Status);
+        Assert.Equal(200, (await SendAsync(cube, admin, "POST /attestation/policy/activate", new { version = 1 })).Status);
+        Assert.Equal((403, "models_fixed"), await SendAsync(cube, admin, "POST /api/pull", new { model = "m" }) is var refused ? (refused.Status, Domains.CodeOf(refused.Body)) : default);
+        Assert.Empty(server.Requests);
+    }
+}
