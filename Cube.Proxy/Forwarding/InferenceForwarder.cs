@@ -13,6 +13,7 @@ using Cube.Proxy.Models;
 using Cube.Proxy.OpenAi;
 using Cube.Proxy.OpenAi.Answers;
 using Cube.Proxy.OpenAi.Requests;
+using Cube.Proxy.OpenAi.Requests.Responses;
 using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.Extensions.Options;
@@ -149,7 +150,7 @@ internal sealed class InferenceForwarder
         {
             if (checks is not null && await checks.FindFaultAsync(channel, request.Route!, patience.Token) is { } fault)
             {
-                await fault.WriteAsync(context);
+                await ResponseParams.In(request.Endpoint, fault).WriteAsync(context);
                 return AnswerEnd.Failed;
             }
 
@@ -157,7 +158,7 @@ internal sealed class InferenceForwarder
             if (response.StatusCode != HttpStatusCode.OK)
             {
                 var error = await AgentErrors.TranslateAsync(response, patience.Token);
-                await (request.Endpoint.Kind == EndpointKind.Weights && error.Code == OpenAiError.UnknownUrl.Code ? OpenAiError.ModelsFixed : error).WriteAsync(context);
+                await (request.Endpoint.Kind == EndpointKind.Weights && error.Code == OpenAiError.UnknownUrl.Code ? OpenAiError.ModelsFixed : ResponseParams.In(request.Endpoint, error)).WriteAsync(context);
                 return AnswerEnd.Failed;
             }
 
@@ -166,7 +167,7 @@ internal sealed class InferenceForwarder
             if (request.Wanted!.IsStream && type is "text/event-stream" or "application/x-ndjson")
             {
                 patience.CancelAfter(Timeout.InfiniteTimeSpan);
-                return await StreamAsync(context, request, body);
+                return await StreamAsync(context, request, question, body);
             }
 
             if (!request.Wanted.IsStream)
@@ -192,13 +193,20 @@ internal sealed class InferenceForwarder
         return AnswerEnd.Failed;
     }
 
-    private async Task<AnswerEnd> StreamAsync(HttpContext context, DomainRequest request, Stream body)
+    private async Task<AnswerEnd> StreamAsync(HttpContext context, DomainRequest request, Question question, Stream body)
     {
         var answer = AnswerStreams.Of(request.Endpoint!, request.Wanted!, _time);
         using (answer as IDisposable)
         {
-            var end = await new StreamRelay(context, answer, _options).RunAsync(body);
-            request.Usage = answer.Usage;
+            var relay = new StreamRelay(context, answer, _options);
+            var end = await relay.RunAsync(body);
+            request.Usage = end switch
+            {
+                AnswerEnd.Complete => answer.Usage,
+                AnswerEnd.Aborted when relay.Events > 0 => answer.Usage ?? TokenUsage.Estimate(question.Body.Length, relay.Events),
+                // Who got no answer pays for none.
+                _ => null,
+            };
             if (request.Endpoint!.Kind == EndpointKind.Weights)
             {
                 await _models.ForgetAsync();
@@ -272,7 +280,7 @@ internal sealed class InferenceForwarder
         }
 
         Activity.Current?.SetTag("gen_ai.usage.input_tokens", usage.Prompt).SetTag("gen_ai.usage.output_tokens", usage.Completion);
-        TagList tags = new() { { "cube.domain.id", request.DomainId }, { "gen_ai.request.model", request.ModelAtServer } };
+        TagList tags = new() { { "cube.domain.id", request.DomainId }, { "gen_ai.request.model", request.ModelAtServer }, { "cube.usage.estimated", usage.IsEstimated } };
         _tokens.Add(usage.Prompt, [.. tags, new("gen_ai.token.type", "input")]);
         _tokens.Add(usage.Completion, [.. tags, new("gen_ai.token.type", "output")]);
     }

@@ -1,9 +1,10 @@
 using System.Diagnostics;
 using Cube.Proxy.Edge;
+using Cube.Proxy.OpenAi.Answers;
 
 namespace Cube.Proxy.Observability;
 
-/// <summary>One line a request: who, where, how it ended, how long it took. Nothing of what was asked or answered.</summary>
+/// <summary>One line a request: who, where, how it ended, how long it took, what it cost. Nothing of what was asked or answered.</summary>
 internal sealed partial class LoggingStage(RequestDelegate next, ILogger<LoggingStage> logger)
 {
     public async Task InvokeAsync(HttpContext context)
@@ -19,12 +20,23 @@ internal sealed partial class LoggingStage(RequestDelegate next, ILogger<Logging
             {
                 var request = DomainRequest.Of(context);
                 var elapsed = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-                Handled(request.Endpoint?.Name ?? "unknown", context.Response.StatusCode, elapsed, request.Route?.Name ?? "none", request.DomainId, request.Caller?.UserId, context.TraceIdentifier);
+                var (end, usage) = (EndOf(request.End, context.Response.StatusCode), request.Usage ?? default);
+                Handled(
+                    request.Endpoint?.Name ?? "unknown", context.Response.StatusCode, elapsed, request.Route?.Name ?? "none", request.DomainId, request.Caller?.UserId, context.TraceIdentifier,
+                    end, usage.Prompt, usage.Completion);
             }
         }
     }
 
+    private static string EndOf(AnswerEnd? end, int status) => end switch
+    {
+        AnswerEnd.Aborted => "Aborted",
+        AnswerEnd.Failed => "Failed",
+        null when status >= StatusCodes.Status400BadRequest => "Refused",
+        _ => "Complete",
+    };
+
     [LoggerMessage(Level = LogLevel.Information,
-        Message = "{Endpoint} answered {Status} in {Milliseconds:F1} ms: route {Route}, domain {Domain}, user {User}, request {RequestId}")]
-    private partial void Handled(string endpoint, int status, double milliseconds, string route, Guid domain, Guid? user, string requestId);
+        Message = "{Endpoint} answered {Status} in {Milliseconds:F1} ms: route {Route}, domain {Domain}, user {User}, request {RequestId}, {End}, {PromptTokens} and {CompletionTokens} tokens")]
+    private partial void Handled(string endpoint, int status, double milliseconds, string route, Guid domain, Guid? user, string requestId, string end, long promptTokens, long completionTokens);
 }

@@ -4,18 +4,37 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.EndToEnd;
 
+public enum Sdk
+{
+    OpenAi6,
+    OpenAi7,
+}
+
 /// <summary>The SDKs of npm, installed once, and the scripts that use them.</summary>
 internal static class NodeScripts
 {
     private static readonly SemaphoreSlim _installing = new(1);
 
+    /// <param name="script">Its file.</param>
+    /// <param name="sdk">Which of OpenAI's; the seventh needs a newer Node, which npm has too.</param>
+    /// <param name="settings">Its environment.</param>
     /// <returns>What the script saw.</returns>
-    public static async Task<JsonElement> RunAsync(string script, params KeyValuePair<string, string>[] settings)
+    public static async Task<JsonElement> RunAsync(string script, Sdk sdk, params KeyValuePair<string, string>[] settings)
     {
         var folder = await InstallOrSkipAsync();
-        await using var node = ServiceProcess.Start("node", "node", [Path.Combine(folder, script)], settings);
+        var program = sdk == Sdk.OpenAi6 ? "node" : NewerNodeOrSkip(folder);
+        await using var node = ServiceProcess.Start("node", program, [Path.Combine(folder, script)], [.. settings, new("CUBE_OPENAI", sdk == Sdk.OpenAi6 ? "openai" : "openai-7")]);
         Assert.True(await node.WaitForExitAsync() == 0, node.Output);
         return JsonElement.Parse(node.Output);
+    }
+
+    private static string NewerNodeOrSkip(string folder)
+    {
+        var system = OperatingSystem.IsWindows() ? "win" : OperatingSystem.IsMacOS() ? "darwin" : "linux";
+        var program = Path.Combine(
+            folder, "node_modules", $"node-{system}-{System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}", "bin", OperatingSystem.IsWindows() ? "node.exe" : "node");
+        Assert.SkipUnless(File.Exists(program), "npm has no newer Node for this machine.");
+        return program;
     }
 
     public static async Task<string> InstallOrSkipAsync()
@@ -25,7 +44,7 @@ internal static class NodeScripts
         await _installing.WaitAsync();
         try
         {
-            if (Directory.Exists(Path.Combine(folder, "node_modules", "@langchain")))
+            if (Directory.Exists(Path.Combine(folder, "node_modules", "openai-7")))
             {
                 return folder;
             }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Cube.Tests.Systems;
 
 namespace Cube.Tests.EndToEnd;
@@ -7,19 +6,17 @@ namespace Cube.Tests.EndToEnd;
 [Collection(SharesGuide.Name)]
 public sealed class NodeSdkTests(GuideSystem system)
 {
-    [Fact]
-    public async Task The_npm_SDK_lists_chats_streams_and_gets_errors_of_its_own_classes()
+    [Theory]
+    [InlineData(Sdk.OpenAi6)]
+    [InlineData(Sdk.OpenAi7)]
+    public async Task ST_05_SD_04_HP_15_ER_12_the_npm_SDK_lists_chats_streams_responds_and_gets_errors_of_its_own_classes(Sdk sdk)
     {
         var cube = system.Cube;
-        var folder = await NodeScripts.InstallOrSkipAsync();
         var (mine, foreign) = (await cube.CreateTenantAsync(), await cube.CreateTenantAsync());
-        await using var node = ServiceProcess.Start("node", "node", [Path.Combine(folder, "chat.mjs")],
-        [
+        var seen = await NodeScripts.RunAsync("chat.mjs", sdk,
             new("CUBE_BASE_URL", new Uri(cube.Proxy, mine.Api).AbsoluteUri), new("CUBE_TOKEN", mine.Token), new("CUBE_MODEL", "cube-guide"),
-            new("CUBE_FOREIGN_URL", new Uri(cube.Proxy, foreign.Api).AbsoluteUri),
-        ]);
-        Assert.True(await node.WaitForExitAsync() == 0, node.Output);
-        var seen = JsonElement.Parse(node.Output);
+            new("CUBE_FOREIGN_URL", new Uri(cube.Proxy, foreign.Api).AbsoluteUri));
+        Assert.Equal(sdk == Sdk.OpenAi7, seen.GetProperty("node").GetString()!.StartsWith("22.", StringComparison.Ordinal));
 
         Assert.Equal("cube-guide", seen.GetProperty("models")[0].GetString());
         var whole = seen.GetProperty("whole");
@@ -33,6 +30,14 @@ public sealed class NodeSdkTests(GuideSystem system)
         Assert.Equal(whole.GetProperty("content").GetString(), seen.GetProperty("helper").GetString());
         Assert.Equal("length", seen.GetProperty("text").GetProperty("finish").GetString());
 
+        var (response, stream) = (seen.GetProperty("response"), seen.GetProperty("responseStream"));
+        Assert.Equal(("completed", whole.GetProperty("content").GetString()), (response.GetProperty("status").GetString(), response.GetProperty("text").GetString()));
+        Assert.Equal(("response.created", "response.completed"), (stream.GetProperty("first").GetString(), stream.GetProperty("last").GetString()));
+        Assert.Equal((response.GetProperty("text").GetString(), response.GetProperty("text").GetString()), (stream.GetProperty("text").GetString(), stream.GetProperty("helper").GetString()));
+        Assert.Equal(response.GetProperty("usage").GetRawText(), stream.GetProperty("usage").GetRawText());
+        Assert.All(seen.GetProperty("tried").EnumerateObject(), static tried => Assert.True(tried.Value.GetProperty("attempts").GetInt32() == 1, tried.ToString()));
+
+        AssertFailure("stored", "BadRequestError", 400, "unsupported_parameter");
         AssertFailure("noToken", "AuthenticationError", 401, "invalid_api_key");
         AssertFailure("foreign", "PermissionDeniedError", 403, "permission_denied");
         AssertFailure("unknownModel", "NotFoundError", 404, "model_not_found");

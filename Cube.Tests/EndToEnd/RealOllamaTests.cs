@@ -39,8 +39,15 @@ public sealed class OllamaSystem(PostgresServer postgres) : IAsyncLifetime
     }
 }
 
+[CollectionDefinition(Name)]
+public sealed class SharesOllama : ICollectionFixture<OllamaSystem>
+{
+    public const string Name = "ollama";
+}
+
 /// <summary>The happy paths of the conformance table, with real answers.</summary>
-public sealed class RealOllamaTests(OllamaSystem system) : IClassFixture<OllamaSystem>
+[Collection(SharesOllama.Name)]
+public sealed class RealOllamaTests(OllamaSystem system)
 {
     private const string Model = OllamaServer.Model;
     private readonly CubeSystem _cube = system.Cube;
@@ -82,13 +89,15 @@ public sealed class RealOllamaTests(OllamaSystem system) : IClassFixture<OllamaS
     }
 
     [Fact]
-    public async Task ST_01_02_US_01_streams_with_and_without_usage_say_the_same_as_the_whole()
+    public async Task HP_01_ST_01_02_03_US_01_streams_with_and_without_usage_say_the_same_as_the_whole()
     {
         var whole = (await AskAsync(Chat("\"max_tokens\":20"))).Json;
         var plain = await AskAsync(Chat("\"max_tokens\":20,\"stream\":true"));
         var metered = await AskAsync(Chat("\"max_tokens\":20,\"stream\":true,\"stream_options\":{\"include_usage\":true}"));
         var text = whole.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString();
         Assert.Equal(text, plain.Content);
+        Assert.Equal(("no-cache, no-transform", "no", "text/event-stream"), (plain.Headers.CacheControl!.ToString() is "no-transform, no-cache" or "no-cache, no-transform" ? "no-cache, no-transform" : "", plain.Headers.GetValues("x-accel-buffering").Single(), plain.Type));
+        Assert.EndsWith("}\n\ndata: [DONE]\n\n", plain.Text, StringComparison.Ordinal);
         Assert.Equal(text, metered.Content);
         Assert.Equal(whole.GetProperty("usage").GetProperty("completion_tokens").GetInt32(), metered.Events[^1].GetProperty("usage").GetProperty("completion_tokens").GetInt32());
     }
@@ -162,7 +171,7 @@ public sealed class RealOllamaTests(OllamaSystem system) : IClassFixture<OllamaS
     }
 
     [Fact]
-    public async Task TL_SO_tools_that_a_model_has_not_and_schemas_are_answered_or_named()
+    public async Task TL_01_03_04_SO_01_tools_that_a_model_has_not_and_schemas_are_answered_or_named()
     {
         var answer = await AskAsync(Chat("\"max_tokens\":3,\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\"}}}]"));
         Assert.Equal((400, "unsupported_parameter", "tools"), (answer.Status, answer.Code, answer.Param));
@@ -186,7 +195,7 @@ public sealed class RealOllamaTests(OllamaSystem system) : IClassFixture<OllamaS
     public async Task SD_01_02_06_the_AI_SDK_LangChain_and_Ollamas_own_client_chat_stream_and_count()
     {
         var tenant = await _cube.CreateTenantAsync();
-        var seen = await NodeScripts.RunAsync("others.mjs",
+        var seen = await NodeScripts.RunAsync("others.mjs", Sdk.OpenAi6,
             new("CUBE_BASE_URL", new Uri(_cube.Proxy, tenant.Api).AbsoluteUri), new("CUBE_TOKEN", tenant.Token), new("CUBE_MODEL", Model),
             new("CUBE_NATIVE_URL", new Uri(_cube.Proxy, $"/proxy/{tenant.Domain}").AbsoluteUri));
         foreach (var name in (string[])["generated", "streamed", "invoked", "chained"])

@@ -32,10 +32,16 @@ internal sealed partial record ClientAnswer(int Status, string? Type, HttpRespon
     public static async Task<ClientAnswer> AskAsync(CubeSystem cube, Tenant tenant, string path, string body, string type = "application/json", HttpClient? http = null)
     {
         var url = path.StartsWith('/') ? $"/proxy/{tenant.Domain}{path}" : $"{tenant.Api}/{path}";
-        using var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body)) };
+        var client = http ?? cube.Http;
+        using var request = new HttpRequestMessage(HttpMethod.Post, url)
+        {
+            Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body)),
+            Version = client.DefaultRequestVersion,
+            VersionPolicy = client.DefaultVersionPolicy,
+        };
         request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", tenant.Token);
-        using var response = await (http ?? cube.Http).SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         using var received = new MemoryStream();
         var isBroken = false;
         try

@@ -145,6 +145,15 @@ public sealed class ResponsesTests(ReplaySystem system)
     }
 
     [Fact]
+    public async Task What_only_a_model_server_can_refuse_is_named_as_the_client_has_it()
+    {
+        var many = string.Join(',', Enumerable.Range(0, 1001).Select(static i => $"\"p{i}\":{{}}"));
+        Assert.Equal((400, "unsupported_value", "text.format"), await AskAsync($"\"text\":{{\"format\":{{\"type\":\"json_schema\",\"name\":\"n\",\"schema\":{{\"properties\":{{{many}}}}}}}}}", "ollama") is var large ? (large.Status, large.Code, large.Param) : default);
+        system["vllm"].Server.PlayJson(400, """{"error":{"message":"This model's maximum context length is 2048 tokens.","type":"BadRequestError","param":null,"code":400}}""");
+        Assert.Equal((400, "context_length_exceeded", "input"), await AskAsync("") is var full ? (full.Status, full.Code, full.Param) : default);
+    }
+
+    [Fact]
     public async Task What_was_kept_elsewhere_is_not_to_be_had()
     {
         var (cube, _, tenant) = system["vllm"];

@@ -282,14 +282,16 @@ public sealed class StreamConformanceTests(ReplaySystem system)
         Assert.Equal("abc", (await AskAsync("vllm")).Content);
     }
 
-    [Fact]
-    public async Task ST_10_SD_01_02_every_SDK_of_npm_notices_a_failure_in_mid_stream()
+    [Theory]
+    [InlineData(Sdk.OpenAi6)]
+    [InlineData(Sdk.OpenAi7)]
+    public async Task ST_10_SD_01_02_04_every_SDK_of_npm_notices_a_failure_in_mid_stream(Sdk sdk)
     {
         var (cube, server, tenant) = system["vllm"];
         foreach (var tail in (string[])["data: {\"error\":{\"message\":\"boom\"}}\n\ndata: [DONE]\n\n", ""])
         {
             server.PlayEvents(tail.Length == 0 ? _good.Take(2) : [.. _good.Take(2), tail]);
-            var seen = await NodeScripts.RunAsync("failing.mjs", new("CUBE_BASE_URL", new Uri(cube.Proxy, tenant.Api).AbsoluteUri), new("CUBE_TOKEN", tenant.Token), new("CUBE_MODEL", "m"));
+            var seen = await NodeScripts.RunAsync("failing.mjs", sdk, new("CUBE_BASE_URL", new Uri(cube.Proxy, tenant.Api).AbsoluteUri), new("CUBE_TOKEN", tenant.Token), new("CUBE_MODEL", "m"));
             Assert.All(seen.EnumerateObject(), static sdk => Assert.True(sdk.Value.ValueKind == JsonValueKind.Object, $"{sdk.Name} took it for a good end"));
             Assert.Equal("upstream_error", seen.GetProperty("openai").GetProperty("code").GetString());
         }

@@ -32,7 +32,7 @@ public sealed class TokenAttackTests(GuideSystem system)
     [InlineData("signature cut")]
     [InlineData("not a token")]
     [InlineData("three dots")]
-    public async Task A_forged_token_is_a_401(string attack)
+    public async Task AU_02_a_forged_token_is_a_401(string attack)
     {
         var tenant = await _cube.CreateTenantAsync();
         var forged = Forge(attack, tenant.Token, (await _cube.SendAsync(HttpMethod.Get, "/keys/.well-known/jwks.json", null)).Body);
@@ -44,7 +44,7 @@ public sealed class TokenAttackTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task No_token_a_refresh_token_and_any_other_scheme_are_401()
+    public async Task AU_01_03_no_token_a_refresh_token_and_any_other_scheme_are_401()
     {
         var tenant = await _cube.CreateTenantAsync();
         await RefusedAsync("missing_api_key", static _ => { });
@@ -138,7 +138,7 @@ public sealed class TokenAttackTests(GuideSystem system)
 public sealed class TokenLifetimeTests(PostgresServer postgres)
 {
     [Fact]
-    public async Task An_expired_token_says_so_and_a_refresh_helps()
+    public async Task AU_04_05_an_expired_token_says_so_and_a_refresh_helps()
     {
         await using var cube = await CubeSystem.StartAsync(postgres, null, new KeyValuePair<string, string>("Identity__AccessTokenLifetime", "00:00:10"));
         var tenant = await cube.CreateTenantAsync();
@@ -154,7 +154,7 @@ public sealed class TokenLifetimeTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task A_token_of_another_deployment_opens_nothing_here()
+    public async Task AU_02_a_token_of_another_deployment_opens_nothing_here()
     {
         await using var here = await CubeSystem.StartAsync(postgres);
         await using var there = await CubeSystem.StartAsync(postgres);
@@ -164,7 +164,7 @@ public sealed class TokenLifetimeTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task A_token_that_expires_in_mid_stream_ends_no_stream()
+    public async Task AU_07_a_token_that_expires_in_mid_stream_ends_no_stream()
     {
         await using var backend = new FakeBackend();
         await backend.StartAsync();
@@ -188,7 +188,7 @@ public sealed class TokenLifetimeTests(PostgresServer postgres)
 
     /// <summary>With the deployment's own key, as only a fault of Identity could make them.</summary>
     [Fact]
-    public async Task A_token_that_is_signed_well_and_says_something_else_opens_nothing()
+    public async Task AU_02_04_a_token_that_is_signed_well_and_says_something_else_opens_nothing()
     {
         await using var cube = await CubeSystem.StartAsync(postgres);
         var tenant = await cube.CreateTenantAsync();

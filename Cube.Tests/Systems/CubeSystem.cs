@@ -113,9 +113,10 @@ public sealed class CubeSystem : IAsyncDisposable
     }
 
     /// <summary>Another proxy beside the first, with caches of its own.</summary>
-    public async Task<Uri> StartAnotherProxyAsync(params KeyValuePair<string, string>[] settings)
+    public Task<Uri> StartAnotherProxyAsync(params KeyValuePair<string, string>[] settings) => StartProxyAtAsync(new Uri($"http://127.0.0.1:{Ports.Free()}"), settings);
+
+    public async Task<Uri> StartProxyAtAsync(Uri address, params KeyValuePair<string, string>[] settings)
     {
-        var address = new Uri($"http://127.0.0.1:{Ports.Free()}");
         Dictionary<string, string> all = new(_settings["Cube.Proxy"]) { ["ASPNETCORE_URLS"] = address.GetLeftPart(UriPartial.Authority) };
         foreach (var (key, value) in settings)
         {

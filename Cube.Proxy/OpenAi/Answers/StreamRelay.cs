@@ -30,6 +30,9 @@ internal sealed class StreamRelay(HttpContext context, IAnswerStream answer, Pro
     private readonly long _startedAt = Stopwatch.GetTimestamp();
     private bool _hasBegun;
 
+    /// <summary>Events of the model server's that have been passed on.</summary>
+    public int Events { get; private set; }
+
     /// <param name="upstream">The model server's bytes.</param>
     /// <returns>How it ended; the client has heard of it.</returns>
     public async Task<AnswerEnd> RunAsync(Stream upstream)
@@ -86,6 +89,8 @@ internal sealed class StreamRelay(HttpContext context, IAnswerStream answer, Pro
             {
                 return step;
             }
+
+            Events++;
         }
 
         return isFinal ? answer.End(output) : StreamStep.More;

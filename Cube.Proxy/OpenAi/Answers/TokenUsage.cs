@@ -3,8 +3,16 @@ using System.Text.Json;
 namespace Cube.Proxy.OpenAi.Answers;
 
 /// <summary>What an answer cost, in tokens. The total is the sum, whatever a model server says.</summary>
-internal readonly record struct TokenUsage(long Prompt, long Completion, long? Cached = null, long? Reasoning = null)
+/// <param name="IsEstimated">The model server did not come to say it.</param>
+internal readonly record struct TokenUsage(long Prompt, long Completion, long? Cached = null, long? Reasoning = null, bool IsEstimated = false)
 {
+    private const int BytesOfToken = 4;
+
+    /// <summary>Of an answer that its client left before the model server told.</summary>
+    /// <param name="bytes">Length of the request.</param>
+    /// <param name="events">Pieces of the answer that came; each is about a token.</param>
+    public static TokenUsage Estimate(int bytes, int events) => new(Math.Max(bytes / BytesOfToken, 1), events, IsEstimated: true);
+
     public long Total => Prompt + Completion;
 
     /// <summary>Reads the value that the reader is about to read.</summary>

@@ -52,8 +52,13 @@ internal sealed class ChatShape : RequestShape
 
     protected override void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target)
     {
+        if (target.Kind == BackendKind.Ollama && request.Member("response_format")?.Member("json_schema")?.Member("schema") is { } schema)
+        {
+            OllamaSchema.Check(schema, "response_format");
+        }
+
         Messages.Write(request.GetProperty("messages"), json, target.Kind);
-        WriteStream(request, json);
+        WriteStream(request, json, target.Kind);
         WriteChoices(request, json, target.Kind);
         Tools.Write(request, json, target.Kind, Tools.ChoiceOf(request));
         // Ollama knows the old name only, and in silence; where both are given the smaller counts.

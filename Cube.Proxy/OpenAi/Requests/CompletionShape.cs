@@ -39,7 +39,7 @@ internal sealed class CompletionShape : RequestShape
         }
 
         json.WriteRaw("prompt", prompt);
-        WriteStream(request, json);
+        WriteStream(request, json, target.Kind);
         WriteChoices(request, json, target.Kind);
     }
 

@@ -122,6 +122,7 @@ internal sealed class NativeShape(bool isGenerating, string[] required, params (
         }
 
         ResponseFormat.CheckSchema(format, param);
+        OllamaSchema.Check(format, param);
     }
 
     private static void CheckThink(JsonElement think, string param) =>

@@ -80,14 +80,22 @@ internal abstract class RequestShape
         }
     }
 
-    /// <summary>Usage is always asked for, and said explicitly: one server takes an empty object for yes, the other for no.</summary>
-    protected static void WriteStream(JsonElement request, Utf8JsonWriter json)
+    /// <summary>
+    /// Usage is always asked for, and said explicitly: one server takes an empty object for yes, the other for no. vLLM tells it with each
+    /// event where it is asked to, so that it is known of an answer that a client leaves.
+    /// </summary>
+    protected static void WriteStream(JsonElement request, Utf8JsonWriter json, BackendKind kind)
     {
         if (request.Member("stream") is { ValueKind: JsonValueKind.True })
         {
             json.WriteBoolean("stream", true);
             json.WriteStartObject("stream_options");
             json.WriteBoolean("include_usage", true);
+            if (kind == BackendKind.Vllm)
+            {
+                json.WriteBoolean("continuous_usage_stats", true);
+            }
+
             json.WriteEndObject();
         }
     }

@@ -1,5 +1,6 @@
 using Cube.Proxy.Edge;
 using Cube.Proxy.OpenAi.Requests.Audio;
+using Cube.Proxy.OpenAi.Requests.Responses;
 using Cube.Proxy.Routing;
 
 namespace Cube.Proxy.OpenAi.Requests;
@@ -38,7 +39,7 @@ internal sealed class RequestStage(RequestDelegate next)
         }
         catch (RefusedException refused)
         {
-            await refused.Error.WriteAsync(context);
+            await ResponseParams.In(request.Endpoint!, refused.Error).WriteAsync(context);
         }
         finally
         {

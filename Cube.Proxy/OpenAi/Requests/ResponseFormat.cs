@@ -7,6 +7,9 @@ namespace Cube.Proxy.OpenAi.Requests;
 /// <summary>What form an answer must have. A schema that is none makes a model server fail; it is refused here.</summary>
 internal static partial class ResponseFormat
 {
+    /// <summary>OpenAI's own limit.</summary>
+    private const int Most = 5000;
+
     private static readonly string[] _types = ["string", "number", "integer", "boolean", "object", "array", "null"];
     private static readonly string[] _maps = ["properties", "$defs", "definitions", "patternProperties", "dependentSchemas"];
     private static readonly string[] _lists = ["anyOf", "allOf", "oneOf", "prefixItems"];
@@ -41,6 +44,28 @@ internal static partial class ResponseFormat
         var schema = named.Required("schema", $"{param}.schema");
         Checks.Object(schema, $"{param}.schema");
         CheckSchema(schema, $"{param}.schema");
+        Checks.Value(CountProperties(schema) <= Most, $"{param}.schema", $"it has at most {Most} properties");
+    }
+
+    private static int CountProperties(JsonElement json)
+    {
+        var count = 0;
+        if (json.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var member in json.EnumerateObject())
+            {
+                count += CountProperties(member.Value) + (member.NameEquals("properties"u8) && member.Value.ValueKind == JsonValueKind.Object ? member.Value.GetPropertyCount() : 0);
+            }
+        }
+        else if (json.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var item in json.EnumerateArray())
+            {
+                count += CountProperties(item);
+            }
+        }
+
+        return count;
     }
 
     /// <summary>Only where a schema stands: a property may well be called <c>type</c>.</summary>

@@ -2,8 +2,8 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { ChatOpenAI } from "@langchain/openai";
 import { streamText } from "ai";
-import OpenAI from "openai";
 
+const { default: OpenAI } = await import(process.env.CUBE_OPENAI ?? "openai");
 const { CUBE_BASE_URL: baseURL, CUBE_TOKEN: apiKey, CUBE_MODEL: model } = process.env;
 const messages = [{ role: "user", content: "hi" }];
 
@@ -19,6 +19,9 @@ const failure = async (read) => {
 console.log(JSON.stringify({
   openai: await failure(async () => {
     for await (const _ of await new OpenAI({ baseURL, apiKey, maxRetries: 0 }).chat.completions.create({ model, messages, stream: true }));
+  }),
+  response: await failure(async () => {
+    for await (const _ of await new OpenAI({ baseURL, apiKey, maxRetries: 0 }).responses.create({ model, input: "hi", stream: true }));
   }),
   helper: await failure(() => new OpenAI({ baseURL, apiKey, maxRetries: 0 }).chat.completions.stream({ model, messages }).finalChatCompletion()),
   ai: await failure(async () => {

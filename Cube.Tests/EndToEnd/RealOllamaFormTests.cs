@@ -1,0 +1,118 @@
+using System.ClientModel;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Cube.AppHost.Settings;
+using Cube.Tests.OpenAi;
+using Cube.Tests.Systems;
+using OpenAI.Responses;
+
+namespace Cube.Tests.EndToEnd;
+
+/// <summary>Forms of answers, other endpoints and other versions of HTTP, with the real Ollama.</summary>
+[Collection(SharesOllama.Name)]
+public sealed class RealOllamaFormTests(OllamaSystem system)
+{
+    private const string Model = OllamaServer.Model;
+    private readonly CubeSystem _cube = system.Cube;
+
+    private async Task<ClientAnswer> AskAsync(string body, string path = "chat/completions") => await ClientAnswer.AskAsync(_cube, await _cube.CreateTenantAsync(), path, body);
+
+    private static string Chat(string more, string prompt = "Say hello to Ada.") =>
+        $$"""{"model":"{{Model}}","messages":[{"role":"user","content":"{{prompt}}"}],"temperature":0{{(more.Length > 0 ? "," : "")}}{{more}}}""";
+
+    [Fact]
+    public async Task SO_02_a_JSON_object_is_one()
+    {
+        var answer = await AskAsync(Chat("\"max_tokens\":120,\"response_format\":{\"type\":\"json_object\"}", "Give me a small JSON object with one member."));
+        Assert.Equal(200, answer.Status);
+        var choice = answer.Json.GetProperty("choices")[0];
+        if (choice.GetProperty("finish_reason").ValueEquals("stop"))
+        {
+            Assert.Equal(JsonValueKind.Object, JsonElement.Parse(choice.GetProperty("message").GetProperty("content").GetString()!).ValueKind);
+        }
+    }
+
+    [Fact]
+    public async Task SO_04_a_recursive_and_a_huge_schema_are_accepted_or_a_400_and_never_a_500()
+    {
+        const string Recursive = """{"type":"object","properties":{"child":{"$ref":"#"},"name":{"type":"string"}},"required":["name"]}""";
+        string[] schemas =
+        [
+            Recursive, OllamaSchemaTests.Properties(150), OllamaSchemaTests.Properties(400, isRequired: true), OllamaSchemaTests.Properties(4_900), OllamaSchemaTests.Properties(6_500),
+            .. OllamaSchemaTests.Patterns.Concat(OllamaSchemaTests.DeadlyPatterns).Select(OllamaSchemaTests.Pattern),
+        ];
+        foreach (var schema in schemas)
+        {
+            var answer = await AskAsync(Chat($"\"max_tokens\":3,\"response_format\":{{\"type\":\"json_schema\",\"json_schema\":{{\"name\":\"x\",\"schema\":{schema}}}}}"));
+            Assert.True(answer.Status == 200 || (answer.Status == 400 && answer.Param!.StartsWith("response_format", StringComparison.Ordinal)), $"{answer.Text} for {schema[..Math.Min(200, schema.Length)]}");
+        }
+    }
+
+    [Fact]
+    public async Task ST_16_EM_06_an_unknown_model_is_a_404_in_JSON_streamed_or_not()
+    {
+        foreach (var (path, body) in ((string, string)[])[("chat/completions", """{"model":"x","stream":true,"messages":[{"role":"user","content":"hi"}]}"""), ("completions", """{"model":"x","stream":true,"prompt":"hi"}"""), ("responses", """{"model":"x","stream":true,"input":"hi"}"""), ("embeddings", """{"model":"x","input":"hi"}""")])
+        {
+            var answer = await AskAsync(body, path);
+            Assert.Equal((404, "application/json", "model_not_found"), (answer.Status, answer.Type, answer.Code));
+        }
+    }
+
+    [Fact]
+    public async Task EM_05_dimensions_are_kept_or_refused()
+    {
+        var answer = await AskAsync($$"""{"model":"{{Model}}","input":"a","dimensions":64}""", "embeddings");
+        Assert.True(answer.Status == 400 ? answer.Param == "dimensions" : answer.Json.GetProperty("data")[0].GetProperty("embedding").GetArrayLength() == 64, answer.Text);
+    }
+
+    [Fact]
+    public async Task HP_15_a_response_says_what_a_chat_says_whole_streamed_and_with_the_NET_SDK()
+    {
+        var chat = (await AskAsync(Chat("\"max_tokens\":12"))).Json.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString();
+        var whole = (await AskAsync($$"""{"model":"{{Model}}","input":"Say hello to Ada.","temperature":0,"max_output_tokens":12}""", "responses")).Json;
+        Assert.Equal(chat, whole.GetProperty("output")[0].GetProperty("content")[0].GetProperty("text").GetString());
+        Assert.True(whole.GetProperty("usage").GetProperty("output_tokens").GetInt32() is > 0 and <= 12);
+        Assert.Equal(chat, (await AskAsync($$"""{"model":"{{Model}}","input":"Say hello to Ada.","temperature":0,"max_output_tokens":12,"stream":true}""", "responses")).ResponseText);
+
+        var tenant = await _cube.CreateTenantAsync();
+#pragma warning disable OPENAI001 // The SDK calls this part of it provisional; it is what people use.
+        var client = _cube.ClientOf(tenant).GetResponsesClient();
+        var answer = (await client.CreateResponseAsync(Model, "Say hello to Ada.")).Value;
+        Assert.NotEmpty(answer.GetOutputText());
+        var text = new StringBuilder();
+        await foreach (var update in await client.CreateResponseStreamingAsync(Model, "Say hello to Ada."))
+        {
+            text.Append((update as StreamingResponseOutputTextDeltaUpdate)?.Delta);
+        }
+
+#pragma warning restore OPENAI001
+
+        Assert.NotEmpty(text.ToString());
+        Assert.Equal(404, (await Assert.ThrowsAsync<ClientResultException>(() => client.CreateResponseAsync("no-such-model", "hi"))).Status);
+    }
+
+    [Fact]
+    public async Task ER_11_a_response_beyond_the_context_is_an_error_too()
+    {
+        var answer = await AskAsync($$"""{"model":"{{Model}}","max_output_tokens":3,"input":"{{string.Concat(Enumerable.Repeat("word ", 20_000))}}"}""", "responses");
+        Assert.Equal((400, "context_length_exceeded", "input"), (answer.Status, answer.Code, answer.Param));
+    }
+
+    [Fact]
+    public async Task ST_19_a_client_of_HTTP_2_gets_the_same_events()
+    {
+        var (tenant, plain, second) = (await _cube.CreateTenantAsync(), Ports.Free(), Ports.Free());
+        await _cube.StartProxyAtAsync(
+            new Uri($"http://127.0.0.1:{plain}"),
+            new("Kestrel__Endpoints__plain__Url", $"http://127.0.0.1:{plain}"), new("Kestrel__Endpoints__second__Url", $"http://127.0.0.1:{second}"), new("Kestrel__Endpoints__second__Protocols", "Http2"));
+        using var http = new HttpClient(new SocketsHttpHandler()) { BaseAddress = new Uri($"http://127.0.0.1:{second}"), DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        var body = Chat("\"max_tokens\":12,\"stream\":true");
+        var expected = await ClientAnswer.AskAsync(_cube, tenant, "chat/completions", body);
+        Assert.Equal(expected.Essence, (await ClientAnswer.AskAsync(_cube, tenant, "chat/completions", body, http: http)).Essence);
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"{tenant.Api}/models") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Headers = { Authorization = new AuthenticationHeaderValue("Bearer", tenant.Token) } };
+        using var response = await http.SendAsync(request);
+        Assert.Equal((HttpVersion.Version20, HttpStatusCode.OK), (response.Version, response.StatusCode));
+    }
+}
