@@ -13,7 +13,6 @@ using Cube.Proxy.Models;
 using Cube.Proxy.OpenAi;
 using Cube.Proxy.OpenAi.Answers;
 using Cube.Proxy.OpenAi.Requests;
-using Cube.Proxy.OpenAi.Requests.Responses;
 using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.Extensions.Options;
@@ -100,7 +99,7 @@ internal sealed class InferenceForwarder
             }
 
             form.Write(outgoing, model);
-            return new MediaTypeHeaderValue("multipart/form-data") { Parameters = { new NameValueHeaderValue("boundary", form.Boundary) } };
+            return new MediaTypeHeaderValue("multipart/form-data") { Parameters = { new NameValueHeaderValue("boundary", $"\"{form.Boundary}\"") } };
         }
 
         using var json = new Utf8JsonWriter(outgoing, new JsonWriterOptions { SkipValidation = true });
@@ -142,7 +141,7 @@ internal sealed class InferenceForwarder
 
     private async Task<AnswerEnd> ExchangeAsync(HttpContext context, DomainRequest request, AttestedChannel channel, Question question, OllamaChecks? checks)
     {
-        using var message = channel.Send(question.Method, request.Route!.PathOf(request.Endpoint!.ServerPath), question.Body.Written, question.Type);
+        using var message = channel.Send(question.Method, request.Route!.PathOf(request.Endpoint!.PathAt(request.Backend)), question.Body.Written, question.Type);
         message.Headers.TryAddWithoutValidation(RequestIds.Header, context.TraceIdentifier);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         patience.CancelAfter(_options.ActivityTimeout);
@@ -150,7 +149,7 @@ internal sealed class InferenceForwarder
         {
             if (checks is not null && await checks.FindFaultAsync(channel, request.Route!, patience.Token) is { } fault)
             {
-                await ResponseParams.In(request.Endpoint, fault).WriteAsync(context);
+                await ClientParams.In(request.Endpoint, fault).WriteAsync(context);
                 return AnswerEnd.Failed;
             }
 
@@ -158,7 +157,7 @@ internal sealed class InferenceForwarder
             if (response.StatusCode != HttpStatusCode.OK)
             {
                 var error = await AgentErrors.TranslateAsync(response, patience.Token);
-                await (request.Endpoint.Kind == EndpointKind.Weights && error.Code == OpenAiError.UnknownUrl.Code ? OpenAiError.ModelsFixed : ResponseParams.In(request.Endpoint, error)).WriteAsync(context);
+                await (request.Endpoint.Kind == EndpointKind.Weights && error.Code == OpenAiError.UnknownUrl.Code ? OpenAiError.ModelsFixed : ClientParams.In(request.Endpoint, error)).WriteAsync(context);
                 return AnswerEnd.Failed;
             }
 

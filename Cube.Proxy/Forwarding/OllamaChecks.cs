@@ -10,7 +10,7 @@ using Cube.ServiceDefaults.Errors;
 namespace Cube.Proxy.Forwarding;
 
 /// <summary>
-/// Two things Ollama passes over in silence behind OpenAI's chat: it cuts a prompt that is longer than the context, and drops images that the
+/// Two things Ollama passes over in silence behind OpenAI's paths: it cuts a prompt that is longer than the context, and drops images that the
 /// model cannot see. Its own endpoints tell, so they are asked first, where it can matter.
 /// </summary>
 internal sealed class OllamaChecks
@@ -18,32 +18,34 @@ internal sealed class OllamaChecks
     /// <summary>No context of Ollama's is smaller, and a token has a byte at least: what is shorter fits.</summary>
     private const int SurelyFits = 2048;
 
-    private readonly byte[]? _chat;
+    private readonly string _path;
+    private readonly byte[]? _prompt;
     private readonly byte[]? _show;
 
-    private OllamaChecks(byte[]? chat, byte[]? show) => (_chat, _show) = (chat, show);
+    private OllamaChecks(string path, byte[]? prompt, byte[]? show) => (_path, _prompt, _show) = (path, prompt, show);
 
     /// <param name="endpoint">Of the request.</param>
     /// <param name="kind">The model server's.</param>
-    /// <param name="chat">What it is about to be asked.</param>
+    /// <param name="outgoing">What it is about to be asked.</param>
     /// <returns>Null where there is nothing to ask first.</returns>
-    public static OllamaChecks? Of(InferenceEndpoint endpoint, BackendKind kind, ReadOnlyMemory<byte> chat)
+    public static OllamaChecks? Of(InferenceEndpoint endpoint, BackendKind kind, ReadOnlyMemory<byte> outgoing)
     {
-        if ((endpoint != InferenceEndpoints.ChatCompletions && endpoint != InferenceEndpoints.Responses) || kind != BackendKind.Ollama)
+        var isChat = endpoint == InferenceEndpoints.ChatCompletions || endpoint == InferenceEndpoints.Responses;
+        if ((!isChat && endpoint != InferenceEndpoints.Completions) || kind != BackendKind.Ollama)
         {
             return null;
         }
 
-        var hasImages = chat.Span.IndexOf("\"image_url\""u8) >= 0;
-        if (chat.Length <= SurelyFits && !hasImages)
+        var hasImages = isChat && outgoing.Span.IndexOf("\"image_url\""u8) >= 0;
+        if (outgoing.Length <= SurelyFits && !hasImages)
         {
             return null;
         }
 
-        using var document = JsonDocument.Parse(chat, new JsonDocumentOptions { MaxDepth = 256 });
+        using var document = JsonDocument.Parse(outgoing, new JsonDocumentOptions { MaxDepth = 256 });
         var request = document.RootElement;
         var model = request.GetProperty("model").GetString()!;
-        return new OllamaChecks(WriteChat(request, model), hasImages && HasImages(request) ? JsonSerializer.SerializeToUtf8Bytes(new { model }) : null);
+        return !isChat ? new OllamaChecks("/api/generate", WriteGenerate(request, model), null) : new OllamaChecks("/api/chat", WriteChat(request, model), hasImages && HasImages(request) ? JsonSerializer.SerializeToUtf8Bytes(new { model }) : null);
     }
 
     private static bool HasImages(JsonElement request) => request.GetProperty("messages").EnumerateArray()
@@ -61,9 +63,9 @@ internal sealed class OllamaChecks
             }
         }
 
-        if (_chat is not null)
+        if (_prompt is not null)
         {
-            var (status, answer) = await AskAsync(channel, route.PathOf("/api/chat"), _chat, ct);
+            var (status, answer) = await AskAsync(channel, route.PathOf(_path), _prompt, ct);
             if (status == HttpStatusCode.BadRequest && answer.AsSpan().IndexOf("exceeds the context length"u8) >= 0)
             {
                 return OpenAiError.ContextLengthExceeded;
@@ -102,13 +104,7 @@ internal sealed class OllamaChecks
         using var output = new ByteBuffer(4096);
         using (var json = new Utf8JsonWriter(output))
         {
-            json.WriteStartObject();
-            json.WriteString("model", model);
-            json.WriteBoolean("stream", false);
-            json.WriteBoolean("truncate", false);
-            json.WriteStartObject("options");
-            json.WriteNumber("num_predict", 1);
-            json.WriteEndObject();
+            Begin(json, model);
             if (request.Member("tools") is { } tools)
             {
                 json.WriteRaw("tools", tools);
@@ -128,6 +124,35 @@ internal sealed class OllamaChecks
         }
 
         return output.Written.ToArray();
+    }
+
+    private static byte[] WriteGenerate(JsonElement request, string model)
+    {
+        using var output = new ByteBuffer(4096);
+        using (var json = new Utf8JsonWriter(output))
+        {
+            Begin(json, model);
+            json.WriteRaw("prompt", request.GetProperty("prompt"));
+            if (request.Member("suffix") is { } suffix)
+            {
+                json.WriteRaw("suffix", suffix);
+            }
+
+            json.WriteEndObject();
+        }
+
+        return output.Written.ToArray();
+    }
+
+    private static void Begin(Utf8JsonWriter json, string model)
+    {
+        json.WriteStartObject();
+        json.WriteString("model", model);
+        json.WriteBoolean("stream", false);
+        json.WriteBoolean("truncate", false);
+        json.WriteStartObject("options");
+        json.WriteNumber("num_predict", 1);
+        json.WriteEndObject();
     }
 
     private static bool TryWriteMessage(JsonElement message, Utf8JsonWriter json)

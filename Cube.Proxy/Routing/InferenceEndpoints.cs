@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Cube.Proxy.OpenAi;
 
 namespace Cube.Proxy.Routing;
 
@@ -10,8 +11,13 @@ namespace Cube.Proxy.Routing;
 /// <param name="Kind">Who answers it.</param>
 internal sealed record InferenceEndpoint(string Name, string Method, string Path, string Action, EndpointKind Kind = EndpointKind.Model)
 {
-    /// <summary>Where a model server has it; another path where Cube answers in another form than model servers do.</summary>
-    public string ServerPath { get; init; } = Path;
+    /// <summary>What a model server is asked instead, where Cube answers in another form than it would.</summary>
+    public string? ServerPath { get; init; }
+
+    /// <summary>The same of Ollama alone.</summary>
+    public string? OllamaPath { get; init; }
+
+    public string PathAt(BackendKind kind) => (kind == BackendKind.Ollama ? OllamaPath : null) ?? ServerPath ?? Path;
 
     public bool IsForAdministrators => Action.Length == 0;
 
@@ -64,7 +70,7 @@ internal static class InferenceEndpoints
     public static readonly InferenceEndpoint GetModel = new("models.get", HttpMethods.Get, ModelPrefix, "llm_read", EndpointKind.Lookup);
     public static readonly InferenceEndpoint ChatCompletions = new("chat.completions", HttpMethods.Post, "/v1/chat/completions", "llm_chat_completions");
     public static readonly InferenceEndpoint Completions = new("completions", HttpMethods.Post, "/v1/completions", "llm_completions");
-    public static readonly InferenceEndpoint Embeddings = new("embeddings", HttpMethods.Post, "/v1/embeddings", "llm_embeddings");
+    public static readonly InferenceEndpoint Embeddings = new("embeddings", HttpMethods.Post, "/v1/embeddings", "llm_embeddings") { OllamaPath = "/api/embed" };
     public static readonly InferenceEndpoint Responses = new("responses", HttpMethods.Post, "/v1/responses", "llm_chat_completions") { ServerPath = "/v1/chat/completions" };
     public static readonly InferenceEndpoint Transcriptions = new("audio.transcriptions", HttpMethods.Post, "/v1/audio/transcriptions", "llm_transcription", EndpointKind.Audio);
     public static readonly InferenceEndpoint Translations = new("audio.translations", HttpMethods.Post, "/v1/audio/translations", "llm_translation", EndpointKind.Audio);

@@ -106,7 +106,7 @@ public sealed record OpenAiError(int Status, string Type, string Code, string Me
     public static OpenAiError InvalidRequestBody { get; } = Invalid(400, "invalid_value", "The model server cannot carry out this request as it stands.");
     public static OpenAiError BadHttp { get; } = Invalid(400, "invalid_request", "The request is not well formed HTTP.");
     public static OpenAiError ContextLengthExceeded { get; } =
-        Invalid(400, "context_length_exceeded", "The messages are longer than the model's context.", "messages");
+        Invalid(400, "context_length_exceeded", "The prompt is longer than the model's context.", "messages");
     public static OpenAiError UnknownUrl { get; } = Invalid(404, "unknown_url", "There is no such endpoint.");
     public static OpenAiError ModelNotFound { get; } = Invalid(404, "model_not_found", "The model does not exist or you have no access to it.", "model");
     public static OpenAiError NotServed { get; } = Invalid(404, "unknown_url", "The model does not serve this endpoint.");

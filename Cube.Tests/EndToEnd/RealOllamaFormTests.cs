@@ -79,10 +79,13 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
         var tenant = await _cube.CreateTenantAsync();
 #pragma warning disable OPENAI001 // The SDK calls this part of it provisional; it is what people use.
         var client = _cube.ClientOf(tenant).GetResponsesClient();
-        var answer = (await client.CreateResponseAsync(Model, "Say hello to Ada.")).Value;
+        var options = new CreateResponseOptions { Model = Model, MaxOutputTokenCount = 12 };
+        options.InputItems.Add(ResponseItem.CreateUserMessageItem("Say hello to Ada."));
+        var answer = (await client.CreateResponseAsync(options)).Value;
         Assert.NotEmpty(answer.GetOutputText());
         var text = new StringBuilder();
-        await foreach (var update in await client.CreateResponseStreamingAsync(Model, "Say hello to Ada."))
+        options.StreamingEnabled = true;
+        await foreach (var update in await client.CreateResponseStreamingAsync(options))
         {
             text.Append((update as StreamingResponseOutputTextDeltaUpdate)?.Delta);
         }
@@ -93,11 +96,18 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
         Assert.Equal(404, (await Assert.ThrowsAsync<ClientResultException>(() => client.CreateResponseAsync("no-such-model", "hi"))).Status);
     }
 
-    [Fact]
-    public async Task ER_11_a_response_beyond_the_context_is_an_error_too()
+    [Theory]
+    [InlineData("responses", "input")]
+    [InlineData("completions", "prompt")]
+    [InlineData("embeddings", "input")]
+    public async Task ER_11_whatever_is_beyond_the_context_is_an_error_and_what_is_within_it_is_whole(string path, string param)
     {
-        var answer = await AskAsync($$"""{"model":"{{Model}}","max_output_tokens":3,"input":"{{string.Concat(Enumerable.Repeat("word ", 20_000))}}"}""", "responses");
-        Assert.Equal((400, "context_length_exceeded", "input"), (answer.Status, answer.Code, answer.Param));
+        foreach (var (words, status) in ((int, int)[])[(20_000, 400), (600, 200)])
+        {
+            var answer = await AskAsync($$"""{"model":"{{Model}}",{{(path == "responses" ? "\"max_output_tokens\":3," : path == "completions" ? "\"max_tokens\":3," : "")}}"{{param}}":"{{string.Concat(Enumerable.Repeat("word ", words))}}"}""", path);
+            Assert.Equal((status, status == 400 ? "context_length_exceeded" : null, status == 400 ? param : null), (answer.Status, answer.Code, answer.Param));
+            Assert.True(status == 400 || answer.Json.GetProperty("usage").GetProperty(path == "responses" ? "input_tokens" : "prompt_tokens").GetInt32() > words, answer.Text);
+        }
     }
 
     [Fact]

@@ -31,10 +31,24 @@ public sealed class AudioTests(ReplaySystem system)
         Assert.Equal((200, """{"text":"Hello.","usage":{"type":"duration","seconds":2}}"""), ((int)response.StatusCode, await response.Content.ReadAsStringAsync()));
         var (head, body) = server.Requests.Last();
         Assert.StartsWith("POST /v1/audio/transcriptions HTTP/1.1", head, StringComparison.Ordinal);
-        Assert.Contains("multipart/form-data; boundary=xyz", head, StringComparison.Ordinal);
+        Assert.Contains("multipart/form-data; boundary=\"xyz\"", head, StringComparison.Ordinal);
         Assert.Contains($"filename=\"audio.wav\"\r\nContent-Type: audio/wav\r\n\r\n{Encoding.UTF8.GetString(_file)}\r\n--xyz", body, StringComparison.Ordinal);
         Assert.Contains("name=\"language\"\r\n\r\nen\r\n", body, StringComparison.Ordinal);
         Assert.DoesNotContain("board", body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_NET_SDK_transcribes_and_translates()
+    {
+        var (cube, server, tenant) = system["vllm"];
+        server.PlayJson(200, """{"text":"Hello."}""");
+        var client = cube.ClientOf(tenant).GetAudioClient("smollm2");
+        using var file = new MemoryStream(_file);
+        Assert.Equal("Hello.", (await client.TranscribeAudioAsync(file, "a.wav")).Value.Text);
+        file.Position = 0;
+        Assert.Equal("Hello.", (await client.TranslateAudioAsync(file, "a.wav")).Value.Text);
+        Assert.StartsWith("POST /v1/audio/translations ", server.Requests.Last().Head, StringComparison.Ordinal);
+        Assert.Contains(Encoding.UTF8.GetString(_file), server.Requests.Last().Body, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -38,6 +38,7 @@ public sealed class StartTests
     [InlineData("Cube.Agent", "Backend__Kind", "", "Backend__Kind")]
     [InlineData("Cube.Agent", "Backend__Kind", "llamacpp", "Backend__Kind")]
     [InlineData("Cube.Agent", "Backend__Url", "ftp://x", "Backend__Url")]
+    [InlineData("Cube.Agent", "Backend__AllowModelChanges", "perhaps", "AllowModelChanges")]
     [InlineData("Cube.Agent", "Attestation__Platform", "", "Attestation__Platform")]
     [InlineData("Cube.Agent", "Attestation__Platform", "sgx", "Attestation__Platform")]
     [InlineData("Cube.Agent", "Attestation__Platform", "sev-snp", "sev-snp")]

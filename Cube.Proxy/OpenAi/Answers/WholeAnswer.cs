@@ -174,6 +174,11 @@ internal static class WholeAnswer
     private static TokenUsage? WriteEmbeddings(JsonElement root, ClientRequest request, ByteBuffer output)
     {
         output.Append("{\"object\":\"list\",\"data\":["u8);
+        if (root.Member("embeddings") is { } own)
+        {
+            return WriteOllamaEmbeddings(own, root, request, output);
+        }
+
         var index = 0;
         foreach (var item in root.GetProperty("data").EnumerateArray().OrderBy(static item => item.GetProperty("index").GetInt32()))
         {
@@ -186,13 +191,47 @@ internal static class WholeAnswer
             output.Append(index == 0 ? default : ","u8).Append("{\"object\":\"embedding\",\"index\":"u8).Append(index++).Append(",\"embedding\":"u8).Append(Raw(embedding)).Append("}"u8);
         }
 
+        return EndEmbeddings(UsageOf(root) ?? default, request, output);
+    }
+
+    private static TokenUsage EndEmbeddings(TokenUsage usage, ClientRequest request, ByteBuffer output)
+    {
         output.Append("],\"model\":"u8);
         WriteModel(output, request);
-        var usage = UsageOf(root) ?? default;
         output.Append(",\"usage\":"u8);
         usage.Write(output, isOfText: false);
         output.Append("}"u8);
         return usage;
+    }
+
+    /// <summary>As Ollama's own endpoint has them: arrays of numbers.</summary>
+    private static TokenUsage WriteOllamaEmbeddings(JsonElement embeddings, JsonElement root, ClientRequest request, ByteBuffer output)
+    {
+        var index = 0;
+        foreach (var embedding in embeddings.EnumerateArray())
+        {
+            output.Append(index == 0 ? default : ","u8).Append("{\"object\":\"embedding\",\"index\":"u8).Append(index++).Append(",\"embedding\":"u8);
+            if (request.WantsBase64)
+            {
+                var floats = new byte[4 * embedding.GetArrayLength()];
+                var at = 0;
+                foreach (var number in embedding.EnumerateArray())
+                {
+                    System.Buffers.Binary.BinaryPrimitives.WriteSingleLittleEndian(floats.AsSpan(at), number.GetSingle());
+                    at += 4;
+                }
+
+                Append(output, $"\"{Convert.ToBase64String(floats)}\"");
+            }
+            else
+            {
+                output.Append(embedding.ValueKind == JsonValueKind.Array ? Raw(embedding) : throw new JsonException("An embedding has no numbers."));
+            }
+
+            output.Append("}"u8);
+        }
+
+        return EndEmbeddings(new TokenUsage(root.Member("prompt_eval_count")?.GetInt64() ?? 0, 0), request, output);
     }
 
     /// <summary>An answer that OpenAI does not have: the members that it is known for, as they are.</summary>

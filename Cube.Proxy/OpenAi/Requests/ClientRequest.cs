@@ -19,6 +19,9 @@ internal sealed record ClientRequest
 
     public ToolChoice ToolChoice { get; init; }
 
+    /// <summary>Embeddings as base64 of 32-bit floats, the least byte first.</summary>
+    public bool WantsBase64 { get; init; }
+
     /// <summary>What the answer repeats of the request: members of an object, each after a comma.</summary>
     public ReadOnlyMemory<byte> Echo { get; init; }
 }

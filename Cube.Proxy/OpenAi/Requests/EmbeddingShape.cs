@@ -3,15 +3,20 @@ using Cube.ServiceDefaults.Errors;
 
 namespace Cube.Proxy.OpenAi.Requests;
 
-/// <summary><c>POST /v1/embeddings</c>.</summary>
+/// <summary>
+/// <c>POST /v1/embeddings</c>. Behind that path Ollama cuts an input that is longer than the context in silence; behind its own it can be
+/// told not to, so that is asked.
+/// </summary>
 internal sealed class EmbeddingShape : RequestShape
 {
     private const int MostInputs = 2048;
 
     protected override FieldRules Rules { get; } = new(Common(
         ("input", FieldRule.Own(CheckInput)),
-        ("encoding_format", FieldRule.Pass(Checks.OneOf("float", "base64"))),
+        ("encoding_format", FieldRule.Own(Checks.OneOf("float", "base64"))),
         ("dimensions", FieldRule.Pass(Checks.Integer(1, int.MaxValue)))));
+
+    public override ClientRequest Read(JsonElement request) => base.Read(request) with { WantsBase64 = request.Member("encoding_format") is { } format && format.ValueEquals("base64"u8) };
 
     protected override void CheckOwn(JsonElement request) => request.Required("input", "input");
 
@@ -24,6 +29,14 @@ internal sealed class EmbeddingShape : RequestShape
         }
 
         json.WriteRaw("input", input);
+        if (target.Kind == BackendKind.Ollama)
+        {
+            json.WriteBoolean("truncate", false);
+        }
+        else if (request.Member("encoding_format") is { } format)
+        {
+            json.WriteRaw("encoding_format", format);
+        }
     }
 
     private static void CheckInput(JsonElement input, string param)

@@ -1,6 +1,5 @@
 using Cube.Proxy.Edge;
 using Cube.Proxy.OpenAi.Requests.Audio;
-using Cube.Proxy.OpenAi.Requests.Responses;
 using Cube.Proxy.Routing;
 
 namespace Cube.Proxy.OpenAi.Requests;
@@ -39,7 +38,7 @@ internal sealed class RequestStage(RequestDelegate next)
         }
         catch (RefusedException refused)
         {
-            await ResponseParams.In(request.Endpoint!, refused.Error).WriteAsync(context);
+            await ClientParams.In(request.Endpoint!, refused.Error).WriteAsync(context);
         }
         finally
         {

@@ -48,7 +48,7 @@ internal sealed class AudioForm
     public static async Task<AudioForm> ReadAsync(ReadOnlyMemory<byte> body, string? contentType, CancellationToken ct)
     {
         var boundary = MediaTypeHeaderValue.TryParse(contentType, out var type) ? HeaderUtilities.RemoveQuotes(type.Boundary).ToString() : "";
-        if (boundary.Length is 0 or > 70 || !boundary.All(static character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.' or '\''))
+        if (boundary.Length is 0 or > 70 || !boundary.All(static character => char.IsAsciiLetterOrDigit(character) || "'()+_,-./:=?".Contains(character, StringComparison.Ordinal)))
         {
             throw new RefusedException(OpenAiError.InvalidForm);
         }

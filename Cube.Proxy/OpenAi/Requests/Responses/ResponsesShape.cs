@@ -24,7 +24,7 @@ internal sealed class ResponsesShape : RequestShape
         ("tools", FieldRule.Own(ResponseTools.Check)),
         ("tool_choice", FieldRule.Own(ResponseTools.CheckChoice)),
         ("parallel_tool_calls", FieldRule.Own(Checks.Boolean)),
-        ("max_tool_calls", FieldRule.Refuse),
+        ("max_tool_calls", FieldRule.Drop(Checks.Integer(0, int.MaxValue))),
         ("metadata", FieldRule.Own(Checks.Object)),
         ("include", FieldRule.Own(CheckInclude)),
         ("truncation", FieldRule.Own(Checks.OneOf("disabled"))),
