@@ -43,10 +43,8 @@ public sealed class AudioTests(ReplaySystem system)
         var (cube, server, tenant) = system["vllm"];
         server.PlayJson(200, """{"text":"Hello."}""");
         var client = cube.ClientOf(tenant).GetAudioClient("smollm2");
-        using var file = new MemoryStream(_file);
-        Assert.Equal("Hello.", (await client.TranscribeAudioAsync(file, "a.wav")).Value.Text);
-        file.Position = 0;
-        Assert.Equal("Hello.", (await client.TranslateAudioAsync(file, "a.wav")).Value.Text);
+        Assert.Equal("Hello.", (await client.TranscribeAudioAsync(new MemoryStream(_file), "a.wav")).Value.Text);
+        Assert.Equal("Hello.", (await client.TranslateAudioAsync(new MemoryStream(_file), "a.wav")).Value.Text);
         Assert.StartsWith("POST /v1/audio/translations ", server.Requests.Last().Head, StringComparison.Ordinal);
         Assert.Contains(Encoding.UTF8.GetString(_file), server.Requests.Last().Body, StringComparison.Ordinal);
     }
