@@ -62,7 +62,7 @@ internal sealed class TdReport(ReadOnlyMemory<byte> bytes)
 /// TDREPORT (Intel TDX module specification): 1024 bytes with a MAC that only the same processor can check. By itself it proves nothing
 /// to anybody else; Azure puts it into its HCL report beside the quote that was made from it.
 /// <code>
-///   0 type (0x81), 16 CPUSVN, 32 48 SHA-384 of tee_tcb_info, 80 48 SHA-384 of tdinfo, 128 64 REPORTDATA, 192 32 zero, 224 32 MAC
+///   0 type (0x81), subtype (0), version (0 or 1), zero, 16 CPUSVN, 32 48 SHA-384 of tee_tcb_info, 80 48 SHA-384 of tdinfo, 128 64 REPORTDATA, 192 32 zero, 224 32 MAC
 /// 256 239 tee_tcb_info, 17 zero      512 512 tdinfo: MRTD @528, RTMR0 @720
 /// </code>
 /// </summary>
@@ -81,7 +81,7 @@ internal sealed class LocalTdReport
     public static LocalTdReport Parse(ReadOnlyMemory<byte> bytes)
     {
         var span = bytes.Span;
-        Refusal.Unless(span.Length == Size && span[0] == 0x81 && !span[4..16].ContainsAnyExcept((byte)0) && !span[192..224].ContainsAnyExcept((byte)0)
+        Refusal.Unless(span.Length == Size && span[0] == 0x81 && span[1] == 0 && span[2] <= 1 && !span[3..16].ContainsAnyExcept((byte)0) && !span[192..224].ContainsAnyExcept((byte)0)
             && !span[495..512].ContainsAnyExcept((byte)0), Codes.AzTdReport, "It is not a TDREPORT.");
         Span<byte> digest = stackalloc byte[48];
         SHA384.HashData(span.Slice(256, 239), digest);

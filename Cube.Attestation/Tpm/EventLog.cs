@@ -14,6 +14,9 @@ namespace Cube.Attestation.Tpm;
 /// </summary>
 internal sealed class EventLog
 {
+    private const int Registers = 24;
+    private const int LastOfFirmware = 7;
+
     public const int MostBytes = 1024 * 1024;
     private const int MostEvents = 20_000;
     private const uint NoAction = 3;
@@ -54,7 +57,10 @@ internal sealed class EventLog
     /// <returns>What the register holds after the log, or null where the log never extends it.</returns>
     public byte[]? Find(string bank, uint index) => _registers.GetValueOrDefault((bank, index));
 
-    /// <summary>Every register that the log extends and the quote covers holds what the replay gives; at least one does.</summary>
+    /// <summary>
+    /// Every register that the log extends and the quote covers holds what the replay gives; at least one does. Those of the firmware are in
+    /// the log or were never extended: the log is the firmware's own. Later ones are extended by software that may keep none.
+    /// </summary>
     /// <exception cref="Refusal">Code <see cref="Codes.EventLogReplay"/>.</exception>
     public void CheckAgainst(IReadOnlyDictionary<string, SortedDictionary<int, byte[]>> quoted)
     {
@@ -67,6 +73,11 @@ internal sealed class EventLog
                 {
                     Refusal.Unless(value.AsSpan().SequenceEqual(replayed), Codes.EventLogReplay, $"The event log does not lead to PCR {index} ({bank}).");
                     compared++;
+                }
+                else
+                {
+                    Refusal.Unless(
+                        index > LastOfFirmware || value.AsSpan().SequenceEqual(Start(bank, (uint)index)), Codes.EventLogReplay, $"The event log leaves out PCR {index} ({bank}).");
                 }
             }
         }
@@ -110,7 +121,7 @@ internal sealed class EventLog
         var type = reader.U32();
         var digests = new List<(string Bank, byte[] Digest)>();
         var count = reader.U32();
-        Refusal.Unless(count <= (uint)_digestSizes.Count && index < 32, Codes.EventLog, "An event has too many digests, or an unknown register.");
+        Refusal.Unless(count <= (uint)_digestSizes.Count && index < Registers, Codes.EventLog, "An event has too many digests, or an unknown register.");
         for (var i = 0; i < count; i++)
         {
             var algorithm = reader.U16();

@@ -5,11 +5,12 @@ namespace Cube.Tests.Attestation;
 
 /// <summary>
 /// Of each valid vector, every byte counts: changed or cut, it is refused, or stands on the list below with the reason. CI flips one bit
-/// of each byte that it samples; <c>CUBE_EXHAUSTIVE=1</c> flips all bits and cuts at all lengths.
+/// of each byte that it samples; <c>CUBE_EXHAUSTIVE=1</c> flips all bits and cuts at all lengths, which takes hours; vectors' ids, with
+/// commas between them, do so for those.
 /// </summary>
 public sealed class FlipTests
 {
-    private static readonly bool _isExhaustive = Environment.GetEnvironmentVariable("CUBE_EXHAUSTIVE") == "1";
+    private static readonly string[] _exhaustive = Environment.GetEnvironmentVariable("CUBE_EXHAUSTIVE")?.Split(',') ?? [];
 
     /// <summary>Not evidence: what the verifier is asked with, and files that nobody reads.</summary>
     private static readonly string[] _notRead =
@@ -32,14 +33,18 @@ public sealed class FlipTests
     {
         Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
         // All of it takes hours: each processor takes its share, with files of its own. A sample is one share.
-        var shares = _isExhaustive ? Environment.ProcessorCount : 1;
+        var shares = IsExhaustive(id) ? Environment.ProcessorCount : 1;
         Parallel.For(0, shares, share => new Attempt(id, share, shares).Run());
     }
+
+    private static bool IsExhaustive(string id) => _exhaustive is ["1"] || _exhaustive.Contains(id);
 
     /// <summary>One share of a vector's changes.</summary>
     private sealed class Attempt(string id, int share, int shares)
     {
         private readonly System.Text.Json.JsonElement _entry = Vectors.Entry(id);
+        private readonly bool _isExhaustive = IsExhaustive(id);
+        private readonly List<string> _taken = [];
         private readonly string _copy = Directory.CreateTempSubdirectory("cube-flip-").FullName;
 
         public void Run()
@@ -57,6 +62,8 @@ public sealed class FlipTests
                     Flip(file);
                     Cut(file);
                 }
+
+                Assert.True(_taken.Count == 0, string.Join('\n', _taken));
             }
             finally
             {
@@ -97,10 +104,10 @@ public sealed class FlipTests
         {
             File.WriteAllBytes(file, bad);
             var result = VectorRun.Judge(_copy, _entry, TimeProvider.System);
-            Assert.True(
-                result.Verdict == "invalid" || Exceptions.Allow(id, Path.GetFileName(file), good, bad, offset),
-                $"{id} {Path.GetFileName(file)}, {what}: {result.Verdict} {result.Code}");
-            Assert.NotEqual("internal", result.Code);
+            if (result.Code == "internal" || (result.Verdict != "invalid" && !Exceptions.Allow(id, Path.GetFileName(file), good, bad, offset)))
+            {
+                _taken.Add($"{id} {Path.GetFileName(file)}, {what}: {result.Verdict} {result.Code}");
+            }
         }
     }
 
@@ -113,13 +120,14 @@ public sealed class FlipTests
             "quote.bin" or "td_quote.bin" => offset >= QuoteEnd(good) || IsSameText(good, bad),
             // CPUSVN and MAC of a TDREPORT: only its own processor can check them. The quote is what counts.
             // And the zeros that fill the TPM's index behind the runtime data may be fewer.
-            "hcl_report.bin" => (id.StartsWith("az-tdx", StringComparison.Ordinal) && offset - 32 is (>= 16 and < 32) or (>= 224 and < 256))
+            // Its version may be either of the two that there are.
+            "hcl_report.bin" => (id.StartsWith("az-tdx", StringComparison.Ordinal) && (offset - 32 is (>= 16 and < 32) or (>= 224 and < 256) || (offset - 32 == 2 && bad.Length == good.Length && bad[offset] <= 1)))
                 || (bad.Length < good.Length && bad.Length >= 1236 + BitConverter.ToInt32(good, 1232)),
             // Attributes of a key that no certificate covers, but for those that must and must not be: they are the TPM's own word.
             "ak.tpmt_public" => bad.Length == good.Length && offset is >= 4 and < 8,
             // White space of PEM and JSON, letters of hexadecimal, and registers that no quote selects.
-            // An empty chain is completed by the intermediates that AMD publishes, which are part of the product.
-            "chain.pem" => bad.Length == 0 || IsSameText(good, bad),
+            // A chain that ends early is completed by the intermediates and roots that AMD publishes, which are part of the product.
+            "chain.pem" => IsSameText(good, bad) || (bad.Length < good.Length && (bad.Length == 0 || Compact(bad).EndsWith("-----endcertificate-----", StringComparison.Ordinal))),
             "pcrs.json" or "pcrs_sha256.json" => true,
             "collateral.json" => IsSameText(good, bad),
             // Nobody asks for the chain of a key's certificate that comes without intermediates; its key is compared.

@@ -108,7 +108,6 @@ public sealed class ModelAdministrationTests(PostgresServer postgres)
     [Theory]
     [InlineData(true, false)]
     [InlineData(false, true)]
-    [InlineData(false, false)]
     public async Task Where_the_policy_or_the_machine_says_no_nobody_changes_anything(bool machine, bool policy)
     {
         await using var server = new ReplayServer();

@@ -51,7 +51,7 @@ public sealed class DomainPathTests
     [InlineData("/v1/chat/completions/")]
     [InlineData("/x/api/chatter")]
     [InlineData("/v1/chat/completions.json")]
-    [InlineData("/api/pull")]
+    [InlineData("/api/push")]
     [InlineData("/metrics")]
     [InlineData("/invocations")]
     public void Only_exact_paths_are_endpoints(string rest) => Assert.IsType<EndpointMatch.Nowhere>(InferenceEndpoints.Find("GET", rest));
