@@ -36,13 +36,13 @@ public sealed class ChatTests(PostgresServer postgres)
 
         var chat = client.GetChatClient(model);
         ChatMessage[] messages = [new SystemChatMessage("Be brief."), new UserChatMessage("Say hello to Ada.")];
-        var whole = (await chat.CompleteChatAsync(messages, new ChatCompletionOptions { Temperature = 0 })).Value;
+        var whole = (await chat.CompleteChatAsync(messages, new ChatCompletionOptions { Temperature = 0, MaxOutputTokenCount = 24 })).Value;
         Assert.NotEmpty(whole.Content[0].Text);
         Assert.True(whole.Usage.InputTokenCount > 0 && whole.Usage.OutputTokenCount > 0);
         Assert.Equal(whole.Usage.TotalTokenCount, whole.Usage.InputTokenCount + whole.Usage.OutputTokenCount);
 
         var (text, updates, usage, finish) = (new StringBuilder(), 0, default(ChatTokenUsage), default(ChatFinishReason?));
-        await foreach (var update in chat.CompleteChatStreamingAsync(messages, new ChatCompletionOptions { Temperature = 0 }))
+        await foreach (var update in chat.CompleteChatStreamingAsync(messages, new ChatCompletionOptions { Temperature = 0, MaxOutputTokenCount = 24 }))
         {
             text.Append(string.Concat(update.ContentUpdate.Select(static part => part.Text)));
             updates++;

@@ -62,11 +62,17 @@ public sealed class ModelAdministrationTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task A_pull_is_told_line_by_line_and_names_that_lead_elsewhere_never_leave()
+    public async Task A_pull_is_told_line_by_line_and_neither_names_that_lead_elsewhere_nor_others_than_administrators_change_anything()
     {
         await using var server = new ReplayServer();
         await using var cube = await CubeSystem.StartAsync(postgres, ("ollama", server.Address), _machineAllows, _policyAllows);
         var admin = await AdministratorAsync(cube);
+        await PullAsync(cube, server, admin);
+        await RefuseOthersAsync(cube, server, admin);
+    }
+
+    private static async Task PullAsync(CubeSystem cube, ReplayServer server, Tenant admin)
+    {
         server.PlayJson(200, """
             {"status":"pulling manifest"}
             {"status":"pulling 74701a8c35f6","digest":"sha256:74701a8c35f6","total":1321082688,"completed":500,"path":"/var/lib/x"}
@@ -105,13 +111,11 @@ public sealed class ModelAdministrationTests(PostgresServer postgres)
         Assert.Equal(before, server.Requests.Count);
     }
 
-    [Theory]
-    [InlineData(true, false)]
-    [InlineData(false, true)]
-    public async Task Where_the_policy_or_the_machine_says_no_nobody_changes_anything(bool machine, bool policy)
+    [Fact]
+    public async Task Where_the_machine_says_no_nobody_changes_anything()
     {
         await using var server = new ReplayServer();
-        await using var cube = await CubeSystem.StartAsync(postgres, ("ollama", server.Address), [.. machine ? [_machineAllows] : (KeyValuePair<string, string>[])[], .. policy ? [_policyAllows] : (KeyValuePair<string, string>[])[]]);
+        await using var cube = await CubeSystem.StartAsync(postgres, ("ollama", server.Address), _policyAllows);
         var admin = await AdministratorAsync(cube);
         foreach (var (request, body) in _changes)
         {
@@ -129,12 +133,10 @@ public sealed class ModelAdministrationTests(PostgresServer postgres)
         ("POST /api/copy", new { source = "m", destination = "n" }), ("DELETE /api/delete", new { model = "m" }),
     ];
 
-    [Fact]
-    public async Task An_administrator_of_a_domain_a_token_and_a_stricter_domain_change_nothing()
+    /// <summary>Neither an administrator of a domain, nor a token, nor anybody where the domain is stricter.</summary>
+    private static async Task RefuseOthersAsync(CubeSystem cube, ReplayServer server, Tenant admin)
     {
-        await using var server = new ReplayServer();
-        await using var cube = await CubeSystem.StartAsync(postgres, ("ollama", server.Address), _machineAllows, _policyAllows);
-        var (admin, tenant) = (await AdministratorAsync(cube), await cube.CreateTenantAsync());
+        var (tenant, before) = (await cube.CreateTenantAsync(), server.Requests.Count);
         var (_, secret) = await cube.CreatePatAsync(admin, "models/*/llm_read");
         foreach (var (request, body) in _changes)
         {
@@ -147,6 +149,6 @@ public sealed class ModelAdministrationTests(PostgresServer postgres)
         Assert.Equal(201, (await SendAsync(cube, admin, "POST /attestation/policy", new { types = _simulated })).Status);
         Assert.Equal(200, (await SendAsync(cube, admin, "POST /attestation/policy/activate", new { version = 1 })).Status);
         Assert.Equal((403, "models_fixed"), await SendAsync(cube, admin, "POST /api/pull", new { model = "m" }) is var refused ? (refused.Status, Domains.CodeOf(refused.Body)) : default);
-        Assert.Empty(server.Requests);
+        Assert.Equal(before, server.Requests.Count);
     }
 }
