@@ -18,7 +18,17 @@ internal static class Tools
 {
     public const int Most = 128;
 
-    public static void Check(JsonElement tools, string param)
+    public static void Check(JsonElement tools, string param) => CheckEach(tools, param, static (tool, where) =>
+    {
+        var function = tool.Required("function", $"{where}.function");
+        Checks.Object(function, $"{where}.function");
+        CheckFunction(function, $"{where}.function");
+    });
+
+    /// <param name="tools">The list.</param>
+    /// <param name="param">Its name.</param>
+    /// <param name="function">Looks at a tool that says it is a function.</param>
+    public static void CheckEach(JsonElement tools, string param, Check function)
     {
         Checks.Array(tools, param);
         Checks.Value(tools.GetArrayLength() <= Most, param, $"there can be {Most} tools");
@@ -34,9 +44,7 @@ internal static class Tools
                 throw new RefusedException(OpenAiError.UnsupportedValue($"{where}.type", "tools are functions"));
             }
 
-            var function = tool.Required("function", $"{where}.function");
-            Checks.Object(function, $"{where}.function");
-            CheckFunction(function, $"{where}.function");
+            function(tool, where);
         }
     }
 
@@ -52,7 +60,17 @@ internal static class Tools
         }
     }
 
-    public static void CheckChoice(JsonElement choice, string param)
+    public static void CheckChoice(JsonElement choice, string param) => CheckChoice(choice, param, static (named, where) =>
+    {
+        var function = named.Required("function", $"{where}.function");
+        Checks.Object(function, $"{where}.function");
+        Checks.Text(function.Required("name", $"{where}.function.name"), $"{where}.function.name");
+    });
+
+    /// <param name="choice">A word, or an object that names a function.</param>
+    /// <param name="param">Its name.</param>
+    /// <param name="named">Looks at the object.</param>
+    public static void CheckChoice(JsonElement choice, string param, Check named)
     {
         if (choice.ValueKind == JsonValueKind.String)
         {
@@ -68,9 +86,7 @@ internal static class Tools
             throw new RefusedException(OpenAiError.UnsupportedValue($"{param}.type", "only function is known"));
         }
 
-        var function = choice.Required("function", $"{param}.function");
-        Checks.Object(function, $"{param}.function");
-        Checks.Text(function.Required("name", $"{param}.function.name"), $"{param}.function.name");
+        named(choice, param);
     }
 
     /// <exception cref="RefusedException">It chooses a tool that is not offered.</exception>

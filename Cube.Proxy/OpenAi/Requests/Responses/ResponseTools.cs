@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Cube.ServiceDefaults.Errors;
 
 namespace Cube.Proxy.OpenAi.Requests.Responses;
 
@@ -8,44 +7,10 @@ internal static class ResponseTools
 {
     private static readonly string[] _members = ["name", "description", "parameters", "strict"];
 
-    public static void Check(JsonElement tools, string param)
-    {
-        Checks.Array(tools, param);
-        Checks.Value(tools.GetArrayLength() <= Tools.Most, param, $"there can be {Tools.Most} tools");
-        var i = 0;
-        foreach (var tool in tools.EnumerateArray())
-        {
-            var where = $"{param}[{i++}]";
-            Checks.Object(tool, where);
-            var type = tool.Required("type", $"{where}.type");
-            Checks.Text(type, $"{where}.type");
-            if (!type.ValueEquals("function"u8))
-            {
-                throw new RefusedException(OpenAiError.UnsupportedValue($"{where}.type", "tools are functions"));
-            }
+    public static void Check(JsonElement tools, string param) => Tools.CheckEach(tools, param, Tools.CheckFunction);
 
-            Tools.CheckFunction(tool, where);
-        }
-    }
-
-    public static void CheckChoice(JsonElement choice, string param)
-    {
-        if (choice.ValueKind == JsonValueKind.String)
-        {
-            Checks.OneOf("none", "auto", "required")(choice, param);
-            return;
-        }
-
-        Checks.Type(choice.ValueKind == JsonValueKind.Object, param, "a string or an object");
-        var type = choice.Required("type", $"{param}.type");
-        Checks.Text(type, $"{param}.type");
-        if (!type.ValueEquals("function"u8))
-        {
-            throw new RefusedException(OpenAiError.UnsupportedValue($"{param}.type", "only function is known"));
-        }
-
-        Checks.Text(choice.Required("name", $"{param}.name"), $"{param}.name");
-    }
+    public static void CheckChoice(JsonElement choice, string param) =>
+        Tools.CheckChoice(choice, param, static (named, where) => Checks.Text(named.Required("name", $"{where}.name"), $"{where}.name"));
 
     /// <exception cref="RefusedException">It chooses a tool that is not offered.</exception>
     public static ToolChoice ChoiceOf(JsonElement request)
