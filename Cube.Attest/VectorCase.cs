@@ -134,7 +134,7 @@ internal sealed class VectorCase
 
         if (Text("root") == "synthetic ARK")
         {
-            List<Certificate> own = [.. Certificate.ParsePem(Bytes("chain.pem"), most: 4).Where(static certificate => certificate.IsSelfIssued)];
+            List<Certificate> own = [.. Certificate.ParsePem(Bytes("chain.pem"), most: 4).Where(IsRoot)];
             return anchors with { Amd = own, AmdIntermediates = [] };
         }
 
@@ -151,10 +151,14 @@ internal sealed class VectorCase
         }
 
         var bytes = Bytes(root);
-        return bytes.AsSpan().StartsWith("-----BEGIN"u8)
+        var certificate = bytes.AsSpan().StartsWith("-----BEGIN"u8)
             ? Certificate.ParsePem(bytes, most: 1) is [var only] ? only : throw new Refusal(Codes.Pem, "The root is not one certificate.")
             : Certificate.Parse(bytes);
+        return IsRoot(certificate) ? certificate : throw new Refusal(Codes.UntrustedRoot, "The root is not signed by itself.");
     }
+
+    /// <summary>A case brings its root along, so that nothing else says whether that is whole.</summary>
+    private static bool IsRoot(Certificate certificate) => certificate.IsSelfIssued && certificate.IsSignedBy(certificate);
 
     private string Type() => true switch
     {

@@ -20,9 +20,10 @@ internal static class Chain
             Refusal.Unless(chain[i].Issuer.Span.SequenceEqual(issuer.Subject.Span), Codes.ChainIssuer, "A certificate names another issuer than the next one in its chain.");
         }
 
-        for (var i = 0; i < chain.Count; i++)
+        // The root is the pinned one to its last byte: its own signature says nothing more.
+        for (var i = 0; i < chain.Count - 1; i++)
         {
-            Refusal.Unless(chain[i].IsSignedBy(chain[Math.Min(i + 1, chain.Count - 1)]), Codes.ChainSignature, "A certificate is not signed by its issuer.");
+            Refusal.Unless(chain[i].IsSignedBy(chain[i + 1]), Codes.ChainSignature, "A certificate is not signed by its issuer.");
         }
 
         Refusal.Unless(!chain[0].IsCa, Codes.ChainLeafIsCa, "The leaf of a certificate chain is an authority.");

@@ -7,32 +7,40 @@ namespace Cube.Attestation.Certificates;
 /// <summary>A key to verify with: RSA of 2048 to 4096 bits, or ECDSA on P-256 or P-384. Its numbers only; a native key lives for one call.</summary>
 internal abstract class PublicKey
 {
-    /// <param name="spki">DER SubjectPublicKeyInfo (RFC 5280 section 4.1).</param>
-    /// <exception cref="Refusal">Code <see cref="Codes.Certificate"/>: another kind of key, or no point of its curve.</exception>
+    /// <summary>
+    /// Reads the numbers alone: that they make a key, a point of its curve above all, is seen by whoever verifies with it. Chains are
+    /// refused for many cheaper reasons before that.
+    /// <code>
+    /// SEQUENCE { SEQUENCE { algorithm OID, NULL | curve OID }, BIT STRING { SEQUENCE { modulus, exponent } | 04 x y } }
+    /// </code>
+    /// </summary>
+    /// <param name="spki">DER SubjectPublicKeyInfo (RFC 5280 section 4.1, RFC 3279 section 2.3.1, RFC 5480 section 2).</param>
+    /// <exception cref="Refusal">Code <see cref="Codes.Certificate"/>: another kind of key.</exception>
     public static PublicKey FromSpki(ReadOnlyMemory<byte> spki)
     {
         try
         {
-            var info = new AsnReader(spki, AsnEncodingRules.DER).ReadSequence();
-            var algorithm = info.ReadSequence().ReadObjectIdentifier();
-            if (algorithm == "1.2.840.10045.2.1")
+            var outer = new AsnReader(spki, AsnEncodingRules.DER);
+            var info = outer.ReadSequence();
+            outer.ThrowIfNotEmpty();
+            var algorithm = info.ReadSequence();
+            PublicKey key = algorithm.ReadObjectIdentifier() switch
             {
-                using var key = ECDsa.Create();
-                key.ImportSubjectPublicKeyInfo(spki.Span, out var read);
-                return read == spki.Length ? new EcKey(key.ExportParameters(includePrivateParameters: false)) : throw new CryptographicException();
-            }
-            else
-            {
-                using var key = RSA.Create();
-                key.ImportSubjectPublicKeyInfo(spki.Span, out var read);
-                return read == spki.Length ? new RsaKey(key.ExportParameters(includePrivateParameters: false)) : throw new CryptographicException();
-            }
+                "1.2.840.10045.2.1" => EcKey.Read(algorithm.ReadObjectIdentifier(), BitsOf(info)),
+                "1.2.840.113549.1.1.1" => RsaKey.Read(algorithm, BitsOf(info)),
+                _ => throw new AsnContentException(),
+            };
+            algorithm.ThrowIfNotEmpty();
+            info.ThrowIfNotEmpty();
+            return key;
         }
-        catch (Exception exception) when (exception is CryptographicException or AsnContentException or PlatformNotSupportedException)
+        catch (AsnContentException)
         {
             throw new Refusal(Codes.Certificate, "A public key cannot be read.");
         }
     }
+
+    private static byte[] BitsOf(AsnReader info) => info.ReadBitString(out var unused) is var bits && unused == 0 ? bits : throw new AsnContentException();
 }
 
 internal sealed class RsaKey : PublicKey
@@ -44,6 +52,18 @@ internal sealed class RsaKey : PublicKey
         Refusal.Unless(parameters.Modulus is { Length: >= 256 and <= 512 } && parameters.Exponent is { Length: >= 1 and <= 4 },
             Codes.Certificate, "An RSA key has fewer than 2048 or more than 4096 bits.");
         _parameters = parameters;
+    }
+
+    /// <exception cref="AsnContentException">It is no RSAPublicKey (RFC 8017 appendix A.1.1).</exception>
+    public static RsaKey Read(AsnReader algorithm, byte[] bits)
+    {
+        algorithm.ReadNull();
+        var outer = new AsnReader(bits, AsnEncodingRules.DER);
+        var numbers = outer.ReadSequence();
+        outer.ThrowIfNotEmpty();
+        var key = new RsaKey(new RSAParameters { Modulus = Positive(numbers), Exponent = Positive(numbers) });
+        numbers.ThrowIfNotEmpty();
+        return key;
     }
 
     public ReadOnlySpan<byte> Modulus => _parameters.Modulus;
@@ -63,23 +83,46 @@ internal sealed class RsaKey : PublicKey
             return false;
         }
     }
+
+    /// <summary>Without the zero that keeps its sign.</summary>
+    private static byte[] Positive(AsnReader numbers) => numbers.ReadIntegerBytes().Span switch
+    {
+        [0, .. { Length: > 0 } rest] => rest.ToArray(),
+        [> 0 and < 0x80, ..] and var whole => whole.ToArray(),
+        _ => throw new AsnContentException(),
+    };
 }
 
 internal sealed class EcKey : PublicKey
 {
     private readonly ECParameters _parameters;
 
-    public EcKey(ECParameters parameters)
+    /// <summary>A point beside its curve signs nothing; nobody asks before that.</summary>
+    /// <param name="curve">P-256 or P-384.</param>
+    /// <param name="x">As long as the field: 32 or 48 bytes.</param>
+    /// <param name="y">As long as <paramref name="x"/>.</param>
+    public EcKey(ECCurve curve, ReadOnlySpan<byte> x, ReadOnlySpan<byte> y) =>
+        _parameters = new ECParameters { Curve = curve, Q = new ECPoint { X = x.ToArray(), Y = y.ToArray() } };
+
+    public bool IsP384 => _parameters.Q.X!.Length == 48;
+
+    /// <param name="curve">Object identifier of a named curve.</param>
+    /// <param name="point">Not compressed: 4, x, y (SEC 1 section 2.3.3).</param>
+    /// <exception cref="AsnContentException">The point has another form.</exception>
+    /// <exception cref="Refusal">Code <see cref="Codes.Certificate"/>: another curve.</exception>
+    public static EcKey Read(string curve, ReadOnlySpan<byte> point)
     {
-        Refusal.Unless(parameters.Curve.Oid?.Value is "1.2.840.10045.3.1.7" or "1.3.132.0.34", Codes.Certificate, "An EC key is on another curve than P-256 and P-384.");
-        _parameters = parameters;
+        var (named, size) = curve switch
+        {
+            "1.2.840.10045.3.1.7" => (ECCurve.NamedCurves.nistP256, 32),
+            "1.3.132.0.34" => (ECCurve.NamedCurves.nistP384, 48),
+            _ => throw new Refusal(Codes.Certificate, "An EC key is on another curve than P-256 and P-384."),
+        };
+        return point.Length == 1 + 2 * size && point[0] == 4 ? new EcKey(named, point[1..(1 + size)], point[(1 + size)..]) : throw new AsnContentException();
     }
 
-    public bool IsP384 => _parameters.Curve.Oid.Value == "1.3.132.0.34";
-
     /// <param name="point">X and Y, 32 bytes each.</param>
-    public static EcKey P256(ReadOnlySpan<byte> point) =>
-        new(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = new ECPoint { X = point[..32].ToArray(), Y = point[32..64].ToArray() } });
+    public static EcKey P256(ReadOnlySpan<byte> point) => new(ECCurve.NamedCurves.nistP256, point[..32], point[32..64]);
 
     public bool VerifyDer(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature, HashAlgorithmName hash) =>
         Verify(data, signature, hash, DSASignatureFormat.Rfc3279DerSequence);

@@ -46,7 +46,10 @@ internal static class TdxVerifier
     {
         var expires = CheckRevocation(chain, collateral, now);
         var (tcbChain, tcbExpires) = SigningChain(collateral.TcbInfoIssuerChain, collateral, anchors, now);
-        var (qeChain, qeExpires) = SigningChain(collateral.QeIdentityIssuerChain, collateral, anchors, now);
+        // Intel signs both with one key, so that both nearly always come with the same chain.
+        var (qeChain, qeExpires) = collateral.QeIdentityIssuerChain == collateral.TcbInfoIssuerChain
+            ? (tcbChain, tcbExpires)
+            : SigningChain(collateral.QeIdentityIssuerChain, collateral, anchors, now);
         var tcbBytes = TdxCollateral.Signed(collateral.TcbInfo);
         var qeBytes = TdxCollateral.Signed(collateral.QeIdentity);
         Refusal.Unless(tcbChain.Key is EcKey tcbKey && tcbKey.VerifyRaw(tcbBytes, collateral.TcbInfoSignature.Span, HashAlgorithmName.SHA256),

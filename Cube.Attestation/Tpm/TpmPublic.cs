@@ -79,9 +79,8 @@ internal static class TpmPublic
         var (x, y) = (Field(reader.Tpm2B(), size), Field(reader.Tpm2B(), size));
         try
         {
-            var parameters = new ECParameters { Curve = curve, Q = new ECPoint { X = x, Y = y } };
-            using var check = ECDsa.Create(parameters);
-            return new EcKey(check.ExportParameters(includePrivateParameters: false));
+            using var check = ECDsa.Create(new ECParameters { Curve = curve, Q = new ECPoint { X = x, Y = y } });
+            return new EcKey(curve, x, y);
         }
         catch (CryptographicException)
         {

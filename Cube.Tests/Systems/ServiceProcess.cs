@@ -31,7 +31,7 @@ public sealed class ServiceProcess : IAsyncDisposable
         project,
         "dotnet",
         [Path.Combine(AppContext.BaseDirectory, $"{project}.dll")],
-        [new("ASPNETCORE_ENVIRONMENT", "Development"), new("DOTNET_gcServer", "0"), new("DOTNET_TieredPGO", "0"), .. settings]);
+        [new("ASPNETCORE_ENVIRONMENT", "Development"), new("DOTNET_gcServer", "0"), .. settings]);
 
     public static ServiceProcess Start(string name, string program, string[] arguments, IEnumerable<KeyValuePair<string, string>> environment)
     {
