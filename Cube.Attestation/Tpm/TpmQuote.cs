@@ -54,6 +54,10 @@ internal sealed class TpmQuote
 
     public byte[] PcrDigest { get; }
 
+    /// <summary>What a message says, which is worth nothing before its signature is checked.</summary>
+    /// <exception cref="Refusal">Codes <see cref="Codes.TpmQuote"/> and <see cref="Codes.TpmMagic"/>.</exception>
+    public static TpmQuote Parse(ReadOnlySpan<byte> message) => new(message);
+
     /// <summary>Checks, in this order: the signature, that it is a quote, the nonce, the registers.</summary>
     /// <param name="signature">TPMT_SIGNATURE, or the bare RSA signature (PKCS #1, SHA-256) that Azure's tools hand out.</param>
     /// <param name="nonce">Null compares nothing.</param>
@@ -64,7 +68,7 @@ internal sealed class TpmQuote
         ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature, PublicKey key, byte[]? nonce, PcrValues values)
     {
         var hash = TpmSignature.Verify(key, message, signature);
-        var quote = new TpmQuote(message);
+        var quote = Parse(message);
         Refusal.Unless(nonce is null || CryptographicOperations.FixedTimeEquals(quote.ExtraData, nonce), Codes.TpmNonce, "The quote was made for another nonce.");
 
         using var digest = IncrementalHash.CreateHash(hash);

@@ -1,4 +1,6 @@
 using Cube.Attest;
+using Cube.Attestation.Certificates;
+using Cube.Attestation.Tdx;
 using Cube.Attestation.Tpm;
 
 namespace Cube.Tests.Attestation;
@@ -117,7 +119,8 @@ public sealed class FlipTests
         public static bool Allow(string id, string file, byte[] good, byte[] bad, int offset) => file switch
         {
             // Padding of whoever carried the quote, behind its declared signature data.
-            "quote.bin" or "td_quote.bin" => offset >= QuoteEnd(good) || IsSameText(good, bad),
+            // And white space of the PEM within.
+            "quote.bin" or "td_quote.bin" => offset >= QuoteEnd(good) || (offset >= good.AsSpan().IndexOf("-----BEGIN"u8) && IsSameText(good, bad)),
             // CPUSVN and MAC of a TDREPORT: only its own processor can check them. The quote is what counts.
             // And the zeros that fill the TPM's index behind the runtime data may be fewer.
             // Its version may be either of the two that there are.
@@ -125,13 +128,14 @@ public sealed class FlipTests
                 || (bad.Length < good.Length && bad.Length >= 1236 + BitConverter.ToInt32(good, 1232)),
             // Attributes of a key that no certificate covers, but for those that must and must not be: they are the TPM's own word.
             "ak.tpmt_public" => bad.Length == good.Length && offset is >= 4 and < 8,
-            // White space of PEM and JSON, letters of hexadecimal, and registers that no quote selects.
-            // A chain that ends early is completed by the intermediates and roots that AMD publishes, which are part of the product.
-            "chain.pem" => IsSameText(good, bad) || (bad.Length < good.Length && (bad.Length == 0 || Compact(bad).EndsWith("-----endcertificate-----", StringComparison.Ordinal))),
-            "pcrs.json" or "pcrs_sha256.json" => true,
-            "collateral.json" => IsSameText(good, bad),
+            // White space of PEM. A chain that ends early is completed by the intermediates and roots that AMD publishes, which are part of the product.
+            "chain.pem" => IsSameText(good, bad) || (bad.Length < good.Length && (bad.Length == 0 || Compact(bad).EndsWith("-----ENDCERTIFICATE-----", StringComparison.Ordinal))),
+            // White space, letters of hexadecimal, and registers that no quote selects.
+            "pcrs.json" or "pcrs_sha256.json" => Quoted(id, good).SequenceEqual(Quoted(id, bad)),
+            // White space of JSON and of PEM, letters of hexadecimal.
+            "collateral.json" => Parts(good).SequenceEqual(Parts(bad)),
             // Nobody asks for the chain of a key's certificate that comes without intermediates; its key is compared.
-            "ak_cert_nv_padded.der" => true,
+            "ak_cert_nv_padded.der" => Certificate.ParsePadded(good).Spki.Span.SequenceEqual(Certificate.ParsePadded(bad).Spki.Span),
             // Microsoft's time stamp, which is not signed by the endorsement's signer.
             "uvm_reference_info.cose" => bad.Length == good.Length && offset is >= 5075 and < 10302,
             // What events say beside their digests: only the digests reach the registers, and no event is believed.
@@ -147,6 +151,17 @@ public sealed class FlipTests
             return start + 4 + BitConverter.ToInt32(quote, start);
         }
 
+        /// <summary>The values of the registers that the vector's quotes select.</summary>
+        private static IEnumerable<string> Quoted(string id, byte[] values)
+        {
+            var registers = PcrValues.Parse(values);
+            return from file in Directory.GetFiles(Vectors.Of(id))
+                   where Path.GetFileName(file) is "tpm_quote.msg" || Path.GetExtension(file) == ".tpms_attest"
+                   from selection in TpmQuote.Parse(File.ReadAllBytes(file)).Selection
+                   from register in selection.Registers
+                   select Convert.ToHexString(registers.Find(selection.Bank, register)!);
+        }
+
         private static IEnumerable<string> Registers(byte[] log)
         {
             var replayed = EventLog.Replay(log);
@@ -159,10 +174,22 @@ public sealed class FlipTests
             }
         }
 
-        /// <summary>The same but for white space, or for the case of letters in hexadecimal.</summary>
+        /// <summary>What is in a collateral, each part in one form.</summary>
+        private static IEnumerable<string> Parts(byte[] json)
+        {
+            var parts = TdxCollateral.Parse(json);
+            return
+            [
+                .. new[] { parts.PckCrlIssuerChain, parts.TcbInfoIssuerChain, parts.QeIdentityIssuerChain }.Select(static pem => Compact(System.Text.Encoding.Latin1.GetBytes(pem))),
+                .. new[] { parts.RootCaCrl, parts.PckCrl, parts.TcbInfoSignature, parts.QeIdentitySignature }.Select(static bytes => Convert.ToHexString(bytes.Span)),
+                parts.TcbInfo, parts.QeIdentity,
+            ];
+        }
+
+        /// <summary>The same but for white space.</summary>
         private static bool IsSameText(byte[] good, byte[] bad) => Compact(good) == Compact(bad);
 
         private static string Compact(byte[] bytes) =>
-            string.Concat(System.Text.Encoding.Latin1.GetString(bytes).Where(static c => !char.IsWhiteSpace(c) && c != '\0')).ToLowerInvariant();
+            string.Concat(System.Text.Encoding.Latin1.GetString(bytes).Where(static c => !char.IsWhiteSpace(c) && c != '\0'));
     }
 }
