@@ -31,43 +31,12 @@ public sealed record CollateralNeeds(string? AmdProduct, bool IsVlek, string? Vc
         }
     }
 
-    /// <summary>When Intel's documents end, the first of them; null where they cannot be read.</summary>
-    public static DateTimeOffset? EndOf(TdxCollateral collateral)
-    {
-        try
-        {
-            var ends = new[]
-            {
-                Tdx.TcbInfo.Parse(TdxCollateral.Signed(collateral.TcbInfo)).Validity.NextUpdate, QeIdentity.Parse(TdxCollateral.Signed(collateral.QeIdentity)).Validity.NextUpdate,
-                RevocationList.Parse(collateral.RootCaCrl).NextUpdate, RevocationList.Parse(collateral.PckCrl).NextUpdate,
-            };
-            return ends.Min();
-        }
-        catch (Refusal)
-        {
-            return null;
-        }
-    }
-
     /// <summary>Intel's count of recoveries in the TCB info: it never goes back.</summary>
     public static int? EvaluationNumberOf(TdxCollateral collateral)
     {
         try
         {
             return Tdx.TcbInfo.Parse(TdxCollateral.Signed(collateral.TcbInfo)).Validity.EvaluationNumber;
-        }
-        catch (Refusal)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>When a revocation list ends; null where it is none.</summary>
-    public static DateTimeOffset? EndOfCrl(byte[] der)
-    {
-        try
-        {
-            return RevocationList.Parse(der).NextUpdate;
         }
         catch (Refusal)
         {
@@ -91,18 +60,19 @@ public sealed record CollateralNeeds(string? AmdProduct, bool IsVlek, string? Vc
         }
 
         var bringsKey = evidence.Certificates.Count > 0 || evidence.CertificateTable is { Length: > 0 };
-        return new CollateralNeeds(product, report.IsSignedByVlek, bringsKey || report.IsSignedByVlek ? null : VcekPathOf(report, product), null, null);
+        return new CollateralNeeds(product, report.IsSignedByVlek, bringsKey || report.IsSignedByVlek ? null : VcekPathOf(product, report.ChipId.Span, report.ReportedTcb), null, null);
     }
 
     private static string? ProductOf(EvidenceDocument evidence) => evidence.Certificates
         .Select(static der => Certificate.Parse(der).CommonName)
         .FirstOrDefault(static name => name?.StartsWith("ARK-", StringComparison.Ordinal) == true)?[4..];
 
-    private static string VcekPathOf(SnpReport report, string product)
+    /// <summary>Below AMD's key distribution service (VCEK certificate and KDS interface specification).</summary>
+    /// <param name="chip">64 bytes, of which Turin names the first 8.</param>
+    internal static string VcekPathOf(string product, ReadOnlySpan<byte> chip, SnpTcb tcb)
     {
-        var tcb = report.ReportedTcb;
-        var chip = Convert.ToHexStringLower(product == "Turin" ? report.ChipId.Span[..8] : report.ChipId.Span);
-        return $"/vcek/v1/{product}/{chip}?blSPL={tcb.BootLoader:D2}&teeSPL={tcb.Tee:D2}&snpSPL={tcb.Snp:D2}&ucodeSPL={tcb.Microcode:D2}{(product == "Turin" ? $"&fmcSPL={tcb.Fmc:D2}" : string.Empty)}";
+        var isTurin = product == "Turin";
+        return $"/vcek/v1/{product}/{Convert.ToHexStringLower(isTurin ? chip[..8] : chip)}?blSPL={tcb.BootLoader:D2}&teeSPL={tcb.Tee:D2}&snpSPL={tcb.Snp:D2}&ucodeSPL={tcb.Microcode:D2}{(isTurin ? $"&fmcSPL={tcb.Fmc:D2}" : string.Empty)}";
     }
 
     private static CollateralNeeds OfTdx(EvidenceDocument evidence)

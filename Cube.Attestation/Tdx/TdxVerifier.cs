@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text;
 using Cube.Attestation.Certificates;
 using Cube.Attestation.Parsing;
 
@@ -27,7 +26,7 @@ internal static class TdxVerifier
         return collateral is null ? claims : Judge(claims, quote, chain, extension, collateral, anchors, now);
     }
 
-    private static bool IsNamed(Certificate certificate, string end) => certificate.CommonName?.EndsWith(end, StringComparison.Ordinal) == true;
+    internal static bool IsNamed(Certificate certificate, string end) => certificate.CommonName?.EndsWith(end, StringComparison.Ordinal) == true;
 
     private static void VerifySignatures(TdxQuote quote, Certificate pck)
     {
@@ -44,23 +43,10 @@ internal static class TdxVerifier
     private static TdxClaims Judge(
         TdxClaims claims, TdxQuote quote, List<Certificate> chain, PckExtension extension, TdxCollateral collateral, TrustAnchors anchors, DateTimeOffset now)
     {
-        var expires = CheckRevocation(chain, collateral, now);
-        var (tcbChain, tcbExpires) = SigningChain(collateral.TcbInfoIssuerChain, collateral, anchors, now);
-        // Intel signs both with one key, so that both nearly always come with the same chain.
-        var (qeChain, qeExpires) = collateral.QeIdentityIssuerChain == collateral.TcbInfoIssuerChain
-            ? (tcbChain, tcbExpires)
-            : SigningChain(collateral.QeIdentityIssuerChain, collateral, anchors, now);
-        var tcbBytes = TdxCollateral.Signed(collateral.TcbInfo);
-        var qeBytes = TdxCollateral.Signed(collateral.QeIdentity);
-        Refusal.Unless(tcbChain.Key is EcKey tcbKey && tcbKey.VerifyRaw(tcbBytes, collateral.TcbInfoSignature.Span, HashAlgorithmName.SHA256),
-            Codes.TcbJsonSignature, "The TCB info is not signed by Intel.");
-        Refusal.Unless(qeChain.Key is EcKey qeKey && qeKey.VerifyRaw(qeBytes, collateral.QeIdentitySignature.Span, HashAlgorithmName.SHA256),
-            Codes.QeJsonSignature, "The identity of the quoting enclave is not signed by Intel.");
-
-        var tcbInfo = TcbInfo.Parse(tcbBytes);
-        var qeIdentity = QeIdentity.Parse(qeBytes);
-        tcbInfo.Validity.Check(now, Codes.TcbJsonExpired);
-        qeIdentity.Validity.Check(now, Codes.QeJsonExpired);
+        var (pck, authority, root) = (chain[0], chain[1], chain[2]);
+        var (platforms, listsExpire) = TdxDocuments.Lists(authority, root, collateral, now);
+        platforms.RefuseRevoked(pck);
+        var (tcbInfo, qeIdentity, statementsExpire) = TdxDocuments.Statements(collateral, anchors, now);
         Refusal.Unless(tcbInfo.Fmspc.AsSpan().SequenceEqual(extension.Fmspc) && tcbInfo.PceId.AsSpan().SequenceEqual(extension.PceId),
             Codes.TcbInfoMismatch, "The TCB info is another platform's.");
 
@@ -72,36 +58,8 @@ internal static class TdxVerifier
             TcbStatus = status,
             Advisories = advisories,
             TcbEvaluationNumber = Math.Min(tcbInfo.Validity.EvaluationNumber, qeIdentity.Validity.EvaluationNumber),
-            ExpiresAt = new[] { claims.ExpiresAt, expires, tcbExpires, qeExpires, tcbInfo.Validity.NextUpdate, qeIdentity.Validity.NextUpdate }.Min(),
+            ExpiresAt = new[] { claims.ExpiresAt, listsExpire, statementsExpire }.Min(),
         };
-    }
-
-    /// <summary>Root list for the authorities, PCK list for the leaf; the latter must come from the very authority that issued the leaf.</summary>
-    private static DateTimeOffset CheckRevocation(List<Certificate> chain, TdxCollateral collateral, DateTimeOffset now)
-    {
-        var (pck, authority, root) = (chain[0], chain[1], chain[2]);
-        var pckIssuers = Certificate.ParsePem(Encoding.UTF8.GetBytes(collateral.PckCrlIssuerChain), most: 4);
-        Refusal.Unless(pckIssuers.Count is 1 or 2 && pckIssuers[0].Spki.Span.SequenceEqual(authority.Spki.Span)
-            && pckIssuers[0].Subject.Span.SequenceEqual(authority.Subject.Span)
-            && (pckIssuers.Count == 1 || pckIssuers[1].Der.Span.SequenceEqual(root.Der.Span)) && pckIssuers[0].IsSignedBy(root),
-            Codes.CrlIssuer, "The revocation list of platforms is another authority's.");
-
-        var rootCrl = RevocationList.Parse(collateral.RootCaCrl);
-        rootCrl.Check(root, now, Codes.RootCrlSignature, Codes.RootCrlExpired);
-        rootCrl.RefuseRevoked(authority);
-        var pckCrl = RevocationList.Parse(collateral.PckCrl);
-        pckCrl.Check(authority, now, Codes.PckCrlSignature, Codes.PckCrlExpired);
-        pckCrl.RefuseRevoked(pck);
-        return rootCrl.NextUpdate < pckCrl.NextUpdate ? rootCrl.NextUpdate : pckCrl.NextUpdate;
-    }
-
-    private static (Certificate Signer, DateTimeOffset Expires) SigningChain(string pem, TdxCollateral collateral, TrustAnchors anchors, DateTimeOffset now)
-    {
-        var chain = Certificate.ParsePem(Encoding.UTF8.GetBytes(pem), most: 4);
-        var expires = Chain.Verify(chain, anchors.Intel, now);
-        Refusal.Unless(chain.Count == 2 && IsNamed(chain[0], "TCB Signing"), Codes.ChainIssuer, "Intel's documents are signed by another certificate than the one for TCB.");
-        RevocationList.Parse(collateral.RootCaCrl).RefuseRevoked(chain[0]);
-        return (chain[0], expires);
     }
 
     private static IsvLevel QeLevel(QeReport report, QeIdentity identity)

@@ -30,7 +30,7 @@ internal static class AttestationExtensions
         services.AddSingleton<PoliciesInForce>().AddHostedService(static provider => provider.GetRequiredService<PoliciesInForce>());
         services.AddSingleton<VerdictJournal>().AddHostedService(static provider => provider.GetRequiredService<VerdictJournal>());
         services.AddHttpClient(Vendors.ClientName, static client => client.Timeout = TimeSpan.FromSeconds(4));
-        services.AddSingleton<Vendors>().AddSingleton<CollateralStore>().AddHostedService(static provider => provider.GetRequiredService<CollateralStore>());
+        services.AddSingleton<Vendors>().AddSingleton<CollateralVerifier>().AddSingleton<CollateralTable>().AddSingleton<CollateralStore>().AddHostedService(static provider => provider.GetRequiredService<CollateralStore>());
         services.AddSingleton(static provider =>
         {
             var options = provider.GetRequiredService<IOptions<AttestationOptions>>().Value;
@@ -45,7 +45,7 @@ internal static class AttestationExtensions
             provider.GetRequiredService<EvidenceVerifier>(), provider.GetRequiredService<CollateralStore>().CompleteAsync,
             provider.GetRequiredService<IOptions<AttestationOptions>>().Value.Simulated, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<AttestedBackends>().AddHostedService(static provider => provider.GetRequiredService<AttestedBackends>());
-        services.AddSingleton<PlatformAdministrators>().AddSingleton<PolicyDesk>().AddSingleton<DomainAttestation>().AddSingleton<PlatformAttestation>();
+        services.AddSingleton<PlatformAdministrators>().AddSingleton<PolicyDesk>().AddSingleton<CollateralDesk>().AddSingleton<DomainAttestation>().AddSingleton<PlatformAttestation>();
         return builder;
     }
 }

@@ -61,6 +61,7 @@ internal static class ApiDocument
                     ["Catalogue"] = JsonNode.Parse(CataloguePaths.Kept),
                     ["CatalogueWritten"] = JsonNode.Parse(CataloguePaths.Written),
                     ["Trial"] = JsonNode.Parse(AttestationPaths.Trial),
+                    ["Collateral"] = JsonNode.Parse(AttestationPaths.Collateral),
                 },
                 ["securitySchemes"] = new JsonObject { ["bearer"] = new JsonObject { ["type"] = "http", ["scheme"] = "bearer" } },
             },

@@ -47,6 +47,15 @@ internal static class AttestationPaths
         "backend":{"type":"string"},"scope":{"type":"string"},"would_be_refused":{"type":"boolean"},"verdict":{"$ref":"#/components/schemas/Verdict"}}}}}}
         """;
 
+    public const string Collateral =
+        """
+        {"type":"object","required":["collateral"],"additionalProperties":false,"properties":{"collateral":{"type":"array","maxItems":1000,"items":{"type":"object",
+        "required":["name","content"],"additionalProperties":false,"properties":{"name":{"type":"string",
+        "description":"amd-crl/{vcek|vlek}/{product}, amd-vcek and its path at AMD's service, or intel/{fmspc}/{platform|processor}"},
+        "content":{"type":"string","format":"byte","description":"The list or certificate (DER), or Intel's collateral as one JSON object."},
+        "fetched_at":{"type":"string","format":"date-time"},"next_update":{"type":"string","format":"date-time"}}}}}}
+        """;
+
     /// <summary>Which schema, by the end of a path's name.</summary>
     private static readonly Dictionary<string, (int Status, string? Schema, string Says)> _answers = new()
     {
@@ -57,6 +66,8 @@ internal static class AttestationPaths
         ["attestation.policy.dry-run"] = (200, "Trial", "Which machines a policy, or a version, would refuse, by the evidence held now."),
         ["attestation.policy.stage"] = (201, "AttestationPolicy", "Writes a version; it is not in force. The original's files are translated."),
         ["attestation.policy.activate"] = (200, "AttestationPolicy", "Puts a version in force: a newer one, or one that was in force before."),
+        ["attestation.collateral.get"] = (200, "Collateral", "The vendors' signed documents that count now: a file that another Cube takes."),
+        ["attestation.collateral.import"] = (200, "Collateral", "Takes vendors' documents, all or none, as if the vendors had sent them; answers with all that count now."),
         ["attestation.evidence"] = (200, null, "Evidence that was judged, by the SHA-256 that its verdict names, as cube-attest reads it."),
         ["attestation.policy.delete"] = (204, null, "It goes back to the platform's policy."),
     };
@@ -77,6 +88,13 @@ internal static class AttestationPaths
         }
 
         paths["/attestation/evidence"] = new JsonObject { ["get"] = Operation("attestation.evidence", "For administrators of the platform.", "ManagementError", hasBody: false) };
+        var import = Operation("attestation.collateral.import", "For administrators of the platform.", "ManagementError", hasBody: true);
+        import["requestBody"]!["content"]!["application/json"] = Schema(null, "Collateral");
+        paths["/attestation/collateral"] = new JsonObject
+        {
+            ["get"] = Operation("attestation.collateral.get", "For administrators of the platform.", "ManagementError", hasBody: false),
+            ["post"] = import,
+        };
     }
 
     /// <summary>The same desk for a route's own policy.</summary>

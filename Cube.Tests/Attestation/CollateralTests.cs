@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using Cube.Attestation;
+using Cube.Attestation.Certificates;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Tdx;
 using Cube.Proxy.Attestation;
@@ -121,6 +122,103 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
         Assert.NotNull((await store.CompleteAsync(newer, default)).Collateral);
     }
 
+    [Fact]
+    public async Task What_an_administrator_hands_over_counts_without_any_vendor_in_every_proxy_and_after_a_restart()
+    {
+        _isAway = true;
+        var (one, other) = (await StoreAsync(), await StoreAsync());
+        var (tdx, snp) = (SyntheticIntel.Shared.Make(new()).Evidence with { Collateral = null }, SyntheticAmd.Shared.Make(new()).Evidence with { Certificates = [], Crl = null });
+        Assert.Null((await other.CompleteAsync(tdx, default)).Collateral);
+        Assert.Null(await one.ImportAsync([Intel(new()), AmdCrl(_crl), Vcek()], default));
+        Assert.Equal(3, one.List().Count);
+        Assert.NotNull((await one.CompleteAsync(tdx, default)).Collateral);
+        Assert.True(await one.CompleteAsync(snp, default) is { Crl: not null, Certificates.Count: 1 });
+
+        await Eventually.TrueAsync(async () =>
+        {
+            _clock.Advance(TimeSpan.FromMinutes(1));
+            return (await other.CompleteAsync(tdx, default)).Collateral is not null && await other.CompleteAsync(snp, default) is { Crl: not null, Certificates.Count: 1 };
+        }, "the other proxy has them");
+        Assert.NotNull((await (await StoreAsync()).CompleteAsync(tdx, default)).Collateral);
+
+        // One Cube's file is another's: nothing is lost on the way, and what is the same is no news.
+        Assert.Null(await other.ImportAsync([.. one.List().Select(static kept => (kept.Name, kept.Content))], default));
+        Assert.Equal(0, _renewed);
+        // A newer list that revokes has everything verified anew, in the other proxy too.
+        Assert.Null(await one.ImportAsync([AmdCrl(SyntheticAmd.Shared.Crl(nextUpdate: SyntheticAmd.Now.AddDays(60), revokeAsk: true))], default));
+        await Eventually.TrueAsync(() =>
+        {
+            _clock.Advance(TimeSpan.FromMinutes(1));
+            return Task.FromResult(_renewed > 0);
+        }, "everything is verified anew");
+    }
+
+    [Fact]
+    public async Task A_document_that_is_forged_has_ended_is_older_or_is_another_than_its_name_says_is_never_taken()
+    {
+        _isAway = true;
+        var store = await StoreAsync();
+        var now = SyntheticAmd.Now;
+        var (intel, vcek) = (Intel(new()), Vcek());
+        Assert.Null(await store.ImportAsync([AmdCrl(SyntheticAmd.Shared.Crl(nextUpdate: now.AddDays(60)))], default));
+        var kept = store.List().Single().Content;
+        (string Name, byte[] Content)[] refused =
+        [
+            AmdCrl(SyntheticAmd.Shared.Crl(nextUpdate: now.AddDays(90), forged: true)),
+            AmdCrl(SyntheticAmd.Shared.Crl(thisUpdate: now.AddDays(-9), nextUpdate: now.AddDays(-1))),
+            AmdCrl(SyntheticAmd.Shared.Crl(thisUpdate: now.AddDays(1), nextUpdate: now.AddDays(90))),
+            AmdCrl(SyntheticAmd.Shared.Crl(nextUpdate: now.AddDays(30))),
+            AmdCrl([0x30]), AmdCrl(intel.Content),
+            ("amd-crl/vcek/Genoa", _crl), ("amd-crl/vcek/Rome", _crl), ("amd-crl/x/Milan", _crl),
+            (vcek.Name.Replace("ucodeSPL=115", "ucodeSPL=116", StringComparison.Ordinal), vcek.Content),
+            (vcek.Name.Replace("/0102", "/0202", StringComparison.Ordinal), vcek.Content),
+            (vcek.Name, [.. vcek.Content[..^1], (byte)(vcek.Content[^1] ^ 1)]), (vcek.Name, _crl),
+            ("intel/00806F050001/platform", intel.Content), (intel.Name.Replace("platform", "processor", StringComparison.Ordinal), intel.Content),
+            ("intel/00806F050000/platform", "{}"u8.ToArray()), (intel.Name, _crl),
+            Intel(new() { ForgePckCrl = true }), Intel(new() { ForgeRootCrl = true }), Intel(new() { PckCrlFromRoot = true }), Intel(new() { RevokeTcbSigner = true }),
+            Intel(new() { CrlTo = now.AddDays(-1) }), Intel(new() { RootCrlTo = now.AddDays(-1) }),
+            (intel.Name, System.Text.Encoding.UTF8.GetBytes(System.Text.Encoding.UTF8.GetString(intel.Content).Replace("UpToDate", "UpToDatf", StringComparison.Ordinal))),
+            ("maa/https://sharedeus2.eus2.attest.azure.net", """{"keys":[]}"""u8.ToArray()), ("nonsense", _crl), ("", _crl), ("amd-vcek", vcek.Content), ("../etc/passwd", _crl),
+        ];
+        foreach (var document in refused)
+        {
+            // And nothing is taken of a file that has one of them in it.
+            var fault = await store.ImportAsync([vcek, document], default);
+            Assert.True(fault is { Fault.Length: > 0 } && fault.Value.Name == document.Name, document.Name);
+        }
+
+        Assert.Equal(kept, store.List().Single().Content);
+    }
+
+    [Fact]
+    public async Task What_a_vendors_address_answers_takes_no_good_documents_place_unless_the_vendor_signed_it()
+    {
+        var store = await StoreAsync();
+        var snp = SyntheticAmd.Shared.Make(new()).Evidence with { Crl = null };
+        Assert.NotNull((await store.CompleteAsync(snp, default)).Crl);
+        var good = _crl;
+        _crl = SyntheticAmd.Shared.Crl(nextUpdate: SyntheticAmd.Now.AddDays(400), forged: true);
+        var asked = _asked.Count;
+        await Eventually.TrueAsync(() =>
+        {
+            _clock.Advance(TimeSpan.FromDays(1));
+            return Task.FromResult(_asked.Count > asked);
+        }, "the vendor is asked again");
+        Assert.Equal(good, store.List().Single(static kept => kept.Name.StartsWith("amd-crl", StringComparison.Ordinal)).Content);
+        Assert.Equal(0, _renewed);
+    }
+
+    private static (string Name, byte[] Content) Intel(SyntheticIntel.Case wanted) =>
+        ("intel/00806F050000/platform", TdxCollateralParts.ToJson(SyntheticIntel.Shared.Make(wanted).Evidence.Collateral!));
+
+    private static (string Name, byte[] Content) AmdCrl(byte[] crl) => ("amd-crl/vcek/Milan", crl);
+
+    private static (string Name, byte[] Content) Vcek()
+    {
+        var evidence = SyntheticAmd.Shared.Make(new()).Evidence;
+        return ("amd-vcek" + CollateralNeeds.Of(evidence with { Certificates = [] }).VcekPath, evidence.Certificates[0]);
+    }
+
     private PoliciesInForce? _policies;
     private int _renewed;
     private string? _keyAfter;
@@ -140,7 +238,10 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
             Interlocked.Increment(ref _renewed);
         };
         var clients = new ServiceCollection().AddHttpClient().BuildServiceProvider();
-        var store = new CollateralStore(new Vendors(clients.GetRequiredService<IHttpClientFactory>(), options), database, _policies, _clock, NullLogger<CollateralStore>.Instance);
+        var (snp, anchors) = SyntheticAmd.Shared.Make(new());
+        var verifier = new CollateralVerifier(anchors with { AmdIntermediates = [Certificate.Parse(snp.Certificates[1])], Intel = SyntheticIntel.Shared.Make(new()).Anchors.Intel });
+        var store = new CollateralStore(
+            new Vendors(clients.GetRequiredService<IHttpClientFactory>(), options), verifier, new CollateralTable(database), _policies, _clock, NullLogger<CollateralStore>.Instance);
         await store.StartAsync(default);
         _toDispose.Add(database);
         _toDispose.Add(clients);

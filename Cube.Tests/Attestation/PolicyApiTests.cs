@@ -180,6 +180,41 @@ public sealed class PolicyApiTests(FakeSystem system)
     }
 
     [Fact]
+    public async Task Vendors_documents_are_handed_over_by_administrators_of_the_platform_only_and_only_signed_ones()
+    {
+        const string Path = "/attestation/collateral";
+        var tenant = await _cube.CreateTenantAsync();
+        var admin = (await _cube.LoginAsync()).Access;
+        foreach (var token in (string?[])[null, tenant.Token])
+        {
+            Assert.Equal(token is null ? 401 : 403, (await _cube.SendAsync(HttpMethod.Get, Path, token)).Status);
+            Assert.Equal(token is null ? 401 : 403, (await _cube.SendAsync(HttpMethod.Post, Path, token, new { collateral = Array.Empty<object>() })).Status);
+        }
+
+        foreach (var bad in (string[])["", "[]", "{}", "{\"collateral\":[]}", "{\"collateral\":[null]}", "{\"collateral\":[{\"name\":\"a\"}]}", "{\"collateral\":[{\"name\":\"a\",\"content\":\"!\"}]}",
+            "{\"collateral\":[{\"name\":\"a\",\"content\":\"AA==\",\"surprise\":1}]}", "{\"collateral\":[{\"name\":\"a\",\"name\":\"a\",\"content\":\"AA==\"}]}", "{\"collateral\":[{\"name\":\"amd-crl/vcek/Milan\",\"content\":\"AA==\"}]}"])
+        {
+            var (refused, error) = await _cube.SendAsync(HttpMethod.Post, Path, admin, new StringContent(bad, System.Text.Encoding.UTF8, "application/json"));
+            Assert.Equal((400, "invalid_value"), (refused, error.GetProperty("error").GetString()));
+        }
+
+        Assert.Equal(0, (await _cube.SendAsync(HttpMethod.Get, Path, admin)).Body.GetProperty("collateral").GetArrayLength());
+        Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
+        // A real chip's certificate, which AMD signed for seven years.
+        var evidence = new EvidenceDocument { Type = EvidenceType.SevSnp, Report = await File.ReadAllBytesAsync(System.IO.Path.Combine(Vectors.Of("snp/milan-v3-vcek"), "report.bin")) };
+        var name = CollateralName.Vcek(CollateralNeeds.Of(evidence).VcekPath!);
+        var content = await File.ReadAllBytesAsync(System.IO.Path.Combine(Vectors.Of("snp/milan-v3-vcek"), "vek.der"));
+        var (status, taken) = await _cube.SendAsync(HttpMethod.Post, Path, admin, new { collateral = new[] { new { name, content } } });
+        Assert.Equal(200, status);
+        var (_, listed) = await _cube.SendAsync(HttpMethod.Get, Path, admin);
+        Assert.Equal(taken.GetRawText(), listed.GetRawText());
+        Assert.Equal(name, listed.GetProperty("collateral")[0].GetProperty("name").GetString());
+        Assert.Equal(content, listed.GetProperty("collateral")[0].GetProperty("content").GetBytesFromBase64());
+        // What was given is taken back as it is.
+        Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Post, Path, admin, listed)).Status);
+    }
+
+    [Fact]
     public async Task The_originals_policy_is_translated_when_it_is_saved()
     {
         var tenant = await _cube.CreateTenantAsync();

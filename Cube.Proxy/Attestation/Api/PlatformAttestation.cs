@@ -11,15 +11,19 @@ namespace Cube.Proxy.Attestation.Api;
 /// The platform's own attestation paths: its floor, which no domain can go below, and what every machine proved. For administrators of
 /// the platform; <c>/attestation/verify?domain_id=</c> for members of that domain too.
 /// </summary>
-internal sealed class PlatformAttestation(PolicyDesk desk, VerdictJournal journal, PlatformAdministrators administrators, Standings standings)
+internal sealed class PlatformAttestation(PolicyDesk desk, CollateralDesk collateral, VerdictJournal journal, PlatformAdministrators administrators, Standings standings)
 {
     private const string Scope = PolicySnapshot.Platform;
+
+    private CollateralDesk Collateral => collateral;
 
     public static void Map(WebApplication app)
     {
         var group = app.MapGroup("/attestation");
         group.MapGet("/verify", static (HttpContext context, PlatformAttestation api) => api.VerifyAsync(context));
         group.MapGet("/evidence", static (HttpContext context, PlatformAttestation api) => api.AdministerAsync(context, (_, _) => api.EvidenceAsync(context)));
+        group.MapGet("/collateral", static (HttpContext context, PlatformAttestation api) => api.AdministerAsync(context, (_, _) => Task.FromResult(api.Collateral.List())));
+        group.MapPost("/collateral", static (HttpContext context, PlatformAttestation api) => api.AdministerAsync(context, (_, _) => api.Collateral.ImportAsync(context.Request)));
         group.MapGet("/policy", static (HttpContext context, PlatformAttestation api) => api.AdministerAsync(context, (desk, _) => VersionOf(context) is (true, var version)
             ? desk.FindAsync(Scope, version, context.RequestAborted)
             : Task.FromResult(ApiAnswer.Bad("version must be a number."))));

@@ -3,22 +3,21 @@ using Cube.Attestation;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Tdx;
 using Cube.Proxy.Attestation.Policies;
-using Cube.Proxy.Database;
-using Dapper;
 using Npgsql;
 
 namespace Cube.Proxy.Attestation.Collaterals;
 
 /// <summary>
-/// What the vendors say of machines: fetched once, whoever else asks meanwhile, kept in the database over restarts, refreshed long before
-/// it ends, and never used longer. While a vendor is away, what is kept counts until its own end; then its machines are refused.
+/// What the vendors say of machines: fetched once, whoever else asks meanwhile, kept in the database over restarts and for the other proxies,
+/// refreshed long before it ends, and never used longer. While a vendor is away, what is kept or was handed over by an administrator counts
+/// until its own end; then its machines are refused.
 /// </summary>
 internal sealed partial class CollateralStore(
-    Vendors vendors, ProxyDatabase database, PoliciesInForce policies, TimeProvider time, ILogger<CollateralStore> logger) : BackgroundService
+    Vendors vendors, CollateralVerifier verifier, CollateralTable table, PoliciesInForce policies, TimeProvider time, ILogger<CollateralStore> logger) : BackgroundService
 {
     /// <summary>What has no end of its own is asked for again after a day.</summary>
     private static readonly TimeSpan _day = TimeSpan.FromDays(1);
-    private static readonly TimeSpan _beat = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan _beat = TimeSpan.FromMinutes(1);
 
     /// <summary>Who did not answer is asked again after this, by one request.</summary>
     private static readonly TimeSpan _pause = TimeSpan.FromSeconds(30);
@@ -32,20 +31,20 @@ internal sealed partial class CollateralStore(
     public async ValueTask<EvidenceDocument> CompleteAsync(EvidenceDocument evidence, CancellationToken ct)
     {
         var needs = CollateralNeeds.Of(evidence);
-        if (needs.VcekPath is { } path && await FindAsync($"amd-vcek{path}", token => vendors.VcekAsync(path, token), ct) is { } vcek)
+        if (needs.VcekPath is { } path && await FindAsync(CollateralName.Vcek(path), token => vendors.VcekAsync(path, token), ct) is { } vcek)
         {
             evidence = evidence with { Certificates = [vcek] };
         }
 
         if (needs.AmdProduct is { } product)
         {
-            var name = $"amd-crl/{(needs.IsVlek ? "vlek" : "vcek")}/{product}";
+            var name = CollateralName.AmdCrl(product, needs.IsVlek);
             evidence = evidence with { Crl = await FindAsync(name, token => vendors.AmdCrlAsync(product, needs.IsVlek, token), ct) ?? evidence.Crl };
         }
 
         if (needs is { Fmspc: { } fmspc, IntelCa: { } ca })
         {
-            var kept = await FindAsync($"intel/{fmspc}/{ca}", token => vendors.IntelAsync(fmspc, ca, token), ct);
+            var kept = await FindAsync(CollateralName.Intel(fmspc, ca), token => vendors.IntelAsync(fmspc, ca, token), ct);
             var collateral = (kept is null ? null : TdxCollateralParts.FromJson(kept)) ?? evidence.Collateral;
             evidence = evidence with { Collateral = collateral is null || IsOlderThanSeen(fmspc, collateral) ? null : collateral };
         }
@@ -54,7 +53,7 @@ internal sealed partial class CollateralStore(
         {
             foreach (var issuer in policies.Current.PlatformSet.Policies.SelectMany(static policy => policy.Policy.Maa?.Issuers ?? []))
             {
-                await FindAsync($"maa/{issuer}", token => vendors.MaaKeysAsync(issuer, token), ct);
+                await FindAsync(CollateralName.MaaKeys(issuer), token => vendors.MaaKeysAsync(issuer, token), ct);
             }
         }
 
@@ -62,36 +61,63 @@ internal sealed partial class CollateralStore(
     }
 
     /// <summary>The keys of an instance of Microsoft Azure Attestation, as far as they were fetched.</summary>
-    public byte[]? MaaKeys(string issuer) => _entries.TryGetValue($"maa/{issuer}", out var entry) && entry.Counts(time.GetUtcNow()) ? entry.Content : null;
+    public byte[]? MaaKeys(string issuer) => Counting(CollateralName.MaaKeys(issuer));
 
     /// <returns>Null where it is not there and its vendor is away.</returns>
-    public ValueTask<byte[]?> FindAsync(string name, Func<CancellationToken, Task<VendorDocument>> fetch, CancellationToken ct)
+    public ValueTask<byte[]?> FindAsync(string name, Func<CancellationToken, Task<byte[]>> fetch, CancellationToken ct)
     {
         if (_entries.TryGetValue(name, out var entry) && entry.Counts(time.GetUtcNow()))
         {
             entry.Fetch ??= fetch;
-            return new(entry.Content);
+            return new(entry.Kept.Content);
         }
 
         return new(FlyAsync(name, fetch).WaitAsync(ct));
     }
 
+    /// <summary>What counts now and is signed, to be handed to a Cube that reaches no vendor.</summary>
+    public IReadOnlyList<KeptCollateral> List()
+    {
+        var now = time.GetUtcNow();
+        return [.. _entries.Where(pair => CollateralName.IsSigned(pair.Key) && pair.Value.Counts(now)).Select(static pair => pair.Value.Kept).OrderBy(static kept => kept.Name, StringComparer.Ordinal)];
+    }
+
+    /// <summary>Takes documents from an administrator, as if their vendors had answered with them: all, or none.</summary>
+    /// <returns>The first that is refused, and why; or null.</returns>
+    /// <exception cref="NpgsqlException">The database does not answer: the other proxies would not have them.</exception>
+    public async Task<(string Name, string Fault)?> ImportAsync(IReadOnlyCollection<(string Name, byte[] Content)> documents, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        var judged = new List<KeptCollateral>(documents.Count);
+        foreach (var (name, content) in documents)
+        {
+            var (end, fault) = verifier.Judge(name, content, now);
+            if (fault is null && _entries.TryGetValue(name, out var old) && old.Counts(now) && old.Kept.NextUpdate > end)
+            {
+                fault = "It ends before the one that is kept, so that it is older.";
+            }
+
+            if (fault is not null)
+            {
+                return (name, fault);
+            }
+
+            judged.Add(new KeptCollateral(name, content, now, end));
+        }
+
+        foreach (var kept in judged)
+        {
+            await table.WriteAsync(kept, ct);
+            Adopt(kept);
+        }
+
+        return null;
+    }
+
     /// <summary>Reads what is kept, so that a restart needs no vendor.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        try
-        {
-            await using var connection = await database.Source.OpenConnectionAsync(cancellationToken);
-            foreach (var row in await connection.QueryAsync<Row>(new CommandDefinition("select name, content, fetched_at, next_update from attestation_collateral", cancellationToken: cancellationToken)))
-            {
-                _entries[row.Name] = new Entry(row.Content, new DateTimeOffset(DateTime.SpecifyKind(row.FetchedAt, DateTimeKind.Utc)), row.NextUpdate is { } end ? new DateTimeOffset(DateTime.SpecifyKind(end, DateTimeKind.Utc)) : null);
-            }
-        }
-        catch (NpgsqlException exception)
-        {
-            NotKept("all", exception.GetType().Name);
-        }
-
+        await ReadAsync(cancellationToken);
         await base.StartAsync(cancellationToken);
     }
 
@@ -102,6 +128,7 @@ internal sealed partial class CollateralStore(
         {
             while (await beat.WaitForNextTickAsync(stoppingToken))
             {
+                await ReadAsync(stoppingToken);
                 var now = time.GetUtcNow();
                 foreach (var (name, entry) in _entries.Where(pair => pair.Value.IsDue(now)))
                 {
@@ -118,42 +145,76 @@ internal sealed partial class CollateralStore(
         }
     }
 
-    private Task<byte[]?> FlyAsync(string name, Func<CancellationToken, Task<VendorDocument>> fetch)
+    /// <summary>What other proxies have fetched since, or were handed.</summary>
+    private async Task ReadAsync(CancellationToken ct)
+    {
+        try
+        {
+            foreach (var kept in await table.ReadAsync(ct))
+            {
+                if (!_entries.TryGetValue(kept.Name, out var entry) || entry.Kept.FetchedAt < kept.FetchedAt)
+                {
+                    Adopt(kept);
+                }
+            }
+        }
+        catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+        {
+            NotKept("all", exception.GetType().Name);
+        }
+    }
+
+    private void Adopt(KeptCollateral kept, Func<CancellationToken, Task<byte[]>>? fetch = null)
+    {
+        var isNews = false;
+        _entries.AddOrUpdate(kept.Name, _ => new Entry(kept) { Fetch = fetch }, (_, old) =>
+        {
+            isNews = !old.Kept.Content.AsSpan().SequenceEqual(kept.Content);
+            return new Entry(kept) { Fetch = fetch ?? old.Fetch };
+        });
+        _failures.TryRemove(kept.Name, out _);
+        if (isNews && CollateralName.IsSigned(kept.Name))
+        {
+            // A list may revoke what runs now: everything is verified anew.
+            News(kept.Name);
+            policies.Renew();
+        }
+    }
+
+    private Task<byte[]?> FlyAsync(string name, Func<CancellationToken, Task<byte[]>> fetch)
     {
         if (_failures.TryGetValue(name, out var failedAt) && time.GetElapsedTime(failedAt) < _pause)
         {
-            return Task.FromResult(_entries.TryGetValue(name, out var kept) && kept.Counts(time.GetUtcNow()) ? kept.Content : null);
+            return Task.FromResult(Counting(name));
         }
 
         return _flights.GetOrAdd(name, _ => new Lazy<Task<byte[]?>>(() => FetchAsync(name, fetch))).Value;
     }
 
-    private async Task<byte[]?> FetchAsync(string name, Func<CancellationToken, Task<VendorDocument>> fetch)
+    private async Task<byte[]?> FetchAsync(string name, Func<CancellationToken, Task<byte[]>> fetch)
     {
         // Nobody's own request: its cancellation must not be everybody's.
         await Task.Yield();
         try
         {
-            var document = await fetch(CancellationToken.None);
-            var entry = new Entry(document.Content, time.GetUtcNow(), document.NextUpdate) { Fetch = fetch };
-            var isNews = _entries.TryGetValue(name, out var old) && !old.Content.AsSpan().SequenceEqual(document.Content);
-            _entries[name] = entry;
-            _failures.TryRemove(name, out _);
-            await KeepAsync(name, entry);
-            if (isNews && !name.StartsWith("maa/", StringComparison.Ordinal))
+            var content = await fetch(CancellationToken.None);
+            var now = time.GetUtcNow();
+            var (end, fault) = CollateralName.IsSigned(name) ? verifier.Judge(name, content, now) : new(null, null);
+            if (fault is not null)
             {
-                // A list may revoke what runs now: everything is verified anew.
-                News(name);
-                policies.Renew();
+                throw new VendorException(fault);
             }
 
-            return document.Content;
+            var kept = new KeptCollateral(name, content, now, end);
+            Adopt(kept, fetch);
+            await KeepAsync(kept);
+            return content;
         }
         catch (VendorException exception)
         {
             _failures[name] = time.GetTimestamp();
             Away(name, exception.Message);
-            return _entries.TryGetValue(name, out var kept) && kept.Counts(time.GetUtcNow()) ? kept.Content : null;
+            return Counting(name);
         }
         finally
         {
@@ -161,21 +222,17 @@ internal sealed partial class CollateralStore(
         }
     }
 
-    private async Task KeepAsync(string name, Entry entry)
+    private byte[]? Counting(string name) => _entries.TryGetValue(name, out var entry) && entry.Counts(time.GetUtcNow()) ? entry.Kept.Content : null;
+
+    private async Task KeepAsync(KeptCollateral kept)
     {
         try
         {
-            await using var connection = await database.Source.OpenConnectionAsync();
-            await connection.ExecuteAsync(
-                """
-                insert into attestation_collateral (name, content, fetched_at, next_update) values (@name, @Content, @fetched, @next)
-                on conflict (name) do update set content = excluded.content, fetched_at = excluded.fetched_at, next_update = excluded.next_update
-                """,
-                new { name, entry.Content, fetched = entry.FetchedAt.UtcDateTime, next = entry.NextUpdate?.UtcDateTime });
+            await table.WriteAsync(kept, CancellationToken.None);
         }
         catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
         {
-            NotKept(name, exception.GetType().Name);
+            NotKept(kept.Name, exception.GetType().Name);
         }
     }
 
@@ -190,22 +247,15 @@ internal sealed partial class CollateralStore(
         return _evaluations.AddOrUpdate(fmspc, number, (_, seen) => Math.Max(seen, number)) > number;
     }
 
-    private sealed record Row
+    private sealed record Entry(KeptCollateral Kept)
     {
-        public required string Name { get; init; }
-        public required byte[] Content { get; init; }
-        public required DateTime FetchedAt { get; init; }
-        public DateTime? NextUpdate { get; init; }
-    }
+        public Func<CancellationToken, Task<byte[]>>? Fetch { get; set; }
 
-    private sealed record Entry(byte[] Content, DateTimeOffset FetchedAt, DateTimeOffset? NextUpdate)
-    {
-        public Func<CancellationToken, Task<VendorDocument>>? Fetch { get; set; }
-
-        public bool Counts(DateTimeOffset now) => now < (NextUpdate ?? FetchedAt + (7 * _day));
+        public bool Counts(DateTimeOffset now) => now < (Kept.NextUpdate ?? Kept.FetchedAt + (7 * _day));
 
         /// <summary>A day old, or half of its time over.</summary>
-        public bool IsDue(DateTimeOffset now) => now >= FetchedAt + _day || (NextUpdate is { } end && now >= FetchedAt + ((end - FetchedAt) / 2));
+        public bool IsDue(DateTimeOffset now) => !CollateralName.IsFinal(Kept.Name)
+            && (now >= Kept.FetchedAt + _day || (Kept.NextUpdate is { } end && now >= Kept.FetchedAt + ((end - Kept.FetchedAt) / 2)));
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Name} has changed: every machine is verified anew")]

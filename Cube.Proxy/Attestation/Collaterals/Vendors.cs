@@ -1,42 +1,35 @@
 using System.Net;
-using Cube.Attestation;
 using Cube.Attestation.Tdx;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Proxy.Attestation.Collaterals;
 
-/// <summary>A document of a vendor's, and when it ends.</summary>
-internal sealed record VendorDocument(byte[] Content, DateTimeOffset? NextUpdate);
-
 /// <summary>A vendor did not answer, or with something else than was asked.</summary>
 internal sealed class VendorException(string message, Exception? inner = null) : Exception(message, inner);
 
-/// <summary>Asks AMD, Intel and Microsoft, at their configured addresses and nowhere else. What comes is signed by them, and checked by the verifier.</summary>
+/// <summary>Asks AMD, Intel and Microsoft, at their configured addresses and nowhere else. What comes is signed by them, and judged before it is kept.</summary>
 internal sealed class Vendors(IHttpClientFactory clients, IOptions<AttestationOptions> options)
 {
     public const string ClientName = "collateral";
     private const int Most = 1 << 20;
 
-    public async Task<VendorDocument> VcekAsync(string path, CancellationToken ct) => new(await BytesAsync(new Uri(options.Value.AmdKds, path), ct), null);
+    public Task<byte[]> VcekAsync(string path, CancellationToken ct) => BytesAsync(new Uri(options.Value.AmdKds, path), ct);
 
-    public async Task<VendorDocument> AmdCrlAsync(string product, bool isVlek, CancellationToken ct)
-    {
-        var crl = await BytesAsync(new Uri(options.Value.AmdKds, $"/{(isVlek ? "vlek" : "vcek")}/v1/{product}/crl"), ct);
-        return new VendorDocument(crl, CollateralNeeds.EndOfCrl(crl) ?? throw new VendorException("AMD's revocation list is none."));
-    }
+    public Task<byte[]> AmdCrlAsync(string product, bool isVlek, CancellationToken ct) =>
+        BytesAsync(new Uri(options.Value.AmdKds, $"/{(isVlek ? "vlek" : "vcek")}/v1/{product}/crl"), ct);
 
-    public async Task<VendorDocument> IntelAsync(string fmspc, string ca, CancellationToken ct)
+    public async Task<byte[]> IntelAsync(string fmspc, string ca, CancellationToken ct)
     {
         var (tcb, tcbChain) = await WithChainAsync($"/tdx/certification/v4/tcb?fmspc={fmspc}", "TCB-Info-Issuer-Chain", ct);
         var (qe, qeChain) = await WithChainAsync("/tdx/certification/v4/qe/identity", "SGX-Enclave-Identity-Issuer-Chain", ct);
         var (crl, crlChain) = await WithChainAsync($"/sgx/certification/v4/pckcrl?ca={ca}&encoding=der", "SGX-PCK-CRL-Issuer-Chain", ct);
         var root = await BytesAsync(new Uri(options.Value.IntelCertificates, "/IntelSGXRootCA.der"), ct);
         var collateral = TdxCollateralParts.Assemble(tcb, tcbChain, qe, qeChain, crl, crlChain, root) ?? throw new VendorException("Intel's collateral cannot be read.");
-        return new VendorDocument(TdxCollateralParts.ToJson(collateral), CollateralNeeds.EndOf(collateral) ?? throw new VendorException("Intel's collateral cannot be read."));
+        return TdxCollateralParts.ToJson(collateral);
     }
 
     /// <summary>The keys of an instance that a policy names.</summary>
-    public async Task<VendorDocument> MaaKeysAsync(string issuer, CancellationToken ct) => new(await BytesAsync(new Uri(issuer + "/certs"), ct), null);
+    public Task<byte[]> MaaKeysAsync(string issuer, CancellationToken ct) => BytesAsync(new Uri(issuer + "/certs"), ct);
 
     private async Task<(byte[] Body, string Chain)> WithChainAsync(string path, string header, CancellationToken ct)
     {

@@ -1,0 +1,53 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Cube.Proxy.Attestation.Collaterals;
+using Cube.Proxy.Management;
+
+namespace Cube.Proxy.Attestation.Api;
+
+/// <summary>The vendors' documents by hand, for a Cube that reaches no vendor: what one Cube gives, another takes.</summary>
+internal sealed class CollateralDesk(CollateralStore store)
+{
+    private const int MostBody = 8 << 20;
+    private const int MostDocuments = 1000;
+
+    private static readonly JsonSerializerOptions _format = new(JsonSerializerDefaults.Strict) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    /// <param name="Content">The document's bytes, base64.</param>
+    /// <param name="FetchedAt">Told, and not taken: what is handed over counts from then on.</param>
+    /// <param name="NextUpdate">Told, and not taken: the document says so itself.</param>
+    internal sealed record DocumentView(string Name, byte[] Content, DateTimeOffset? FetchedAt = null, DateTimeOffset? NextUpdate = null);
+
+    internal sealed record CollateralView(IReadOnlyList<DocumentView> Collateral);
+
+    public ApiAnswer List() => ApiAnswer.Ok(new CollateralView([.. store.List().Select(static kept => new DocumentView(kept.Name, kept.Content, kept.FetchedAt, kept.NextUpdate))]));
+
+    public async Task<ApiAnswer> ImportAsync(HttpRequest request)
+    {
+        if (await ApiBody.ReadAsync(request, MostBody) is not { } body)
+        {
+            return ApiAnswer.Bad("The file is larger than 8 MiB.");
+        }
+
+        if (Read(body) is not { Collateral: { Count: > 0 and <= MostDocuments } documents } || documents.Any(static document => document is not { Name.Length: > 0, Content.Length: > 0 }))
+        {
+            return ApiAnswer.Bad($"Give {{\"collateral\": [{{\"name\": text, \"content\": base64}}]}}, with 1 to {MostDocuments} documents.");
+        }
+
+        return await store.ImportAsync([.. documents.Select(static document => (document.Name, document.Content))], request.HttpContext.RequestAborted) is var (name, fault)
+            ? ApiAnswer.Bad($"Nothing is taken, for {(name.Length <= 300 ? name : "a document with a long name")}: {fault}")
+            : List();
+    }
+
+    private static CollateralView? Read(byte[] body)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<CollateralView>(body, _format);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}
