@@ -19,8 +19,11 @@ internal sealed partial class CollateralStore(
     private static readonly TimeSpan _day = TimeSpan.FromDays(1);
     private static readonly TimeSpan _beat = TimeSpan.FromMinutes(1);
 
-    /// <summary>Who did not answer is asked again after this, by one request.</summary>
+    /// <summary>Who did not answer is asked again after this, by one request that has nothing else.</summary>
     private static readonly TimeSpan _pause = TimeSpan.FromSeconds(30);
+
+    /// <summary>And after this, while what is kept counts.</summary>
+    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(5);
 
     private readonly ConcurrentDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Lazy<Task<byte[]?>>> _flights = new(StringComparer.Ordinal);
@@ -130,7 +133,7 @@ internal sealed partial class CollateralStore(
             {
                 await ReadAsync(stoppingToken);
                 var now = time.GetUtcNow();
-                foreach (var (name, entry) in _entries.Where(pair => pair.Value.IsDue(now)))
+                foreach (var (name, entry) in _entries.Where(pair => pair.Value.IsDue(now) && !HasFailed(pair.Key, _patience)))
                 {
                     if (entry.Fetch is { } fetch)
                     {
@@ -183,13 +186,15 @@ internal sealed partial class CollateralStore(
 
     private Task<byte[]?> FlyAsync(string name, Func<CancellationToken, Task<byte[]>> fetch)
     {
-        if (_failures.TryGetValue(name, out var failedAt) && time.GetElapsedTime(failedAt) < _pause)
+        if (HasFailed(name, _pause))
         {
             return Task.FromResult(Counting(name));
         }
 
         return _flights.GetOrAdd(name, _ => new Lazy<Task<byte[]?>>(() => FetchAsync(name, fetch))).Value;
     }
+
+    private bool HasFailed(string name, TimeSpan within) => _failures.TryGetValue(name, out var failedAt) && time.GetElapsedTime(failedAt) < within;
 
     private async Task<byte[]?> FetchAsync(string name, Func<CancellationToken, Task<byte[]>> fetch)
     {
@@ -213,8 +218,9 @@ internal sealed partial class CollateralStore(
         catch (VendorException exception)
         {
             _failures[name] = time.GetTimestamp();
-            Away(name, exception.Message);
-            return Counting(name);
+            var kept = Counting(name);
+            Away(name, exception.Message, kept is null ? "nothing is kept, and its machines are refused" : $"what is kept counts until {_entries[name].EndsAt:u}");
+            return kept;
         }
         finally
         {
@@ -251,7 +257,9 @@ internal sealed partial class CollateralStore(
     {
         public Func<CancellationToken, Task<byte[]>>? Fetch { get; set; }
 
-        public bool Counts(DateTimeOffset now) => now < (Kept.NextUpdate ?? Kept.FetchedAt + (7 * _day));
+        public DateTimeOffset EndsAt => Kept.NextUpdate ?? Kept.FetchedAt + (7 * _day);
+
+        public bool Counts(DateTimeOffset now) => now < EndsAt;
 
         /// <summary>A day old, or half of its time over.</summary>
         public bool IsDue(DateTimeOffset now) => !CollateralName.IsFinal(Kept.Name)
@@ -261,8 +269,8 @@ internal sealed partial class CollateralStore(
     [LoggerMessage(Level = LogLevel.Information, Message = "{Name} has changed: every machine is verified anew")]
     private partial void News(string name);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Name} cannot be fetched: {Reason} What is kept counts until its own end")]
-    private partial void Away(string name, string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Name} cannot be fetched: {Reason} For now, {Kept}")]
+    private partial void Away(string name, string reason, string kept);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Collateral {Name} cannot be read or kept: {Reason}")]
     private partial void NotKept(string name, string reason);
