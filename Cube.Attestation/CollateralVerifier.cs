@@ -42,7 +42,7 @@ public sealed class CollateralVerifier
         {
             return new(null, refusal.Message);
         }
-#pragma warning disable CA1031 // Nothing that anybody hands over ends anything but itself.
+#pragma warning disable CA1031 // As in EvidenceVerifier: whatever a parser did not foresee is a refusal, with its reason for whoever handed it over.
         catch (Exception)
 #pragma warning restore CA1031
         {
@@ -72,7 +72,7 @@ public sealed class CollateralVerifier
     private DateTimeOffset Intel(string fmspc, string ca, byte[] content, DateTimeOffset now)
     {
         var collateral = TdxCollateral.Parse(content);
-        var authority = TdxDocuments.PlatformIssuers(collateral)[0];
+        var authority = TdxDocuments.PlatformIssuers(collateral) is [var first, ..] ? first : throw new Refusal(Codes.CrlIssuer, "The revocation list of platforms has no issuer.");
         Refusal.Unless(TdxVerifier.IsNamed(authority, ca == "platform" ? "PCK Platform CA" : "PCK Processor CA"),
             Codes.CrlIssuer, "The revocation list of platforms is another authority's.");
         var (_, listsExpire) = TdxDocuments.Lists(authority, _anchors.Intel[0], collateral, now);

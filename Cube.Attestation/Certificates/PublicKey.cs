@@ -7,6 +7,9 @@ namespace Cube.Attestation.Certificates;
 /// <summary>A key to verify with: RSA of 2048 to 4096 bits, or ECDSA on P-256 or P-384. Its numbers only; a native key lives for one call.</summary>
 internal abstract class PublicKey
 {
+    /// <summary>A key that its owner has bound to one hash signs over no other. Null for certificates, which bind none.</summary>
+    public HashAlgorithmName? OnlyHash { get; init; }
+
     /// <summary>
     /// Reads the numbers alone: that they make a key, a point of its curve above all, is seen by whoever verifies with it. Chains are
     /// refused for many cheaper reasons before that.
@@ -66,12 +69,20 @@ internal sealed class RsaKey : PublicKey
         return key;
     }
 
+    /// <summary>As <see cref="PublicKey.OnlyHash"/>, for the padding.</summary>
+    public RSASignaturePadding? OnlyPadding { get; init; }
+
     public ReadOnlySpan<byte> Modulus => _parameters.Modulus;
 
     public ReadOnlySpan<byte> Exponent => _parameters.Exponent;
 
     public bool Verify(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature, HashAlgorithmName hash, RSASignaturePadding padding)
     {
+        if ((OnlyPadding ?? padding) != padding || (OnlyHash ?? hash) != hash)
+        {
+            return false;
+        }
+
         try
         {
             using var key = RSA.Create(_parameters);
@@ -136,6 +147,11 @@ internal sealed class EcKey : PublicKey
 
     private bool Verify(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature, HashAlgorithmName hash, DSASignatureFormat format)
     {
+        if ((OnlyHash ?? hash) != hash)
+        {
+            return false;
+        }
+
         try
         {
             using var key = ECDsa.Create(_parameters);

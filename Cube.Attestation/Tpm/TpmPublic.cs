@@ -24,7 +24,7 @@ internal static class TpmPublic
 
     /// <summary>
     /// Reads the key and refuses one that could sign anything: only a restricted key of the TPM's own making signs nothing but what the
-    /// TPM itself said.
+    /// TPM itself said. The scheme that it was made for is the only one that its signatures may have.
     /// </summary>
     /// <exception cref="Refusal">Codes <see cref="Codes.TpmAkFormat"/> and <see cref="Codes.TpmAkAttributes"/>.</exception>
     public static PublicKey Parse(ReadOnlySpan<byte> bytes)
@@ -38,23 +38,26 @@ internal static class TpmPublic
         reader.Tpm2B();
         Refusal.Unless(reader.U16Big() == TpmAlgorithm.Null, Codes.TpmAkFormat, "A signing key has no symmetric algorithm.");
         var scheme = reader.U16Big();
+        HashAlgorithmName? hash = null;
         if (scheme != TpmAlgorithm.Null)
         {
             var isKnown = type == TpmAlgorithm.Rsa ? scheme is TpmAlgorithm.RsaSsa or TpmAlgorithm.RsaPss : scheme == TpmAlgorithm.EcDsa;
-            Refusal.Unless(isKnown && TpmAlgorithm.BankName(reader.U16Big()) is not null, Codes.TpmAkFormat, "The key's scheme is unknown.");
+            var name = reader.U16Big();
+            Refusal.Unless(isKnown && TpmAlgorithm.BankName(name) is not null, Codes.TpmAkFormat, "The key's scheme is unknown.");
+            hash = TpmAlgorithm.SignatureHash(name);
         }
 
         PublicKey key = type switch
         {
-            TpmAlgorithm.Rsa => Rsa(ref reader),
-            TpmAlgorithm.Ecc => Ecc(ref reader),
+            TpmAlgorithm.Rsa => Rsa(ref reader, scheme, hash),
+            TpmAlgorithm.Ecc => Ecc(ref reader, hash),
             _ => throw new Refusal(Codes.TpmAkFormat, "The key is neither RSA nor ECC."),
         };
         reader.End();
         return key;
     }
 
-    private static RsaKey Rsa(ref ByteReader reader)
+    private static RsaKey Rsa(ref ByteReader reader, ushort scheme, HashAlgorithmName? hash)
     {
         var bits = reader.U16Big();
         var exponent = reader.U32Big();
@@ -62,10 +65,14 @@ internal static class TpmPublic
         Refusal.Unless(modulus.Length * 8 == bits, Codes.TpmAkFormat, "The key's modulus has another length than it says.");
         var bytes = new byte[4];
         BinaryPrimitives.WriteUInt32BigEndian(bytes, exponent == 0 ? 65537 : exponent);
-        return new RsaKey(new RSAParameters { Modulus = modulus, Exponent = bytes.AsSpan().TrimStart((byte)0).ToArray() });
+        return new RsaKey(new RSAParameters { Modulus = modulus, Exponent = bytes.AsSpan().TrimStart((byte)0).ToArray() })
+        {
+            OnlyHash = hash,
+            OnlyPadding = scheme switch { TpmAlgorithm.RsaSsa => RSASignaturePadding.Pkcs1, TpmAlgorithm.RsaPss => RSASignaturePadding.Pss, _ => null },
+        };
     }
 
-    private static EcKey Ecc(ref ByteReader reader)
+    private static EcKey Ecc(ref ByteReader reader, HashAlgorithmName? hash)
     {
         // TPM_ECC_CURVE
         var (curve, size) = reader.U16Big() switch
@@ -80,7 +87,7 @@ internal static class TpmPublic
         try
         {
             using var check = ECDsa.Create(new ECParameters { Curve = curve, Q = new ECPoint { X = x, Y = y } });
-            return new EcKey(curve, x, y);
+            return new EcKey(curve, x, y) { OnlyHash = hash };
         }
         catch (CryptographicException)
         {

@@ -6,7 +6,7 @@ using Cube.Proxy.Management;
 namespace Cube.Proxy.Attestation.Api;
 
 /// <summary>The vendors' documents by hand, for a Cube that reaches no vendor: what one Cube gives, another takes.</summary>
-internal sealed class CollateralDesk(CollateralStore store)
+internal sealed partial class CollateralDesk(CollateralStore store, ILogger<CollateralDesk> logger)
 {
     private const int MostBody = 8 << 20;
     private const int MostDocuments = 1000;
@@ -22,7 +22,8 @@ internal sealed class CollateralDesk(CollateralStore store)
 
     public ApiAnswer List() => ApiAnswer.Ok(new CollateralView([.. store.List().Select(static kept => new DocumentView(kept.Name, kept.Content, kept.FetchedAt, kept.NextUpdate))]));
 
-    public async Task<ApiAnswer> ImportAsync(HttpRequest request)
+    /// <param name="by">Who hands it over.</param>
+    public async Task<ApiAnswer> ImportAsync(HttpRequest request, string by)
     {
         if (await ApiBody.ReadAsync(request, MostBody) is not { } body)
         {
@@ -34,9 +35,13 @@ internal sealed class CollateralDesk(CollateralStore store)
             return ApiAnswer.Bad($"Give {{\"collateral\": [{{\"name\": text, \"content\": base64}}]}}, with 1 to {MostDocuments} documents.");
         }
 
-        return await store.ImportAsync([.. documents.Select(static document => (document.Name, document.Content))], request.HttpContext.RequestAborted) is var (name, fault)
-            ? ApiAnswer.Bad($"Nothing is taken, for {(name.Length <= 300 ? name : "a document with a long name")}: {fault}")
-            : List();
+        if (await store.ImportAsync([.. documents.Select(static document => (document.Name, document.Content))], request.HttpContext.RequestAborted) is var (name, fault))
+        {
+            return ApiAnswer.Bad($"Nothing is taken, for {(name.Length <= 300 ? name : "a document with a long name")}: {fault}");
+        }
+
+        HandedOver(documents.Count, by);
+        return List();
     }
 
     private static CollateralView? Read(byte[] body)
@@ -50,4 +55,7 @@ internal sealed class CollateralDesk(CollateralStore store)
             return null;
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Documents} documents of vendors were handed over by {By}")]
+    private partial void HandedOver(int documents, string by);
 }

@@ -23,7 +23,7 @@ internal sealed class PlatformAttestation(PolicyDesk desk, CollateralDesk collat
         group.MapGet("/verify", static (HttpContext context, PlatformAttestation api) => api.VerifyAsync(context));
         group.MapGet("/evidence", static (HttpContext context, PlatformAttestation api) => api.AdministerAsync(context, (_, _) => api.EvidenceAsync(context)));
         group.MapGet("/collateral", static (HttpContext context, PlatformAttestation api) => api.AdministerAsync(context, (_, _) => Task.FromResult(api.Collateral.List())));
-        group.MapPost("/collateral", static (HttpContext context, PlatformAttestation api) => api.AdministerAsync(context, (_, _) => api.Collateral.ImportAsync(context.Request)));
+        group.MapPost("/collateral", static (HttpContext context, PlatformAttestation api) => api.AdministerAsync(context, (_, by) => api.Collateral.ImportAsync(context.Request, by)));
         group.MapGet("/policy", static (HttpContext context, PlatformAttestation api) => api.AdministerAsync(context, (desk, _) => VersionOf(context) is (true, var version)
             ? desk.FindAsync(Scope, version, context.RequestAborted)
             : Task.FromResult(ApiAnswer.Bad("version must be a number."))));

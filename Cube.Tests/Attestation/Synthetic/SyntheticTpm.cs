@@ -97,11 +97,11 @@ internal sealed class SyntheticTpm
         if (wanted.Key.StartsWith("rsa", StringComparison.Ordinal))
         {
             var modulus = _rsa.ExportParameters(false).Modulus!;
-            return [.. start, .. TpmCommands.U16(wanted.Key == "rsapss" ? 0x16 : 0x14), 0, 0x0B, .. TpmCommands.U16(2048), 0, 0, 0, 0, .. TpmCommands.U16(256), .. modulus];
+            return [.. start, .. TpmCommands.U16(wanted.Key == "rsapss" ? 0x16 : 0x14), .. TpmCommands.U16(wanted.Hash), .. TpmCommands.U16(2048), 0, 0, 0, 0, .. TpmCommands.U16(256), .. modulus];
         }
 
         var (key, curve, size) = wanted.Key == "p384" ? (_p384, 4, 48) : (_p256, 3, 32);
         var point = key.ExportParameters(false).Q;
-        return [.. start, 0, 0x18, 0, 0x0B, .. TpmCommands.U16(curve), 0, 0x10, .. TpmCommands.U16(size), .. point.X!, .. TpmCommands.U16(size), .. point.Y!];
+        return [.. start, 0, 0x18, .. TpmCommands.U16(wanted.Hash), .. TpmCommands.U16(curve), 0, 0x10, .. TpmCommands.U16(size), .. point.X!, .. TpmCommands.U16(size), .. point.Y!];
     }
 }
