@@ -60,6 +60,11 @@ internal sealed partial class AttestedBackends : BackgroundService
         }
 
         var policies = snapshot.Of(domain, route.Id);
+        if (policies.IsClosed)
+        {
+            throw new AttestationException(Codes.PolicyMissing, "A stored policy or catalogue cannot be loaded.");
+        }
+
         var addresses = _peers.AddressesAsync(route.Target, ct);
         return addresses.IsCompletedSuccessfully ? GetAsync(addresses.Result, policies, ct) : WaitAsync();
 
@@ -209,7 +214,10 @@ internal sealed partial class AttestedBackends : BackgroundService
             {
                 targets.Add(address);
                 // Before the first request: nobody waits for evidence.
-                Warm(Slot(address, snapshot.Of(Guid.Empty, route.Id)), now);
+                if (snapshot.Of(Guid.Empty, route.Id) is { IsClosed: false } policies)
+                {
+                    Warm(Slot(address, policies), now);
+                }
             }
         }
 
@@ -255,7 +263,10 @@ internal sealed partial class AttestedBackends : BackgroundService
             if (!snapshot.IsInForce(slot.Policies))
             {
                 slot.Retire(deadline);
-                Warm(Slot(slot.Address, snapshot.Of(slot.Policies.Domain, slot.Policies.Route)), _time.GetUtcNow());
+                if (snapshot.Of(slot.Policies.Domain, slot.Policies.Route) is { IsClosed: false } policies)
+                {
+                    Warm(Slot(slot.Address, policies), _time.GetUtcNow());
+                }
             }
         }
     }

@@ -1,8 +1,5 @@
-using System.Data;
 using Cube.Attestation.Policy;
 using Cube.Proxy.Database;
-using Cube.Proxy.Models.Catalogues;
-using Cube.Proxy.Routing;
 using Dapper;
 using Npgsql;
 
@@ -15,7 +12,7 @@ internal sealed record PolicyVersion
 
     public required int Version { get; init; }
 
-    /// <summary>The very text that was written.</summary>
+    /// <summary>The very text that was written; empty where that is too long to be a policy.</summary>
     public required string Policy { get; init; }
 
     public required DateTime CreatedAt { get; init; }
@@ -41,17 +38,10 @@ internal enum Activation
 /// <summary>Versions of policies in the database of the proxies.</summary>
 internal sealed class PolicyStore(ProxyDatabase database)
 {
-    private const string Columns = "scope, version, policy, created_at, created_by, activated_at, activated_by, is_active";
+    /// <summary>What is longer than a policy may be is not transferred: it is none.</summary>
+    public static readonly string Text = $"case when octet_length(policy) <= {PolicyJson.MostBytes} then policy end";
 
-    /// <summary>What is in force at one moment: the active versions, the routes that some of them are for, and what domains offer.</summary>
-    public async Task<(IReadOnlyList<PolicyVersion> Policies, IReadOnlyList<Route> Routes, IReadOnlyList<Catalogue> Catalogues)> ActiveAsync(CancellationToken ct)
-    {
-        await using var connection = await database.Source.OpenConnectionAsync(ct);
-        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct);
-        var policies = await connection.QueryAsync<PolicyVersion>(new CommandDefinition(
-            $"select {Columns} from attestation_policies where is_active", transaction: transaction, cancellationToken: ct));
-        return ([.. policies], await RouteStore.RunningAsync(connection, transaction, ct), await CatalogueStore.RunningAsync(connection, transaction, ct));
-    }
+    private static readonly string Columns = $"scope, version, coalesce({Text}, '') as policy, created_at, created_by, activated_at, activated_by, is_active";
 
     public async Task<IReadOnlyList<PolicyVersion>> ListAsync(string scope, CancellationToken ct)
     {
@@ -157,6 +147,9 @@ internal sealed class PolicyStore(ProxyDatabase database)
     private static Task<int> LockAsync(NpgsqlConnection connection, string scope, CancellationToken ct) =>
         connection.ExecuteAsync(new CommandDefinition("select pg_advisory_xact_lock(hashtextextended(@scope, 7))", new { scope }, cancellationToken: ct));
 
-    public static NamedPolicy Named(PolicyVersion version, bool allowSimulated) =>
-        new(version.Scope, version.Version, PolicyJson.Parse(System.Text.Encoding.UTF8.GetBytes(version.Policy), allowSimulated));
+    /// <param name="text">As it is stored; null where that is too long to be a policy.</param>
+    /// <exception cref="PolicyException">What is stored is no policy.</exception>
+    public static AttestationPolicy Load(string? text, bool allowSimulated) => string.IsNullOrEmpty(text)
+        ? throw new PolicyException("What is stored is empty, or larger than 256 KiB.")
+        : PolicyJson.Parse(System.Text.Encoding.UTF8.GetBytes(text), allowSimulated);
 }

@@ -1,0 +1,54 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Cube.Attestation.Parsing;
+
+/// <summary>
+/// Finds nulls in JSON. The serializer's own check of nullable annotations covers members of records, but neither elements of lists nor values of dictionaries.
+/// </summary>
+public static class JsonNulls
+{
+    /// <param name="utf8">Valid JSON.</param>
+    /// <param name="allowedMember">A member of the outermost object that may be null; or null.</param>
+    /// <returns>The path of the first null, such as <c>$.models[0]</c>; or null where there is none.</returns>
+    /// <exception cref="JsonException">It is no JSON.</exception>
+    public static string? Find(ReadOnlySpan<byte> utf8, string? allowedMember = null)
+    {
+        var reader = new Utf8JsonReader(utf8);
+        return Below(JsonElement.ParseValue(ref reader), allowedMember) is { } path ? $"${path}" : null;
+    }
+
+    private static string? Below(JsonElement json, string? allowedMember)
+    {
+        switch (json.ValueKind)
+        {
+            case JsonValueKind.Null:
+                return string.Empty;
+            case JsonValueKind.Object:
+                foreach (var member in json.EnumerateObject())
+                {
+                    if (member.Name != allowedMember && Below(member.Value, null) is { } rest)
+                    {
+                        return $".{member.Name}{rest}";
+                    }
+                }
+
+                return null;
+            case JsonValueKind.Array:
+                var index = 0;
+                foreach (var item in json.EnumerateArray())
+                {
+                    if (Below(item, null) is { } rest)
+                    {
+                        return string.Create(CultureInfo.InvariantCulture, $"[{index}]{rest}");
+                    }
+
+                    index++;
+                }
+
+                return null;
+            default:
+                return null;
+        }
+    }
+}
