@@ -67,7 +67,7 @@ internal sealed class PlatformAttestation(PolicyDesk desk, CollateralDesk collat
 
     private async Task<ApiAnswer> EvidenceAsync(HttpContext context) =>
         context.Request.Query["sha256"] is not [{ Length: 64 } sha256] ? ApiAnswer.Bad("Give sha256: 64 hexadecimal digits.")
-        : await journal.FindEvidenceAsync(sha256.ToLowerInvariant(), context.RequestAborted) is { } evidence ? ApiAnswer.Ok(System.Text.Json.JsonElement.Parse(evidence))
+        : await journal.FindEvidenceAsync(sha256.ToLowerInvariant(), context.RequestAborted) is { } evidence && PolicyDesk.Shown(System.Text.Encoding.UTF8.GetString(evidence)) is { } json ? ApiAnswer.Ok(json)
         : ApiAnswer.NotFound("There is no such evidence.");
 
     internal static (bool IsGood, int? Version) VersionOf(HttpContext context) => context.Request.Query["version"] switch

@@ -41,6 +41,9 @@ internal sealed class PolicyStore(ProxyDatabase database)
     /// <summary>What is longer than a policy may be is not transferred: it is none.</summary>
     public static readonly string Text = $"case when octet_length(policy) <= {PolicyJson.MostBytes} then policy end";
 
+    /// <summary>Of one scope. Beyond it the oldest versions that are not in force are removed.</summary>
+    public const int MostVersions = 50;
+
     private static readonly string Columns = $"scope, version, coalesce({Text}, '') as policy, created_at, created_by, activated_at, activated_by, is_active";
 
     public async Task<IReadOnlyList<PolicyVersion>> ListAsync(string scope, CancellationToken ct)
@@ -71,9 +74,18 @@ internal sealed class PolicyStore(ProxyDatabase database)
              returning {Columns}
              """,
             new { scope, policy, by }, transaction, cancellationToken: ct));
+        await TrimAsync(connection, transaction, scope, ct);
         await transaction.CommitAsync(ct);
         return staged;
     }
+
+    private static Task<int> TrimAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, string scope, CancellationToken ct) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            """
+            delete from attestation_policies where scope = @scope and not is_active
+                and version not in (select version from attestation_policies where scope = @scope order by is_active desc, version desc limit @MostVersions)
+            """,
+            new { scope, MostVersions }, transaction, cancellationToken: ct));
 
     /// <summary>Puts a version in force: a newer one than the one in force, or one that was in force before.</summary>
     public async Task<Activation> ActivateAsync(string scope, int version, string by, CancellationToken ct)
@@ -120,6 +132,7 @@ internal sealed class PolicyStore(ProxyDatabase database)
             select @scope, coalesce(max(version), 0) + 1, @policy, @by, now(), @by, true from attestation_policies where scope = @scope having @policy::text is not null
             """,
             new { scope, policy, by }, transaction, cancellationToken: ct));
+        await TrimAsync(connection, transaction, scope, ct);
     }
 
     /// <summary>A domain without a policy of its own has the platform's. Only a domain's or a route's can be taken out of force.</summary>
