@@ -127,6 +127,53 @@ public sealed class StoredGarbageTests(FakeSystem system)
         await ExecuteAsync("delete from attestation_policies where created_by = $1", "garbage");
     }
 
+    [Fact]
+    public async Task A_scope_keeps_a_limited_number_of_versions_and_the_one_in_force()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var below = $"/proxy/{tenant.Domain}/attestation/policy";
+        for (var i = 0; i < 53; i++)
+        {
+            Assert.Equal(201, (await _cube.SendAsync(HttpMethod.Post, below, tenant.Token, new { types = (string[])["simulated"] })).Status);
+            if (i == 0)
+            {
+                Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Post, $"{below}/activate", tenant.Token, new { version = 1 })).Status);
+            }
+        }
+
+        var (_, versions) = await _cube.SendAsync(HttpMethod.Get, $"{below}/versions", tenant.Token);
+        var numbers = versions.GetProperty("versions").EnumerateArray().Select(static version => version.GetProperty("version").GetInt32()).ToList();
+        Assert.Equal((50, 53, 1), (numbers.Count, numbers[0], numbers[^1]));
+    }
+
+    [Fact]
+    public async Task Rows_of_a_deleted_domain_are_removed_and_those_of_others_stay()
+    {
+        var (tenant, other) = (Guid.NewGuid(), Guid.NewGuid());
+        foreach (var domain in (Guid[])[tenant, other])
+        {
+            await InsertAsync(domain.ToString(), """{"types":["simulated"]}""");
+            await ExecuteAsync("insert into model_catalogues (domain, models, updated_by) values ($1::uuid, '[]', 'x')", domain.ToString());
+        }
+
+        // A notice alone removes nothing: anybody who reaches the database can send one.
+        await ExecuteAsync("select pg_notify('cube_stale', 'deleted:' || $1)", other.ToString());
+        var engine = new EngineClient(_cube.Authorization, _cube.EngineKey);
+        Assert.Equal(200, (await engine.WriteAsync("TOUCH", $"domain:{tenant}#deleted@platform:cube")).Status);
+        await ExecuteAsync("select pg_notify('cube_stale', 'deleted:' || $1)", tenant.ToString());
+        await Eventually.TrueAsync(async () => await CountAsync(tenant) == 0, "the rows are removed", 10);
+        Assert.Equal(2, await CountAsync(other));
+        await ExecuteAsync("delete from model_catalogues where updated_by = $1", "x");
+        await ExecuteAsync("delete from attestation_policies where created_by = $1", "garbage");
+    }
+
+    private async Task<long> CountAsync(Guid domain)
+    {
+        await using var source = NpgsqlDataSource.Create($"{_cube.ProxyDatabase};Pooling=false");
+        await using var command = source.CreateCommand($"select (select count(*) from attestation_policies where scope = '{domain}') + (select count(*) from model_catalogues where domain = '{domain}')");
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+
     private async Task<int> ChatAsync(Tenant tenant, Uri? proxy = null, string? header = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(proxy ?? _cube.Proxy, $"{tenant.Api}/chat/completions"))
