@@ -9,16 +9,15 @@ namespace Cube.Attestation.Parsing;
 public static class JsonNulls
 {
     /// <param name="utf8">Valid JSON.</param>
-    /// <param name="allowedMember">A member of the outermost object that may be null; or null.</param>
     /// <returns>The path of the first null, such as <c>$.models[0]</c>; or null where there is none.</returns>
     /// <exception cref="JsonException">It is no JSON.</exception>
-    public static string? Find(ReadOnlySpan<byte> utf8, string? allowedMember = null)
+    public static string? Find(ReadOnlySpan<byte> utf8)
     {
         var reader = new Utf8JsonReader(utf8);
-        return Below(JsonElement.ParseValue(ref reader), allowedMember) is { } path ? $"${path}" : null;
+        return Below(JsonElement.ParseValue(ref reader)) is { } path ? $"${path}" : null;
     }
 
-    private static string? Below(JsonElement json, string? allowedMember)
+    private static string? Below(JsonElement json)
     {
         switch (json.ValueKind)
         {
@@ -27,7 +26,7 @@ public static class JsonNulls
             case JsonValueKind.Object:
                 foreach (var member in json.EnumerateObject())
                 {
-                    if (member.Name != allowedMember && Below(member.Value, null) is { } rest)
+                    if (Below(member.Value) is { } rest)
                     {
                         return $".{member.Name}{rest}";
                     }
@@ -38,7 +37,7 @@ public static class JsonNulls
                 var index = 0;
                 foreach (var item in json.EnumerateArray())
                 {
-                    if (Below(item, null) is { } rest)
+                    if (Below(item) is { } rest)
                     {
                         return string.Create(CultureInfo.InvariantCulture, $"[{index}]{rest}");
                     }

@@ -15,6 +15,7 @@ internal sealed partial class DeletedDomains(ProxyDatabase database, IAuthorizat
 {
     public const string NoticePrefix = "deleted:";
     private static readonly TimeSpan _interval = TimeSpan.FromHours(1);
+    private static readonly TimeSpan _retry = TimeSpan.FromMinutes(1);
 
     /// <summary>Many notices in a moment are one question, and no notice makes the engine be asked more often.</summary>
     private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
@@ -39,17 +40,20 @@ internal sealed partial class DeletedDomains(ProxyDatabase database, IAuthorizat
         {
             while (true)
             {
+                var next = _interval;
                 try
                 {
                     await SweepAsync(stoppingToken);
                 }
-                catch (Exception exception) when (exception is UnavailableException or NpgsqlException or TimeoutException)
+                catch (Exception exception) when (exception is UnavailableException or NpgsqlException or TimeoutException or HttpRequestException or IOException
+                    || (exception is OperationCanceledException && !stoppingToken.IsCancellationRequested))
                 {
                     NotRemoved(exception.GetType().Name);
+                    next = _retry;
                 }
 
                 await Task.Delay(_pause, time, stoppingToken);
-                await _wake.WaitAsync(_interval, stoppingToken);
+                await _wake.WaitAsync(next, stoppingToken);
             }
         }
         catch (OperationCanceledException)
@@ -97,6 +101,6 @@ internal sealed partial class DeletedDomains(ProxyDatabase database, IAuthorizat
     [LoggerMessage(Level = LogLevel.Information, Message = "{Rows} rows of deleted domains were removed")]
     private partial void Removed(int rows);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Rows of deleted domains cannot be removed now ({Reason}); the proxy tries again within the hour")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Rows of deleted domains cannot be removed now ({Reason}); the proxy tries again in a minute")]
     private partial void NotRemoved(string reason);
 }

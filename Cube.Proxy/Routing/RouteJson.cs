@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Cube.Attestation.Parsing;
 
 namespace Cube.Proxy.Routing;
 
@@ -24,7 +23,7 @@ internal static partial class RouteJson
 
     private static readonly string[] _eventTypes = ["llm_request", "guardrails_request", "attestation_request", "audit_event", "embedder_request"];
 
-    /// <summary>A body: the route's members, and its attestation policy.</summary>
+    /// <summary>A body: the route's members, of which null is as good as absent, and its attestation policy.</summary>
     private sealed record Body(
         string? Name, string? TargetUrl, IReadOnlyList<MatcherDefinition>? Matchers, int? Priority, bool? DefaultRule, string? StripPrefix,
         bool? Enabled, string? EventType, bool? Atls, JsonElement Policy = default);
@@ -39,10 +38,6 @@ internal static partial class RouteJson
         try
         {
             body = JsonSerializer.Deserialize<Body>(json, RouteDefinition.Format) ?? throw new RouteException("The body is not a route.");
-            if (JsonNulls.Find(json, "policy") is { } at)
-            {
-                throw new RouteException($"The body has a null at {(at.Length <= 200 ? at : "a long path")}: leave out what it does not say.");
-            }
         }
         catch (JsonException exception)
         {

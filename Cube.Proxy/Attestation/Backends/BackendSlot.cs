@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
 using Cube.Attestation;
 using Cube.Attestation.Atls;
 using Cube.Proxy.Attestation.Policies;
@@ -216,7 +217,7 @@ internal sealed class BackendSlot(Uri address, PolicySet policies, Func<Uri, Pol
             lock (_gate)
             {
                 (_failure, _failedAt, _failures) = (exception, time.GetTimestamp(), _failures + 1);
-                _backoff = BackoffAfter(_failures, Random.Shared.NextDouble());
+                _backoff = BackoffAfter(_failures, RandomNumberGenerator.GetInt32(1001) / 1000.0);
             }
 
             if (exception is AttestationException { Verdict.Outcome: Outcome.Invalid } refused)

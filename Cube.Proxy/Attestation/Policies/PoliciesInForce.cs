@@ -35,9 +35,6 @@ internal sealed partial class PoliciesInForce(
 
     public string Description => string.Join(", ", _snapshot.PlatformSet.Policies.SelectMany(static policy => policy.Policy.Types)) is { Length: > 0 } types ? types : "none";
 
-    /// <summary>How many stored policies, routes and catalogues cannot be loaded.</summary>
-    public int UnreadableCount => _snapshot.Unreadable.Count;
-
     /// <summary>Writes the first policy where there is none, and reads what is in force before the first request.</summary>
     /// <remarks>Whatever is stored, the proxy starts: what it cannot load is closed and reported.</remarks>
     /// <exception cref="SettingException">A configured policy or route cannot be loaded.</exception>
