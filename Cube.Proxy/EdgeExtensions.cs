@@ -40,7 +40,7 @@ internal static class EdgeExtensions
         services.AddSingleton<Peers>().AddSingleton<ServedModels>().AddSingleton<NativeModels>().AddSingleton<CatalogueStore>().AddSingleton<CatalogueApi>().AddSingleton<ForwardStage>().AddSingleton<InferenceForwarder>().AddSingleton<CacheSalts>();
         services.AddSingleton<IdentityKeys>().AddSingleton<IdentityClient>().AddSingleton<PersonalTokens>().AddSingleton<TokenVerifier>();
         services.AddSingleton<Standings>().AddSingleton<Permissions>();
-        services.AddHostedService<StaleNotices>();
+        services.AddSingleton<DeletedDomains>().AddHostedService(static provider => provider.GetRequiredService<DeletedDomains>()).AddHostedService<StaleNotices>();
         services.AddHttpClient(IdentityKeys.ClientName, static client =>
         {
             client.BaseAddress = new Uri($"https+http://{IdentityKeys.ClientName}/");

@@ -37,7 +37,7 @@ internal static class AttestationEndpoint
         try
         {
             var bound = ReportData(reportData, nonce);
-            evidence = await queue.MakeAsync(new EvidenceRequest(bound, SHA256.HashData(bound)), context.RequestAborted);
+            evidence = await queue.MakeForCallerAsync(new EvidenceRequest(bound, SHA256.HashData(bound)), context.RequestAborted);
         }
         catch (EvidenceUnavailableException)
         {

@@ -1,3 +1,4 @@
+using Cube.Agent.Evidence.Azure;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Evidence;
 using Cube.ServiceDefaults.Errors;
@@ -26,8 +27,8 @@ internal static class AttestationExtensions
         services.AddSingleton<IValidateOptions<AttestationOptions>, AttestationOptionsValidator>();
         services.AddOptions<AttestationOptions>().BindConfiguration(AttestationOptions.Section).ValidateOnStart();
         // To the host and to Microsoft; no proxy of the environment stands between.
-        services.AddHttpClient("imds", static client => client.Timeout = TimeSpan.FromSeconds(5)).ConfigurePrimaryHttpMessageHandler(HopHandler.Create);
-        services.AddHttpClient("maa", static client => client.Timeout = TimeSpan.FromSeconds(8));
+        services.AddHttpClient("imds", static client => (client.Timeout, client.MaxResponseContentBufferSize) = (TimeSpan.FromSeconds(5), Imds.Most)).ConfigurePrimaryHttpMessageHandler(HopHandler.Create);
+        services.AddHttpClient("maa", static client => (client.Timeout, client.MaxResponseContentBufferSize) = (TimeSpan.FromSeconds(8), MaaProvider.Most));
         services.AddSingleton<AgentKey>().AddSingleton<EvidenceQueue>();
         services.AddSingleton(static provider => Platforms.Choose(provider));
         builder.WebHost.ConfigureKestrel(kestrel =>

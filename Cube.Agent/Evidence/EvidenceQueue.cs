@@ -9,14 +9,17 @@ using Microsoft.Extensions.Options;
 namespace Cube.Agent.Evidence;
 
 /// <summary>
-/// The one door to the device: one request at a time, so many in a second, and a bounded number that wait. Whoever asks too often hears
-/// that there is none, and cannot keep the device from others for long.
+/// The one door to the device: one request at a time, so many in a second, and a bounded number that wait. Callers who ask for evidence for their own eyes have a lane of their own, with a quarter of the
+/// rate and of the places, and one of them at a time is before the device: they never keep handshakes waiting for long.
 /// </summary>
 internal sealed class EvidenceQueue : IDisposable
 {
+    private const int CallersShare = 4;
     private readonly EvidenceProvider _provider;
     private readonly SemaphoreSlim _device = new(1);
+    private readonly SemaphoreSlim _caller = new(1);
     private readonly TokenBucketRateLimiter _rate;
+    private readonly TokenBucketRateLimiter _callers;
     private readonly Histogram<double> _duration;
 
     public EvidenceQueue(EvidenceProvider provider, IOptions<AttestationOptions> options, IMeterFactory meters)
@@ -30,6 +33,14 @@ internal sealed class EvidenceQueue : IDisposable
             QueueLimit = options.Value.Waiting,
             AutoReplenishment = true,
         });
+        _callers = new TokenBucketRateLimiter(new TokenBucketRateLimiterOptions
+        {
+            TokenLimit = Math.Max(1, options.Value.PerSecond / CallersShare),
+            TokensPerPeriod = 1,
+            ReplenishmentPeriod = TimeSpan.FromSeconds((double)CallersShare / options.Value.PerSecond),
+            QueueLimit = Math.Max(1, options.Value.Waiting / CallersShare),
+            AutoReplenishment = true,
+        });
         _duration = meters.Create("Cube.Agent").CreateHistogram<double>("cube.agent.evidence.duration", "s", "Time to make one piece of evidence, waiting included.");
     }
 
@@ -39,8 +50,29 @@ internal sealed class EvidenceQueue : IDisposable
     public ValueTask<EvidenceDocument> MakeForConnectionAsync(ReadOnlyMemory<byte> binder, CancellationToken ct) =>
         MakeAsync(new EvidenceRequest(binder.ToArray(), SHA256.HashData(binder.Span)), ct);
 
+    /// <summary>For a caller's own eyes.</summary>
+    /// <exception cref="EvidenceUnavailableException">The device has none, or too many callers ask.</exception>
+    public async ValueTask<EvidenceDocument> MakeForCallerAsync(EvidenceRequest request, CancellationToken ct)
+    {
+        using var lease = await _callers.AcquireAsync(1, ct);
+        if (!lease.IsAcquired)
+        {
+            throw new EvidenceUnavailableException("Too many callers ask for evidence.");
+        }
+
+        await _caller.WaitAsync(ct);
+        try
+        {
+            return await MakeAsync(request, ct);
+        }
+        finally
+        {
+            _caller.Release();
+        }
+    }
+
     /// <exception cref="EvidenceUnavailableException">The device has none, or too many ask.</exception>
-    public async ValueTask<EvidenceDocument> MakeAsync(EvidenceRequest request, CancellationToken ct)
+    private async ValueTask<EvidenceDocument> MakeAsync(EvidenceRequest request, CancellationToken ct)
     {
         var start = Stopwatch.GetTimestamp();
         var outcome = "failed";
@@ -73,6 +105,8 @@ internal sealed class EvidenceQueue : IDisposable
 
     public void Dispose()
     {
+        _callers.Dispose();
+        _caller.Dispose();
         _rate.Dispose();
         _device.Dispose();
     }

@@ -155,7 +155,7 @@ public static class OriginalPolicy
         foreach (var bank in banks.EnumerateObject().Where(static bank => bank.Value.EnumerateObject().Any()))
         {
             Require(bank.Name is "sha256" or "sha384" or "sha512", $"pcr_values.{bank.Name}: a policy cannot build on this bank.");
-            pcrs[bank.Name] = bank.Value.EnumerateObject().ToDictionary(static pcr => pcr.Name, static pcr => (IReadOnlyList<string>)[pcr.Value.GetString()!]);
+            pcrs[bank.Name] = bank.Value.EnumerateObject().ToDictionary(static pcr => pcr.Name, pcr => (IReadOnlyList<string>)[pcr.Value.GetString() ?? throw new PolicyException($"pcr_values.{bank.Name}: a value is null.")]);
         }
 
         return pcrs.Count > 0 ? pcrs : null;

@@ -127,7 +127,8 @@ internal sealed class PolicyJudge(NamedPolicy named, Claims claims, Binding? bin
         }
 
         var isListed = Holds(policy.MrTds, tdx.MrTd);
-        var isEndorsed = policy.GoogleLaunch is not null && claims.Launch is not null;
+        // Such an endorsement has no security version and no number of vCPUs: a demand of one is never met.
+        var isEndorsed = policy.GoogleLaunch is { MinimumSvn: 0, Vcpus: null } && claims.Launch is not null;
         Check("tdx.mr_tds", string.Join(", ", policy.MrTds ?? []) + (policy.GoogleLaunch is null ? string.Empty : " or Google's endorsement"), Hex(tdx.MrTd), isListed || isEndorsed);
         var status = tdx.TcbStatus?.ToString() ?? "unknown";
         Check("tdx.tcb_statuses", string.Join(", ", policy.TcbStatuses), status, policy.TcbStatuses.Contains(status));

@@ -57,6 +57,6 @@ internal sealed class AuthorizationStage(RequestDelegate next, Standings standin
         request.Access = request.Endpoint.IsForAdministrators
             ? new Access(await administrators.IsOneAsync(caller, context.RequestAborted), RoleHasAllModels: true, TokenHasAllModels: true)
             : await permissions.FindAsync(caller, domain, request.Endpoint.Action, context.RequestAborted);
-        await (request.Access.IsAllowed ? next(context) : OpenAiError.InsufficientPermissions.WriteAsync(context));
+        await (request.Access.Opens(request.Endpoint) ? next(context) : OpenAiError.InsufficientPermissions.WriteAsync(context));
     }
 }

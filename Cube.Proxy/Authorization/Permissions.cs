@@ -4,6 +4,7 @@ using System.Diagnostics.Metrics;
 using Cube.Authorization;
 using Cube.Authorization.Relationships;
 using Cube.Proxy.Authentication;
+using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.Extensions.Caching.Hybrid;
 
@@ -110,9 +111,21 @@ internal sealed class Permissions
 
 /// <param name="IsAllowed">The action itself.</param>
 /// <param name="RoleHasAllModels">The caller's role is not narrowed to named models.</param>
-/// <param name="TokenHasAllModels">Neither is his token; true for logins.</param>
+/// <param name="TokenHasAllModels">A scope of the token has the action for the domain and all its models; true for logins.</param>
 [ImmutableObject(true)]
-internal sealed record Access(bool IsAllowed, bool RoleHasAllModels, bool TokenHasAllModels);
+internal sealed record Access(bool IsAllowed, bool RoleHasAllModels, bool TokenHasAllModels)
+{
+    /// <summary>
+    /// Whether the endpoint may be used at all. Where it names no model, the token's scope must reach the whole domain. A catalogue decides what every name of a model means, also one that a role is
+    /// narrowed to: only roles with all models may change it.
+    /// </summary>
+    public bool Opens(InferenceEndpoint endpoint) => IsAllowed
+        && (TokenHasAllModels || !endpoint.IsOfDomain)
+        && (RoleHasAllModels || endpoint.Kind != EndpointKind.Catalogue || endpoint.Method == HttpMethods.Get);
+
+    /// <summary>Whether the token's scopes reach the domain, or one of the models that a list would have.</summary>
+    public bool Reaches(IReadOnlyCollection<ModelAccess> models) => TokenHasAllModels || models.Any(static model => model.ByToken);
+}
 
 /// <param name="ByRole">His role uses the model.</param>
 /// <param name="ByToken">His token reaches it.</param>

@@ -9,7 +9,7 @@ namespace Cube.Proxy.Authorization;
 /// Hears from Identity, through <c>NOTIFY</c> in this proxy's database, whose cached decisions are of yesterday. While it cannot hear,
 /// decisions live their four seconds; when it hears again, all are dropped.
 /// </summary>
-internal sealed partial class StaleNotices(ProxyDatabase database, HybridCache cache, TimeProvider time, ILogger<StaleNotices> logger) : BackgroundService
+internal sealed partial class StaleNotices(ProxyDatabase database, HybridCache cache, DeletedDomains deleted, TimeProvider time, ILogger<StaleNotices> logger) : BackgroundService
 {
     private const string Everything = "*";
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
@@ -51,6 +51,12 @@ internal sealed partial class StaleNotices(ProxyDatabase database, HybridCache c
         // Callbacks run one after the other, between the waits below; dropping a tag is a dictionary entry.
         connection.Notification += (_, notice) =>
         {
+            if (notice.Payload.StartsWith(DeletedDomains.NoticePrefix, StringComparison.Ordinal))
+            {
+                deleted.Wake();
+                return;
+            }
+
             Drop(notice.Payload);
             if (notice.Payload.StartsWith("user:", StringComparison.Ordinal))
             {
@@ -63,6 +69,7 @@ internal sealed partial class StaleNotices(ProxyDatabase database, HybridCache c
         }
 
         Drop(Everything);
+        deleted.Wake();
         Listening();
         while (true)
         {

@@ -34,6 +34,15 @@ internal sealed class NativeModels(ServedModels models, AttestedBackends backend
             return;
         }
 
+        var offered = list.Offered(inForce.Current.CatalogueOf(request.DomainId)).ToList();
+        var access = await permissions.FindAsync(
+            request.Caller!, request.DomainId, request.Endpoint!.Action, [.. offered.Select(static offer => offer.Id)], request.Access!, context.RequestAborted);
+        if (!request.Access!.Reaches(access))
+        {
+            await OpenAiError.InsufficientPermissions.WriteAsync(context);
+            return;
+        }
+
         if (list.Kind != BackendKind.Ollama)
         {
             await OpenAiError.NotServed.WriteAsync(context);
@@ -57,23 +66,19 @@ internal sealed class NativeModels(ServedModels models, AttestedBackends backend
             }
             else
             {
-                await WriteAsync(answer.RootElement, json, context, list);
+                Write(answer.RootElement, json, offered.Zip(access).Where(static pair => pair.Second.IsAllowed).Select(static pair => pair.First));
             }
 
             json.WriteEndObject();
         }
     }
 
-    private async Task WriteAsync(JsonElement answer, Utf8JsonWriter json, HttpContext context, ModelList list)
+    private static void Write(JsonElement answer, Utf8JsonWriter json, IEnumerable<Offer> permitted)
     {
-        var request = DomainRequest.Of(context);
-        var offered = list.Offered(inForce.Current.CatalogueOf(request.DomainId)).ToList();
-        var access = await permissions.FindAsync(
-            request.Caller!, request.DomainId, request.Endpoint!.Action, [.. offered.Select(static offer => offer.Id)], request.Access!, context.RequestAborted);
         var told = (answer.Member("models")?.EnumerateArray() ?? default).Where(static model => model.Member("name") is { ValueKind: JsonValueKind.String })
             .ToDictionary(static model => model.GetProperty("name").GetString()!, StringComparer.Ordinal);
         json.WriteStartArray("models");
-        foreach (var (offer, _) in offered.Zip(access).Where(static pair => pair.Second.IsAllowed))
+        foreach (var offer in permitted)
         {
             if (told.TryGetValue(offer.Model.Id, out var model))
             {

@@ -44,7 +44,7 @@ internal sealed class ServedModels(AttestedBackends backends, PoliciesInForce po
         var offered = list.Offered(policies.Current.CatalogueOf(request.DomainId)).ToList();
         var access = await permissions.FindAsync(
             request.Caller!, request.DomainId, request.Endpoint!.Action, [.. offered.Select(static offer => offer.Id)], request.Access!, context.RequestAborted);
-        if (offered.Count > 0 && access.All(static model => !model.ByToken))
+        if (!request.Access!.Reaches(access))
         {
             await OpenAiError.InsufficientPermissions.WriteAsync(context);
             return;

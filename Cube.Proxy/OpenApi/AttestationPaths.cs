@@ -8,9 +8,9 @@ internal static class AttestationPaths
 {
     public const string Policy =
         """
-        {"type":"object","required":["scope","version","state","policy","created_at","created_by"],"additionalProperties":false,"properties":{
+        {"type":"object","required":["scope","version","state","created_at","created_by"],"additionalProperties":false,"properties":{
         "scope":{"type":"string","description":"platform, a domain's id, or route: and a route's id"},"version":{"type":"integer","minimum":1},"state":{"enum":["staged","active","retired"]},
-        "policy":{"type":"object"},"created_at":{"type":"string","format":"date-time"},"created_by":{"type":"string"},
+        "policy":{"type":"object","description":"absent where what is stored is no JSON object"},"problem":{"type":"string","description":"why the stored policy cannot be loaded: what it is for is closed until it is replaced or removed"},"created_at":{"type":"string","format":"date-time"},"created_by":{"type":"string"},
         "activated_at":{"type":"string","format":"date-time"},"activated_by":{"type":"string"}}}
         """;
 
@@ -37,7 +37,9 @@ internal static class AttestationPaths
         """
         {"type":"object","required":["backends"],"additionalProperties":false,"properties":{"backends":{"type":"array","items":{"type":"object",
         "required":["backend","scope","state","takes_requests"],"additionalProperties":false,"properties":{"backend":{"type":"string"},"scope":{"type":"string"},
-        "state":{"enum":["attested","refused","unreachable"]},"takes_requests":{"type":"boolean"},"verdict":{"$ref":"#/components/schemas/Verdict"}}}}}}
+        "state":{"enum":["attested","refused","unreachable"]},"takes_requests":{"type":"boolean"},"verdict":{"$ref":"#/components/schemas/Verdict"}}}},
+        "unreadable":{"type":"array","description":"Stored rows that cannot be loaded; for administrators of the platform, where no domain is named.","items":{"type":"object",
+        "required":["kind","name","problem"],"additionalProperties":false,"properties":{"kind":{"enum":["policy","route","catalogue"]},"name":{"type":"string"},"problem":{"type":"string"}}}}}}
         """;
 
     public const string Trial =

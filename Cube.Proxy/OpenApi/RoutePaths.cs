@@ -23,6 +23,7 @@ internal static class RoutePaths
         {"type":"object","required":["id","name","target_url","matchers","priority","default_rule","strip_prefix","enabled","event_type","atls","created_at","created_by","updated_at","updated_by"],
         "additionalProperties":false,"properties":{"id":{"type":"string","format":"uuid"},"policy_version":{"type":"integer","minimum":1},
         "created_at":{"type":"string","format":"date-time"},"created_by":{"type":"string"},"updated_at":{"type":"string","format":"date-time"},"updated_by":{"type":"string"},
+        "problem":{"type":"string","description":"why the stored route cannot be loaded: the requests that it is for are refused until it is replaced or removed"},
         """ + Properties + "}}";
 
     public const string List =

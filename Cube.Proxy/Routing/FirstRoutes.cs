@@ -21,17 +21,17 @@ internal sealed class RoutingOptions
 internal sealed class FirstRoutes(IOptions<RoutingOptions> options)
 {
     /// <exception cref="SettingException">They are not what a route must be.</exception>
-    public IReadOnlyList<(RouteDefinition Route, AttestationPolicy? Policy)> Read(bool allowSimulated)
+    public IReadOnlyList<(RouteDefinition Route, string? Policy)> Read(bool allowSimulated)
     {
         try
         {
             var setting = options.Value.FirstRoutes;
             var text = setting.TrimStart().StartsWith('[') ? setting : File.ReadAllText(setting);
-            var routes = new List<(RouteDefinition, AttestationPolicy?)>();
+            var routes = new List<(RouteDefinition, string?)>();
             foreach (var item in JsonElement.Parse(text).EnumerateArray())
             {
                 var (route, policy) = RouteJson.Read(Encoding.UTF8.GetBytes(item.GetRawText()), null);
-                routes.Add((route, policy.ValueKind == JsonValueKind.Object ? PolicyJson.Parse(Encoding.UTF8.GetBytes(policy.GetRawText()), allowSimulated) : null));
+                routes.Add((route, policy.ValueKind == JsonValueKind.Object ? PolicyJson.Write(PolicyJson.Parse(Encoding.UTF8.GetBytes(policy.GetRawText()), allowSimulated), allowSimulated) : null));
             }
 
             return routes;

@@ -21,6 +21,11 @@ internal sealed record InferenceEndpoint(string Name, string Method, string Path
 
     public bool IsForAdministrators => Action.Length == 0;
 
+    /// <summary>
+    /// It is about the domain and no single model, so that a token needs the action for the domain itself. The others ask for the scope of each model that they name or list.
+    /// </summary>
+    public bool IsOfDomain => Kind is EndpointKind.Catalogue or EndpointKind.Attestation;
+
     /// <summary>A body that passes through the pipeline; the other kinds read theirs themselves.</summary>
     public bool HasModelBody => Kind is EndpointKind.Model or EndpointKind.Audio or EndpointKind.Weights;
 

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 
@@ -11,13 +12,18 @@ internal static partial class RouteJson
 {
     public const int MostMatchers = 32;
     private const int MostPattern = 1024;
+    private const int MostField = 255;
+    private const int MostTarget = 2048;
+
+    /// <summary>Of what is stored; what is allowed above never reaches it.</summary>
+    public const int MostStored = 256 << 10;
 
     /// <summary>Paths that this proxy answers itself; the original kept routes of these names.</summary>
     private static readonly string[] _reserved = ["attestation", "health"];
 
     private static readonly string[] _eventTypes = ["llm_request", "guardrails_request", "attestation_request", "audit_event", "embedder_request"];
 
-    /// <summary>A body: the route's members, and its attestation policy.</summary>
+    /// <summary>A body: the route's members, of which null is as good as absent, and its attestation policy.</summary>
     private sealed record Body(
         string? Name, string? TargetUrl, IReadOnlyList<MatcherDefinition>? Matchers, int? Priority, bool? DefaultRule, string? StripPrefix,
         bool? Enabled, string? EventType, bool? Atls, JsonElement Policy = default);
@@ -51,8 +57,64 @@ internal static partial class RouteJson
             Atls = body.Atls ?? true,
         };
         Validate(route);
+        ReadStored(Write(route));
         return (route, body.Policy);
     }
+
+    /// <summary>What is stored.</summary>
+    public static string Write(RouteDefinition route) => JsonSerializer.Serialize(route, RouteDefinition.Format);
+
+    /// <param name="json">As it is stored; null where that is too long to be a route.</param>
+    /// <exception cref="RouteException">It is no route that this proxy knows.</exception>
+    public static RouteDefinition ReadStored(string? json)
+    {
+        if (json is null || Encoding.UTF8.GetByteCount(json) > MostStored)
+        {
+            throw new RouteException($"The route is larger than {MostStored >> 10} KiB.");
+        }
+
+        try
+        {
+            var route = JsonSerializer.Deserialize<RouteDefinition>(json, RouteDefinition.Format) ?? throw new RouteException("The route is null.");
+            Validate(route);
+            return route;
+        }
+        catch (JsonException)
+        {
+            throw new RouteException("The route is not JSON of the kind that is stored.");
+        }
+    }
+
+    /// <summary>Of a stored route that cannot be loaded, which requests it is for.</summary>
+    /// <returns>Null where that cannot be read.</returns>
+    public static RouteDefinition? ReadConditions(string? json)
+    {
+        try
+        {
+            if (json is null || JsonElement.Parse(json) is not { ValueKind: JsonValueKind.Object } stored)
+            {
+                return null;
+            }
+
+            var route = new RouteDefinition
+            {
+                Name = "unreadable",
+                TargetUrl = "https://unreadable.invalid",
+                Matchers = Member<IReadOnlyList<MatcherDefinition>>(stored, "matchers") ?? [],
+                DefaultRule = Member<bool>(stored, "default_rule"),
+                Priority = Member<int>(stored, "priority"),
+                Enabled = !stored.TryGetProperty("enabled", out var enabled) || enabled.GetBoolean(),
+            };
+            Validate(route);
+            return route;
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or RouteException)
+        {
+            return null;
+        }
+    }
+
+    private static T? Member<T>(JsonElement json, string name) => json.TryGetProperty(name, out var value) ? value.Deserialize<T>(RouteDefinition.Format) : default;
 
     /// <exception cref="RouteException">The route must not be.</exception>
     public static void Validate(RouteDefinition route)
@@ -97,7 +159,7 @@ internal static partial class RouteJson
             Validate(route.Matchers[i], $"matchers[{i}]");
         }
 
-        if (route.StripPrefix is { } prefix && (prefix[0] != '/' || prefix.Length > 255))
+        if (route.StripPrefix is { } prefix && (!prefix.StartsWith('/') || prefix.Length > 255 || prefix.Contains('\0', StringComparison.Ordinal)))
         {
             throw new RouteException("strip_prefix must begin with '/' and have at most 255 characters.");
         }
@@ -109,7 +171,8 @@ internal static partial class RouteJson
     }
 
     private static string? Problem(string target) =>
-        !Uri.TryCreate(target, UriKind.Absolute, out var url) || url.Host.Length == 0 ? "target_url must have a scheme and a host."
+        target.Length > MostTarget || target.Contains('\0', StringComparison.Ordinal) ? $"target_url must have at most {MostTarget} characters."
+        : !Uri.TryCreate(target, UriKind.Absolute, out var url) || url.Host.Length == 0 ? "target_url must have a scheme and a host."
         : url.Scheme == Uri.UriSchemeHttp ? "target_url must be https: an attested route is never sent in clear."
         : url.Scheme != Uri.UriSchemeHttps ? "target_url must be https."
         : url.UserInfo.Length > 0 || url.Query.Length > 0 || url.Fragment.Length > 0 ? "target_url must have no user, query or fragment."
@@ -127,9 +190,15 @@ internal static partial class RouteJson
             throw new RouteException($"{where}.field is required for this condition.");
         }
 
-        if (string.IsNullOrEmpty(matcher.Pattern) || matcher.Pattern.Length > MostPattern)
+        // The database stores no U+0000 in JSON.
+        if (matcher.Field is { } field && (field.Length > MostField || field.Contains('\0', StringComparison.Ordinal)))
         {
-            throw new RouteException($"{where}.pattern must have 1 to {MostPattern} characters.");
+            throw new RouteException($"{where}.field must have at most {MostField} characters, and no U+0000.");
+        }
+
+        if (string.IsNullOrEmpty(matcher.Pattern) || matcher.Pattern.Length > MostPattern || matcher.Pattern.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new RouteException($"{where}.pattern must have 1 to {MostPattern} characters, and no U+0000.");
         }
 
         if (matcher.IsRegex || matcher.Condition == MatchCondition.BodyRegex)

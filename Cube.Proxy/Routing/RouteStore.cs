@@ -1,5 +1,3 @@
-using System.Text;
-using System.Text.Json;
 using Cube.Attestation.Policy;
 using Cube.Proxy.Attestation.Policies;
 using Cube.Proxy.Database;
@@ -9,13 +7,14 @@ using Npgsql;
 namespace Cube.Proxy.Routing;
 
 /// <summary>A route as it is kept, with the policy that is in force for it.</summary>
+/// <param name="Definition">Null where what is stored cannot be loaded.</param>
 internal sealed record StoredRoute(
-    Guid Id, RouteDefinition Definition, long Revision, DateTime CreatedAt, string CreatedBy, DateTime UpdatedAt, string UpdatedBy, string? Policy, int? PolicyVersion);
+    Guid Id, string Name, RouteDefinition? Definition, long Revision, DateTime CreatedAt, string CreatedBy, DateTime UpdatedAt, string UpdatedBy, string? Policy, int? PolicyVersion, string? Problem);
 
 /// <summary>What a change does to a route's attestation policy.</summary>
 /// <param name="IsSaid">False where the request says nothing of it, and it stays.</param>
-/// <param name="Policy">The new one; null for none.</param>
-internal readonly record struct PolicyChange(bool IsSaid, AttestationPolicy? Policy);
+/// <param name="Policy">The text of the new one, as it is stored; null for none.</param>
+internal readonly record struct PolicyChange(bool IsSaid, string? Policy);
 
 internal enum RouteChange
 {
@@ -28,9 +27,12 @@ internal enum RouteChange
 /// <summary>Routes in the database of the proxies. A route and its policy change together or not at all.</summary>
 internal sealed class RouteStore(ProxyDatabase database)
 {
-    private const string Select =
-        """
-        select r.id, r.definition::text as definition, r.revision, r.created_at, r.created_by, r.updated_at, r.updated_by, p.policy, p.version as policy_version
+    private static readonly string Definition = $"case when octet_length(r.definition::text) <= {RouteJson.MostStored} then r.definition::text end as definition";
+
+    private static readonly string Select =
+        $"""
+        select r.id, r.name, {Definition}, r.revision, r.created_at, r.created_by, r.updated_at, r.updated_by,
+               case when octet_length(p.policy) <= {PolicyJson.MostBytes} then p.policy else '' end as policy, p.version as policy_version
         from routes r left join attestation_policies p on p.scope = 'route:' || r.id and p.is_active
         """;
 
@@ -38,7 +40,9 @@ internal sealed class RouteStore(ProxyDatabase database)
     {
         public required Guid Id { get; init; }
 
-        public required string Definition { get; init; }
+        public required string Name { get; init; }
+
+        public string? Definition { get; init; }
 
         public required long Revision { get; init; }
 
@@ -54,33 +58,34 @@ internal sealed class RouteStore(ProxyDatabase database)
 
         public int? PolicyVersion { get; init; }
 
-        /// <exception cref="RouteException">What is kept is no route that this proxy knows.</exception>
         public StoredRoute ToRoute()
         {
+            var (definition, problem) = ((RouteDefinition?)null, (string?)null);
             try
             {
-                var definition = JsonSerializer.Deserialize<RouteDefinition>(Definition, RouteDefinition.Format)!;
-                RouteJson.Validate(definition);
-                return new StoredRoute(Id, definition, Revision, CreatedAt, CreatedBy, UpdatedAt, UpdatedBy, Policy, PolicyVersion);
+                definition = RouteJson.ReadStored(Definition);
             }
-            catch (JsonException)
+            catch (RouteException exception)
             {
-                throw new RouteException($"The route {Id} cannot be read.");
+                problem = exception.Message;
             }
+
+            return new StoredRoute(Id, Name, definition, Revision, CreatedAt, CreatedBy, UpdatedAt, UpdatedBy, PolicyVersion is null ? null : Policy, PolicyVersion, problem);
         }
     }
 
+    internal sealed record RunningRow(Guid Id, string Name, string? Definition, long Revision);
+
     /// <summary>Within the caller's transaction, so that routes and policies are of one moment.</summary>
-    public static async Task<IReadOnlyList<Route>> RunningAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken ct) =>
-        [.. (await connection.QueryAsync<Row>(new CommandDefinition(Select, transaction: transaction, cancellationToken: ct)))
-            .Select(static row => row.ToRoute()).Select(static route => new Route(route.Id, route.Revision, route.Definition))];
+    public static Task<IEnumerable<RunningRow>> RunningAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid[] ids, CancellationToken ct) =>
+        connection.QueryAsync<RunningRow>(new CommandDefinition($"select r.id, r.name, {Definition}, r.revision from routes r where r.id = any(@ids)", new { ids }, transaction, cancellationToken: ct));
 
     public async Task<(int Total, IReadOnlyList<StoredRoute> Routes)> ListAsync(int offset, int limit, CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
         var total = await connection.ExecuteScalarAsync<int>(new CommandDefinition("select count(*)::integer from routes", cancellationToken: ct));
         var rows = await connection.QueryAsync<Row>(new CommandDefinition(
-            $"{Select} order by (r.definition->>'priority')::integer desc, r.name offset @offset limit @limit", new { offset, limit }, cancellationToken: ct));
+            $"{Select} order by case when r.definition->>'priority' ~ '^[0-9]{{1,4}}$' then (r.definition->>'priority')::integer else 0 end desc, r.name offset @offset limit @limit", new { offset, limit }, cancellationToken: ct));
         return (total, [.. rows.Select(static row => row.ToRoute())]);
     }
 
@@ -95,7 +100,7 @@ internal sealed class RouteStore(ProxyDatabase database)
         var id = Guid.CreateVersion7();
         await connection.ExecuteAsync(new CommandDefinition(
             "insert into routes (id, name, is_default, definition, created_by, updated_by) values (@id, @name, @isDefault, @definition::jsonb, @by, @by)",
-            new { id, name = route.Name, isDefault = route.DefaultRule, definition = Write(route), by }, transaction, cancellationToken: ct));
+            new { id, name = route.Name, isDefault = route.DefaultRule, definition = RouteJson.Write(route), by }, transaction, cancellationToken: ct));
         await ApplyAsync(connection, transaction, id, policy, by, ct);
         return RouteChange.Done;
     }, ct);
@@ -108,7 +113,7 @@ internal sealed class RouteStore(ProxyDatabase database)
             update routes set name = @newName, is_default = @isDefault, definition = @definition::jsonb, revision = revision + 1, updated_at = now(), updated_by = @by
             where name = @name returning id
             """,
-            new { name, newName = route.Name, isDefault = route.DefaultRule, definition = Write(route), by }, transaction, cancellationToken: ct));
+            new { name, newName = route.Name, isDefault = route.DefaultRule, definition = RouteJson.Write(route), by }, transaction, cancellationToken: ct));
         if (id is null)
         {
             return RouteChange.NotFound;
@@ -131,7 +136,7 @@ internal sealed class RouteStore(ProxyDatabase database)
     }, ct);
 
     /// <summary>Writes the configured routes, once in the life of the database.</summary>
-    public async Task SeedAsync(IReadOnlyList<(RouteDefinition Route, AttestationPolicy? Policy)> routes, CancellationToken ct)
+    public async Task SeedAsync(IReadOnlyList<(RouteDefinition Route, string? Policy)> routes, CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
@@ -145,7 +150,7 @@ internal sealed class RouteStore(ProxyDatabase database)
             var id = Guid.CreateVersion7();
             await connection.ExecuteAsync(new CommandDefinition(
                 "insert into routes (id, name, is_default, definition, created_by, updated_by) values (@id, @name, @isDefault, @definition::jsonb, 'configuration', 'configuration')",
-                new { id, name = route.Name, isDefault = route.DefaultRule, definition = Write(route) }, transaction, cancellationToken: ct));
+                new { id, name = route.Name, isDefault = route.DefaultRule, definition = RouteJson.Write(route) }, transaction, cancellationToken: ct));
             await ApplyAsync(connection, transaction, id, new PolicyChange(policy is not null, policy), "configuration", ct);
         }
 
@@ -176,9 +181,7 @@ internal sealed class RouteStore(ProxyDatabase database)
     {
         if (change.IsSaid)
         {
-            await PolicyStore.ReplaceAsync(connection, transaction, PolicySnapshot.ScopeOf(id), change.Policy is { } policy ? Encoding.UTF8.GetString(PolicyJson.Write(policy)) : null, by, ct);
+            await PolicyStore.ReplaceAsync(connection, transaction, PolicySnapshot.ScopeOf(id), change.Policy, by, ct);
         }
     }
-
-    private static string Write(RouteDefinition route) => JsonSerializer.Serialize(route, RouteDefinition.Format);
 }

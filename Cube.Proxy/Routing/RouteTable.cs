@@ -8,12 +8,25 @@ internal sealed class Route
     private readonly Matcher[] _matchers;
 
     public Route(Guid id, long revision, RouteDefinition definition)
+        : this(id, revision, definition, new Uri(definition.TargetUrl))
     {
-        (Id, Revision, Definition) = (id, revision, definition);
-        Target = new Uri(definition.TargetUrl);
+    }
+
+    private Route(Guid id, long revision, RouteDefinition definition, Uri target)
+    {
+        (Id, Revision, Definition, Target) = (id, revision, definition, target);
         Prefix = Target.AbsolutePath.TrimEnd('/');
         _matchers = [.. definition.Matchers.Select(Matcher.Of)];
     }
+
+    /// <summary>What stands for a stored route that cannot be loaded: it takes the requests that it is for, and leads nowhere, so that they go to no other machine.</summary>
+    /// <returns>Null where it cannot even be read which requests it is for, or it is disabled.</returns>
+    public static Route? Closed(Guid id, long revision, string? definition) => RouteJson.ReadConditions(definition) is { Enabled: true } conditions
+        ? new Route(id, revision, conditions, new Uri(conditions.TargetUrl)) { IsClosed = true }
+        : null;
+
+    /// <summary>It is stored, and cannot be loaded.</summary>
+    public bool IsClosed { get; private init; }
 
     public Guid Id { get; }
 
@@ -65,11 +78,12 @@ internal sealed class RouteTable
                 .OrderByDescending(static route => route.Definition.Priority).ThenBy(static route => route.Name, StringComparer.Ordinal),
         ];
         _default = enabled.Find(static route => route.Definition.DefaultRule);
-        _byId = enabled.ToFrozenDictionary(static route => route.Id);
+        _byId = enabled.Where(static route => !route.IsClosed).ToFrozenDictionary(static route => route.Id);
     }
 
     public static RouteTable Empty { get; } = new([]);
 
+    /// <summary>Those that lead somewhere.</summary>
     public IReadOnlyCollection<Route> All => _byId.Values;
 
     /// <summary>Whether exactly this route is still what runs.</summary>

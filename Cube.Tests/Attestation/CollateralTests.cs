@@ -75,6 +75,40 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_evaluation_number_counts_only_where_the_vendor_signed_it()
+    {
+        var store = await StoreAsync();
+        _isAway = true;
+        var genuine = SyntheticIntel.Shared.Make(new()).Evidence;
+        var forged = genuine.Collateral! with { TcbInfo = System.Text.RegularExpressions.Regex.Replace(genuine.Collateral!.TcbInfo, "\"tcbEvaluationDataNumber\":\\d+", "\"tcbEvaluationDataNumber\":999999") };
+        Assert.NotEqual(genuine.Collateral!.TcbInfo, forged.TcbInfo);
+        await store.CompleteAsync(genuine with { Collateral = forged }, default);
+        Assert.NotNull((await store.CompleteAsync(genuine, default)).Collateral);
+    }
+
+    [Fact]
+    public async Task An_answer_of_a_vendor_is_read_only_up_to_its_limit()
+    {
+        var store = await StoreAsync();
+        _isEndless = true;
+        Assert.Null((await store.CompleteAsync(SyntheticAmd.Shared.Make(new()).Evidence with { Crl = null }, default)).Crl);
+        Assert.InRange(_sent, 1 << 20, 32 << 20);
+    }
+
+    [Fact]
+    public async Task A_stored_document_that_no_vendor_signed_is_not_used()
+    {
+        var store = await StoreAsync();
+        var table = new CollateralTable((ProxyDatabase)_toDispose.OfType<ProxyDatabase>().Last());
+        await table.WriteAsync(new KeptCollateral("amd-crl/vcek/Milan", [1, 2, 3], SyntheticAmd.Now, SyntheticAmd.Now.AddDays(1)), default);
+        await table.WriteAsync(new KeptCollateral("nonsense", [], SyntheticAmd.Now, null), default);
+        var restarted = await StoreAsync();
+        Assert.Empty(restarted.List());
+        Assert.NotNull((await restarted.CompleteAsync(SyntheticAmd.Shared.Make(new()).Evidence with { Crl = null }, default)).Crl);
+        await store.StopAsync(default);
+    }
+
+    [Fact]
     public async Task While_a_vendor_is_away_what_is_kept_counts_over_a_restart_until_its_own_end_and_no_longer()
     {
         var tdx = SyntheticIntel.Shared.Make(new()).Evidence with { Collateral = null };
@@ -220,6 +254,8 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     private PoliciesInForce? _policies;
+    private bool _isEndless;
+    private long _sent;
     private int _renewed;
     private string? _keyAfter;
 
@@ -256,6 +292,13 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
         {
             context.Response.StatusCode = 503;
             return;
+        }
+
+        var junk = new byte[64 << 10];
+        while (_isEndless && !context.RequestAborted.IsCancellationRequested && _sent < 64 << 20)
+        {
+            await context.Response.Body.WriteAsync(junk, context.RequestAborted);
+            _sent += junk.Length;
         }
 
         // Long enough for all of a thousand to meet.

@@ -122,6 +122,9 @@ public sealed class PolicyApiTests(FakeSystem system)
     [InlineData("""{"types":["simulated"],"lease_seconds":1}""")]
     [InlineData("""{"types":["simulated"],"bindings":["none"]}""")]
     [InlineData("""{"types":"simulated"}""")]
+    [InlineData("""{"types":[]}""")]
+    [InlineData("{}")]
+    [InlineData("""{"types":["simulated"],"bindings":["lease-key"]}""")]
     [InlineData("[]")]
     [InlineData("{")]
     public async Task A_policy_that_cannot_mean_anything_is_not_saved(string policy)
@@ -257,7 +260,7 @@ public sealed class PolicyApiTests(FakeSystem system)
         using var elsewhere = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = second };
         using var doomedElsewhere = await StreamAsync(elsewhere);
         var since = Stopwatch.StartNew();
-        await ActivateAsync("""{"types":[]}""");
+        await ActivateAsync("""{"types":["tdx"],"tdx":{"mr_tds":["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]}}""");
         // Acknowledged: this proxy refuses at once, the other one within a second.
         Assert.Equal(503, (int)(await StreamAsync(http)).StatusCode);
         await Eventually.TrueAsync(async () => (int)(await StreamAsync(elsewhere)).StatusCode == 503, "the other proxy refuses", 2);

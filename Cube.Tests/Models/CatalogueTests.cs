@@ -82,6 +82,23 @@ public sealed class CatalogueTests(ReplaySystem system)
     }
 
     [Fact]
+    public async Task A_role_narrowed_to_models_cannot_give_its_models_name_to_another_model()
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var member = await _cube.CreateMemberAsync(tenant, "narrow", ["llm_read", "llm_update", "llm_chat_completions"], ["smollm2"]);
+        system["vllm"].Server.Play(Recording.Find("vllm-0.32.0/default/chat-plain"));
+        Assert.Equal((404, "model_not_found"), await _cube.ChatAsync(tenant.Domain, member.Token, "tools"));
+        foreach (var catalogue in (object[])[new { models = new[] { new { id = "smollm2", model = "tools" } } }, new { models = new[] { new { id = "smollm2" } } }])
+        {
+            Assert.Equal(403, (await PutAsync(member, catalogue)).Status);
+        }
+
+        // To remove it would change what the names mean, too.
+        Assert.Equal(200, (await PutAsync(tenant, new { models = new[] { new { id = "smollm2", model = "tools" } } })).Status);
+        Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Delete, $"/proxy/{tenant.Domain}/models", member.Token)).Status);
+    }
+
+    [Fact]
     public async Task A_catalogue_is_read_replaced_and_removed_and_counts_at_once()
     {
         var tenant = await _cube.CreateTenantAsync();
@@ -122,6 +139,10 @@ public sealed class CatalogueTests(ReplaySystem system)
     [InlineData("""{"models":[{"id":"a"},{"id":"a"}]}""")]
     [InlineData("""{"models":[{"id":"a","target":"b"}]}""")]
     [InlineData("""{"models":[],"models":[]}""")]
+    [InlineData("""{"models":[null]}""")]
+    [InlineData("""{"models":[{"id":null}]}""")]
+    [InlineData("""{"models":[{"id":"a","model":null}]}""")]
+    [InlineData("""{"models":[{"id":"a"},null]}""")]
     public async Task What_is_no_catalogue_is_refused_and_the_old_one_stays(string body)
     {
         var tenant = await TenantAsync(("tools", null));

@@ -207,14 +207,14 @@ public sealed class RouteTests(RouteSystem system)
         Assert.Equal(2, (await SendAsync(HttpMethod.Get, $"{desk}/versions")).Body.GetProperty("total").GetInt32());
 
         // A domain's own policy still counts, and the route's cannot lift it.
-        var (_, strict) = await _cube.SendAsync(HttpMethod.Post, $"/proxy/{tenant.Domain}/attestation/policy", tenant.Token, Json("""{"types":[]}"""));
+        var (_, strict) = await _cube.SendAsync(HttpMethod.Post, $"/proxy/{tenant.Domain}/attestation/policy", tenant.Token, Json("""{"types":["tdx"],"tdx":{"mr_tds":["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]}}"""));
         await _cube.SendAsync(HttpMethod.Post, $"/proxy/{tenant.Domain}/attestation/policy/activate", tenant.Token, Json($$"""{"version":{{strict.GetProperty("version").GetInt32()}}}"""));
         Assert.Equal((503, "attestation_required"), await ChatAsync(tenant));
         await _cube.SendAsync(HttpMethod.Delete, $"/proxy/{tenant.Domain}/attestation/policy", tenant.Token);
         Assert.Equal((200, "agent"), await ChatAsync(tenant));
 
         // With the route given a policy again and taken away, the policy goes too.
-        await SendAsync(HttpMethod.Put, $"/api/routes/{name}", $$"""{"target_url":"https://agent","policy":{"types":[]},"matchers":{{matchers}}}""");
+        await SendAsync(HttpMethod.Put, $"/api/routes/{name}", $$"""{"target_url":"https://agent","policy":{"types":["tdx"],"tdx":{"mr_tds":["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]} },"matchers":{{matchers}}}""");
         Assert.Equal((503, "attestation_required"), await ChatAsync(tenant));
         var (_, without) = await SendAsync(HttpMethod.Put, $"/api/routes/{name}", $$"""{"target_url":"https://agent","policy":null,"matchers":{{matchers}}}""");
         Assert.False(without.TryGetProperty("policy", out _));

@@ -27,6 +27,9 @@ public sealed class CubeSystem : IAsyncDisposable
 
     public string Database { get; private set; } = "";
 
+    /// <summary>The database of the proxies.</summary>
+    public string ProxyDatabase => _settings["Cube.Proxy"]["ConnectionStrings__proxy"];
+
     /// <summary>Base address of the authorization engine: SpiceDB's, or Identity's own.</summary>
     public Uri Authorization { get; private set; } = null!;
 

@@ -12,7 +12,8 @@ namespace Cube.Agent.Evidence.Azure;
 /// </summary>
 internal sealed class Imds(HttpClient http, Uri address)
 {
-    private const int Most = 128 * 1024;
+    /// <summary>Bytes of an answer; the client counts them while it reads.</summary>
+    public const int Most = 128 * 1024;
 
     /// <summary>VCEK and its chain, DER, leaf first.</summary>
     public async Task<IReadOnlyList<byte[]>> AmdCertificatesAsync(CancellationToken ct)
@@ -61,7 +62,6 @@ internal sealed class Imds(HttpClient http, Uri address)
         {
             using var response = await http.SendAsync(request, ct);
             response.EnsureSuccessStatusCode();
-            await response.Content.LoadIntoBufferAsync(Most, ct);
             return JsonDocument.Parse(Encoding.UTF8.GetString(await response.Content.ReadAsByteArrayAsync(ct)));
         }
         catch (Exception exception) when (exception is HttpRequestException or JsonException || (exception is OperationCanceledException && !ct.IsCancellationRequested))

@@ -15,7 +15,8 @@ namespace Cube.Agent.Evidence.Azure;
 /// </summary>
 internal sealed class MaaProvider(EvidenceProvider hardware, HttpClient http, Uri instance) : EvidenceProvider
 {
-    private const int Most = 64 * 1024;
+    /// <summary>Bytes of an answer; the client counts them while it reads.</summary>
+    public const int Most = 64 * 1024;
     private const int RuntimeSizeOffset = 1232;
     private const int RuntimeOffset = 1236;
 
@@ -48,7 +49,6 @@ internal sealed class MaaProvider(EvidenceProvider hardware, HttpClient http, Ur
         {
             using var response = await http.PostAsJsonAsync(new Uri(instance, path), body, ct);
             response.EnsureSuccessStatusCode();
-            await response.Content.LoadIntoBufferAsync(Most, ct);
             using var json = JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync(ct));
             return new EvidenceDocument { Type = EvidenceType.Maa, Token = json.RootElement.GetProperty("token").GetString() };
         }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Cube.Attestation.Parsing;
 using Cube.Proxy.Attestation.Collaterals;
 using Cube.Proxy.Management;
 
@@ -48,7 +49,7 @@ internal sealed partial class CollateralDesk(CollateralStore store, ILogger<Coll
     {
         try
         {
-            return JsonSerializer.Deserialize<CollateralView>(body, _format);
+            return JsonNulls.Find(body) is null ? JsonSerializer.Deserialize<CollateralView>(body, _format) : null;
         }
         catch (JsonException)
         {

@@ -73,6 +73,11 @@ internal sealed class DomainAttestation(PolicyDesk desk, AttestedBackends backen
             using var response = await channel.Invoker.SendAsync(request, context.RequestAborted);
             await response.Content.LoadIntoBufferAsync(MostAnswer, context.RequestAborted);
             context.Response.StatusCode = (int)response.StatusCode;
+            if (response.Headers.RetryAfter is { } retry)
+            {
+                context.Response.Headers.RetryAfter = retry.ToString();
+            }
+
             context.Response.ContentType = response.Content.Headers.ContentType?.ToString();
             await response.Content.CopyToAsync(context.Response.Body, context.RequestAborted);
         }

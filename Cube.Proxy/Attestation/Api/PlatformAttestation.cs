@@ -3,17 +3,21 @@ using Cube.Proxy.Attestation.Policies;
 using Cube.Proxy.Attestation.Verdicts;
 using Cube.Proxy.Management;
 using Cube.Proxy.Authorization;
+using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
 
 namespace Cube.Proxy.Attestation.Api;
 
 /// <summary>
 /// The platform's own attestation paths: its floor, which no domain can go below, and what every machine proved. For administrators of
-/// the platform; <c>/attestation/verify?domain_id=</c> for members of that domain too.
+/// the platform; <c>/attestation/verify?domain_id=</c> for members of that domain with <c>llm_read</c> too.
 /// </summary>
-internal sealed class PlatformAttestation(PolicyDesk desk, CollateralDesk collateral, VerdictJournal journal, PlatformAdministrators administrators, Standings standings)
+internal sealed class PlatformAttestation(PolicyDesk desk, CollateralDesk collateral, VerdictJournal journal, PlatformAdministrators administrators, Standings standings, Permissions permissions)
 {
     private const string Scope = PolicySnapshot.Platform;
+
+    /// <summary>The same below a tenant: what is asked here with a domain needs the same role and scope.</summary>
+    private static InferenceEndpoint Below { get; } = InferenceEndpoints.All.Single(static endpoint => endpoint.Name == "attestation.verify");
 
     private CollateralDesk Collateral => collateral;
 
@@ -53,7 +57,9 @@ internal sealed class PlatformAttestation(PolicyDesk desk, CollateralDesk collat
             return;
         }
 
-        var mayAsk = isAdministrator || await standings.FindAsync(caller, domain, context.RequestAborted) == Standing.Member;
+        var mayAsk = isAdministrator
+            || (await standings.FindAsync(caller, domain, context.RequestAborted) == Standing.Member
+                && (await permissions.FindAsync(caller, domain, Below.Action, context.RequestAborted)).Opens(Below));
         await (mayAsk ? PlatformAdministrators.WriteAsync(context, await desk.VerifyAsync(domain.ToString(), isAdministrator, context.RequestAborted)) : ManagementError.Of(403).WriteAsync(context, StatusCodes.Status403Forbidden));
     }
 
@@ -61,7 +67,7 @@ internal sealed class PlatformAttestation(PolicyDesk desk, CollateralDesk collat
 
     private async Task<ApiAnswer> EvidenceAsync(HttpContext context) =>
         context.Request.Query["sha256"] is not [{ Length: 64 } sha256] ? ApiAnswer.Bad("Give sha256: 64 hexadecimal digits.")
-        : await journal.FindEvidenceAsync(sha256.ToLowerInvariant(), context.RequestAborted) is { } evidence ? ApiAnswer.Ok(System.Text.Json.JsonElement.Parse(evidence))
+        : await journal.FindEvidenceAsync(sha256.ToLowerInvariant(), context.RequestAborted) is { } evidence && PolicyDesk.Shown(System.Text.Encoding.UTF8.GetString(evidence)) is { } json ? ApiAnswer.Ok(json)
         : ApiAnswer.NotFound("There is no such evidence.");
 
     internal static (bool IsGood, int? Version) VersionOf(HttpContext context) => context.Request.Query["version"] switch

@@ -17,7 +17,7 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
 
     /// <param name="State">staged (never in force), active, or retired.</param>
     internal sealed record PolicyView(
-        string Scope, int Version, string State, JsonElement Policy, DateTime CreatedAt, string CreatedBy, DateTime? ActivatedAt, string? ActivatedBy);
+        string Scope, int Version, string State, JsonElement? Policy, DateTime CreatedAt, string CreatedBy, DateTime? ActivatedAt, string? ActivatedBy, string? Problem);
 
     /// <param name="Backend">Its address, for administrators of the platform; else a name that tells machines apart.</param>
     /// <param name="State">attested, refused or unreachable.</param>
@@ -46,7 +46,7 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
 
         try
         {
-            return ApiAnswer.Created(View(await store.StageAsync(scope, Encoding.UTF8.GetString(PolicyJson.Write(Load(body))), by, ct)));
+            return ApiAnswer.Created(View(await store.StageAsync(scope, Text(body), by, ct)));
         }
         catch (PolicyException exception)
         {
@@ -61,6 +61,11 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
         if (await ApiBody.ReadAsync(request, MostBody) is not { } body || !TryReadVersion(body, out var version))
         {
             return ApiAnswer.Bad("Give {\"version\": number}.");
+        }
+
+        if (await store.FindAsync(scope, version, ct) is { } wanted && Problem(wanted) is { } problem)
+        {
+            return ApiAnswer.Bad($"The version cannot be put in force: {problem}");
         }
 
         switch (await store.ActivateAsync(scope, version, by, ct))
@@ -102,7 +107,7 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
                     return ApiAnswer.NotFound("There is no such version.");
                 }
 
-                candidate = PolicyStore.Named(kept, options.Value.Simulated).Policy;
+                candidate = PolicyStore.Load(kept.Policy, options.Value.Simulated);
             }
             else
             {
@@ -135,7 +140,10 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
     public async Task<ApiAnswer> VerifyAsync(string? domain, bool isAdministrator, CancellationToken ct)
     {
         var held = domain is null ? [.. backends.Slots.Where(slot => inForce.Current.IsInForce(slot.Policies))] : await HeldAsync(domain, ct);
-        return ApiAnswer.Ok(new { backends = held.Select(slot => View(slot, isAdministrator)) });
+        var views = held.Select(slot => View(slot, isAdministrator));
+        return ApiAnswer.Ok(domain is null && isAdministrator
+            ? new { backends = views, unreadable = inForce.Current.Unreadable.Select(static row => new { row.Kind, row.Name, row.Problem }) }
+            : new { backends = views });
     }
 
     /// <summary>The machines that a scope's requests may use now: all of them, those of a domain's requests, those of a route's.</summary>
@@ -164,8 +172,12 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
         return held;
     }
 
+    /// <returns>What is stored for a policy that was sent.</returns>
+    /// <exception cref="PolicyException">It is no policy, or one that must not be stored.</exception>
+    public string Text(byte[] body) => PolicyJson.Write(Load(body), options.Value.Simulated);
+
     /// <exception cref="PolicyException">It is no policy.</exception>
-    public AttestationPolicy Load(byte[] body)
+    private AttestationPolicy Load(byte[] body)
     {
         try
         {
@@ -196,9 +208,35 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
         ? slot.Address.GetLeftPart(UriPartial.Authority)
         : $"backend-{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(slot.Address.Authority)))[..12]}";
 
-    private static PolicyView View(PolicyVersion version) => new(
+    private string? Problem(PolicyVersion version)
+    {
+        try
+        {
+            PolicyStore.Load(version.Policy, options.Value.Simulated);
+            return null;
+        }
+        catch (PolicyException exception)
+        {
+            return exception.Message;
+        }
+    }
+
+    /// <returns>What is stored, as JSON; null where it is none.</returns>
+    public static JsonElement? Shown(string stored)
+    {
+        try
+        {
+            return JsonElement.Parse(stored) is { ValueKind: JsonValueKind.Object } json ? json : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private PolicyView View(PolicyVersion version) => new(
         version.Scope, version.Version, version.IsActive ? "active" : version.ActivatedAt is null ? "staged" : "retired",
-        JsonElement.Parse(version.Policy), version.CreatedAt, version.CreatedBy, version.ActivatedAt, version.ActivatedBy);
+        Shown(version.Policy), version.CreatedAt, version.CreatedBy, version.ActivatedAt, version.ActivatedBy, Problem(version));
 
     private static bool TryReadVersion(byte[] body, out int version)
     {

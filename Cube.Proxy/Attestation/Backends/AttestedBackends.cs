@@ -20,10 +20,16 @@ internal sealed partial class AttestedBackends : BackgroundService
     public const string Peer = "agent";
     private static readonly TimeSpan _beat = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>A domain with a policy of its own has connections of its own; without requests for so long it keeps none.</summary>
+    private static readonly TimeSpan _idle = TimeSpan.FromMinutes(10);
+
     /// <summary>Running streams end five seconds after a change at the latest, and a beat comes on top.</summary>
     private static readonly TimeSpan _drain = TimeSpan.FromSeconds(4);
 
     private readonly ConcurrentDictionary<(Uri Address, string Key), BackendSlot> _slots = new();
+
+    /// <summary>Slots that were closed for want of requests and replaced, while something still runs on them.</summary>
+    private readonly ConcurrentDictionary<BackendSlot, string> _closed = new();
     private readonly AttestedDialer _dialer;
     private readonly PoliciesInForce _policies;
     private readonly Peers _peers;
@@ -60,6 +66,11 @@ internal sealed partial class AttestedBackends : BackgroundService
         }
 
         var policies = snapshot.Of(domain, route.Id);
+        if (policies.IsClosed)
+        {
+            throw new AttestationException(Codes.PolicyMissing, "A stored policy or catalogue cannot be loaded.");
+        }
+
         var addresses = _peers.AddressesAsync(route.Target, ct);
         return addresses.IsCompletedSuccessfully ? GetAsync(addresses.Result, policies, ct) : WaitAsync();
 
@@ -102,10 +113,24 @@ internal sealed partial class AttestedBackends : BackgroundService
     /// <summary>Whether an address is one of a target's.</summary>
     public async ValueTask<bool> LeadsToAsync(Uri target, Uri address, CancellationToken ct) => (await _peers.AddressesAsync(target, ct)).Contains(address);
 
-    private BackendSlot Slot(Uri address, PolicySet policies) =>
-        _slots.TryGetValue((address, policies.Key), out var slot)
-            ? slot
-            : _slots.GetOrAdd((address, policies.Key), static (key, state) => new BackendSlot(key.Address, state.policies, state.Item1.OpenAsync, state.Item1._time), (this, policies));
+    private BackendSlot Slot(Uri address, PolicySet policies)
+    {
+        var key = (address, policies.Key);
+        while (true)
+        {
+            var slot = _slots.TryGetValue(key, out var known)
+                ? known
+                : _slots.GetOrAdd(key, static (key, state) => new BackendSlot(key.Address, state.policies, state.Item1.OpenAsync, state.Item1._time), (this, policies));
+            if (slot.TryUse())
+            {
+                return slot;
+            }
+
+            // Closed this moment for want of requests; what still runs on it is the sweep's.
+            _closed.TryAdd(slot, key.Key);
+            _slots.TryRemove(new(key, slot));
+        }
+    }
 
     /// <summary>Opens and verifies; what was judged is counted, kept and logged here, once.</summary>
     private async Task<AttestedChannel> OpenAsync(Uri address, PolicySet policies, CancellationToken ct)
@@ -180,7 +205,7 @@ internal sealed partial class AttestedBackends : BackgroundService
             }
         }
 
-        foreach (var slot in _slots.Values)
+        foreach (var slot in _slots.Values.Concat(_closed.Keys))
         {
             slot.AbortAll(new AttestationException(Codes.AtlsFrame, "The proxy stops."));
         }
@@ -209,7 +234,10 @@ internal sealed partial class AttestedBackends : BackgroundService
             {
                 targets.Add(address);
                 // Before the first request: nobody waits for evidence.
-                Warm(Slot(address, snapshot.Of(Guid.Empty, route.Id)), now);
+                if (snapshot.Of(Guid.Empty, route.Id) is { IsClosed: false } policies)
+                {
+                    Warm(Slot(address, policies), now);
+                }
             }
         }
 
@@ -217,7 +245,8 @@ internal sealed partial class AttestedBackends : BackgroundService
         {
             var isTarget = targets.Contains(slot.Address);
             var isInForce = isTarget && snapshot.IsInForce(slot.Policies);
-            if (isInForce)
+            var isIdle = slot.Policies.Domain != Guid.Empty && slot.CloseIfIdle(_idle);
+            if (isInForce && !isIdle)
             {
                 Warm(slot, now);
             }
@@ -227,18 +256,27 @@ internal sealed partial class AttestedBackends : BackgroundService
                 slot.Retire(orphan.Until);
             }
 
+            isInForce &= !isIdle;
             var successor = isInForce ? slot : _slots.GetValueOrDefault((slot.Address, snapshot.Of(slot.Policies.Domain, slot.Policies.Route).Key));
             if (!slot.Sweep(now, successor?.Current) && !isInForce)
             {
-                _slots.TryRemove(key, out _);
+                _slots.TryRemove(new(key, slot));
+            }
+        }
+
+        foreach (var slot in _closed.Keys)
+        {
+            if (!slot.Sweep(now, null))
+            {
+                _closed.TryRemove(slot, out _);
             }
         }
     }
 
-    /// <summary>Whoever is refused or away is asked again by itself, and not more often than the slot allows.</summary>
+    /// <summary>Dials without a request: a machine that has no connection, or one whose lease is nearly over.</summary>
     private static void Warm(BackendSlot slot, DateTimeOffset now)
     {
-        if (slot.Current is not { TakesRequests: true } || slot.IsDueForRenewal(now))
+        if ((slot.Current is not { TakesRequests: true } || slot.IsDueForRenewal(now)) && slot.MayDial)
         {
             _ = slot.OpenAsync(CancellationToken.None).ContinueWith(
                 static task => _ = task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
@@ -250,12 +288,20 @@ internal sealed partial class AttestedBackends : BackgroundService
     {
         var snapshot = _policies.Current;
         var deadline = _time.GetUtcNow() + _drain;
+        foreach (var slot in _closed.Keys.Where(slot => !snapshot.IsInForce(slot.Policies)))
+        {
+            slot.Retire(deadline);
+        }
+
         foreach (var slot in _slots.Values)
         {
             if (!snapshot.IsInForce(slot.Policies))
             {
                 slot.Retire(deadline);
-                Warm(Slot(slot.Address, snapshot.Of(slot.Policies.Domain, slot.Policies.Route)), _time.GetUtcNow());
+                if (snapshot.Of(slot.Policies.Domain, slot.Policies.Route) is { IsClosed: false } policies)
+                {
+                    Warm(Slot(slot.Address, policies), _time.GetUtcNow());
+                }
             }
         }
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
 using Cube.Attestation;
 using Cube.Attestation.Atls;
 using Cube.Proxy.Attestation.Policies;
@@ -13,12 +14,17 @@ internal sealed class BackendSlot(Uri address, PolicySet policies, Func<Uri, Pol
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _longestBackoff = TimeSpan.FromSeconds(60);
     private readonly Lock _gate = new();
     private readonly List<Draining> _draining = [];
     private volatile AttestedChannel? _current;
     private Task<AttestedChannel>? _opening;
     private Exception? _failure;
     private long _failedAt;
+    private TimeSpan _backoff;
+    private int _failures;
+    private long _usedAt = time.GetTimestamp();
+    private bool _isClosed;
 
     public Uri Address => address;
 
@@ -28,6 +34,55 @@ internal sealed class BackendSlot(Uri address, PolicySet policies, Func<Uri, Pol
 
     /// <summary>The judgement of the last attempt, whichever way it went.</summary>
     public Exception? Failure => _failure;
+
+    /// <summary>Whether the proxy may dial without a request: after each failure in a row it waits twice as long, up to a minute. A request itself waits a second at most.</summary>
+    public bool MayDial
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _failure is null || time.GetElapsedTime(_failedAt) >= _backoff;
+            }
+        }
+    }
+
+    /// <param name="failures">In a row, from 1 on.</param>
+    /// <param name="random">0 to 1: proxies that failed together do not dial together again.</param>
+    public static TimeSpan BackoffAfter(int failures, double random) =>
+        TimeSpan.FromSeconds(Math.Clamp(Math.Pow(2, Math.Min(failures, 16) - 1) * (0.8 + (0.4 * random)), _pause.TotalSeconds, _longestBackoff.TotalSeconds));
+
+    /// <summary>Notes that a request uses the slot.</summary>
+    /// <returns>False where it was closed for want of requests: another one takes its place.</returns>
+    public bool TryUse()
+    {
+        lock (_gate)
+        {
+            _usedAt = time.GetTimestamp();
+            return !_isClosed;
+        }
+    }
+
+    /// <summary>Closes the slot where no request has used it for so long; what runs on it may finish.</summary>
+    /// <returns>Whether it is closed.</returns>
+    public bool CloseIfIdle(TimeSpan idle)
+    {
+        lock (_gate)
+        {
+            if (!_isClosed && _opening is null or { IsCompleted: true } && time.GetElapsedTime(_usedAt) >= idle)
+            {
+                _isClosed = true;
+                if (_current is { } channel)
+                {
+                    channel.Retire();
+                    _draining.Add(new Draining(channel, null));
+                    _current = null;
+                }
+            }
+
+            return _isClosed;
+        }
+    }
 
     /// <summary>Without waiting where a connection is there, and that is nearly always.</summary>
     /// <exception cref="AttestationException">The machine is refused.</exception>
@@ -152,7 +207,7 @@ internal sealed class BackendSlot(Uri address, PolicySet policies, Func<Uri, Pol
                     _draining.Add(new Draining(old, null));
                 }
 
-                (_current, _failure) = (channel, null);
+                (_current, _failure, _failures) = (channel, null, 0);
             }
 
             return channel;
@@ -161,7 +216,8 @@ internal sealed class BackendSlot(Uri address, PolicySet policies, Func<Uri, Pol
         {
             lock (_gate)
             {
-                (_failure, _failedAt) = (exception, time.GetTimestamp());
+                (_failure, _failedAt, _failures) = (exception, time.GetTimestamp(), _failures + 1);
+                _backoff = BackoffAfter(_failures, RandomNumberGenerator.GetInt32(1001) / 1000.0);
             }
 
             if (exception is AttestationException { Verdict.Outcome: Outcome.Invalid } refused)

@@ -28,6 +28,7 @@ internal sealed partial class CollateralStore(
     private readonly ConcurrentDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Lazy<Task<byte[]?>>> _flights = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, long> _failures = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string, DateTimeOffset), byte> _unreadable = new();
     private readonly ConcurrentDictionary<string, int> _evaluations = new(StringComparer.Ordinal);
 
     /// <summary>Adds what the evidence needs and does not bring. One's own collateral goes before that of the evidence, which its sender has chosen.</summary>
@@ -47,9 +48,10 @@ internal sealed partial class CollateralStore(
 
         if (needs is { Fmspc: { } fmspc, IntelCa: { } ca })
         {
-            var kept = await FindAsync(CollateralName.Intel(fmspc, ca), token => vendors.IntelAsync(fmspc, ca, token), ct);
+            var name = CollateralName.Intel(fmspc, ca);
+            var kept = await FindAsync(name, token => vendors.IntelAsync(fmspc, ca, token), ct);
             var collateral = (kept is null ? null : TdxCollateralParts.FromJson(kept)) ?? evidence.Collateral;
-            evidence = evidence with { Collateral = collateral is null || IsOlderThanSeen(fmspc, collateral) ? null : collateral };
+            evidence = evidence with { Collateral = collateral is null || IsOlderThanSeen(fmspc, name, collateral, isVerified: kept is not null) ? null : collateral };
         }
 
         if (evidence.Token is not null)
@@ -155,9 +157,19 @@ internal sealed partial class CollateralStore(
         {
             foreach (var kept in await table.ReadAsync(ct))
             {
-                if (!_entries.TryGetValue(kept.Name, out var entry) || entry.Kept.FetchedAt < kept.FetchedAt)
+                if (_entries.TryGetValue(kept.Name, out var entry) && entry.Kept.FetchedAt >= kept.FetchedAt)
+                {
+                    continue;
+                }
+
+                // What is stored is judged as if it had been sent.
+                if (!CollateralName.IsSigned(kept.Name) || verifier.Judge(kept.Name, kept.Content, time.GetUtcNow()).Fault is null)
                 {
                     Adopt(kept);
+                }
+                else if (_unreadable.TryAdd((kept.Name, kept.FetchedAt), 0))
+                {
+                    NotTaken(kept.Name.Length <= 300 ? kept.Name : "a document with a long name");
                 }
             }
         }
@@ -243,9 +255,11 @@ internal sealed partial class CollateralStore(
     }
 
     /// <summary>Intel's count of recoveries never goes back: an older document that still counts would hide the newer one.</summary>
-    private bool IsOlderThanSeen(string fmspc, TdxCollateral collateral)
+    /// <param name="isVerified">False for what came with evidence: its sender may have made it up, and the number counts only where Intel signed it.</param>
+    private bool IsOlderThanSeen(string fmspc, string name, TdxCollateral collateral, bool isVerified)
     {
-        if (CollateralNeeds.EvaluationNumberOf(collateral) is not { } number)
+        if (CollateralNeeds.EvaluationNumberOf(collateral) is not { } number
+            || (!isVerified && verifier.Judge(name, TdxCollateralParts.ToJson(collateral), time.GetUtcNow()).Fault is not null))
         {
             return false;
         }
@@ -271,6 +285,9 @@ internal sealed partial class CollateralStore(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Name} cannot be fetched: {Reason} For now, {Kept}")]
     private partial void Away(string name, string reason, string kept);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The stored {Name} is not used: it has ended, or its vendor did not sign it")]
+    private partial void NotTaken(string name);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Collateral {Name} cannot be read or kept: {Reason}")]
     private partial void NotKept(string name, string reason);

@@ -48,9 +48,11 @@ internal sealed class Vendors(IHttpClientFactory clients, IOptions<AttestationOp
     {
         try
         {
-            var response = await clients.CreateClient(ClientName).GetAsync(address, ct);
+            var client = clients.CreateClient(ClientName);
+            // Counted while it is read, whatever length was announced.
+            client.MaxResponseContentBufferSize = Most;
+            var response = await client.GetAsync(address, ct);
             response.EnsureSuccessStatusCode();
-            await response.Content.LoadIntoBufferAsync(Most, ct);
             return response;
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException || (exception is OperationCanceledException && !ct.IsCancellationRequested))

@@ -1,7 +1,6 @@
 using System.Text;
 using Cube.Attestation.Policy;
 using Cube.Proxy.Database;
-using Cube.Proxy.Models.Catalogues;
 using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Hosting;
@@ -22,8 +21,8 @@ internal sealed partial class PoliciesInForce(
     private static readonly TimeSpan _trust = TimeSpan.FromSeconds(10);
     private readonly SemaphoreSlim _reading = new(1);
     private readonly Lock _swapping = new();
-    private volatile PolicySnapshot _snapshot = new([], RouteTable.Empty, [], generation: 0);
-    private string _read = "";
+    private readonly StateReader _reader = new(database, options.Value.Simulated);
+    private volatile PolicySnapshot _snapshot = new(StoredState.Empty, generation: 0);
     private long _confirmedAt;
 
     /// <summary>Raised after every change, on the thread that found it.</summary>
@@ -37,7 +36,8 @@ internal sealed partial class PoliciesInForce(
     public string Description => string.Join(", ", _snapshot.PlatformSet.Policies.SelectMany(static policy => policy.Policy.Types)) is { Length: > 0 } types ? types : "none";
 
     /// <summary>Writes the first policy where there is none, and reads what is in force before the first request.</summary>
-    /// <exception cref="SettingException">The policy that is configured or in force cannot be loaded.</exception>
+    /// <remarks>Whatever is stored, the proxy starts: what it cannot load is closed and reported.</remarks>
+    /// <exception cref="SettingException">A configured policy or route cannot be loaded.</exception>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         try
@@ -55,11 +55,7 @@ internal sealed partial class PoliciesInForce(
         }
         catch (Exception exception) when (exception is PolicyException or IOException or UnauthorizedAccessException)
         {
-            throw new SettingException($"Attestation__FirstPolicy, or a policy in force, cannot be loaded: {exception.Message}");
-        }
-        catch (Exception exception) when (exception is RouteException or CatalogueException)
-        {
-            throw new SettingException($"A route or a catalogue in force cannot be loaded: {exception.Message}");
+            throw new SettingException($"Attestation__FirstPolicy cannot be loaded: {exception.Message}");
         }
         catch (NpgsqlException exception)
         {
@@ -80,25 +76,20 @@ internal sealed partial class PoliciesInForce(
         await _reading.WaitAsync(ct);
         try
         {
-            var (policies, routes, catalogues) = await store.ActiveAsync(ct);
-            var read = string.Join(';', policies.Select(static policy => $"{policy.Scope}@{policy.Version}")
-                .Concat(routes.Select(static route => $"{route.Id}#{route.Revision}"))
-                .Concat(catalogues.Select(static catalogue => $"{catalogue.Domain}!{catalogue.Revision}")).Order(StringComparer.Ordinal));
-            var isSame = read == _read;
-            if (!isSame)
+            var state = await _reader.ReadAsync(ct);
+            if (state is not null)
             {
-                var active = policies.Select(version => PolicyStore.Named(version, options.Value.Simulated)).ToList();
+                Report(_snapshot.Unreadable, state.Unreadable);
                 lock (_swapping)
                 {
-                    _snapshot = new PolicySnapshot(active, new RouteTable(routes), catalogues, _snapshot.Generation);
+                    _snapshot = new PolicySnapshot(state, _snapshot.Generation);
                 }
 
-                _read = read;
-                InForce(_snapshot.PlatformSet.Key, active.Count, _snapshot.Routes.All.Count, catalogues.Count);
+                InForce(_snapshot.PlatformSet.Key, _snapshot.PolicyCount, _snapshot.Routes.All.Count, _snapshot.CatalogueCount);
             }
 
             Interlocked.Exchange(ref _confirmedAt, time.GetTimestamp());
-            if (isSame)
+            if (state is null)
             {
                 return;
             }
@@ -149,13 +140,14 @@ internal sealed partial class PoliciesInForce(
                 Silent(exception.GetType().Name);
                 await Task.Delay(_interval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
-            catch (Exception exception) when (exception is PolicyException or RouteException or CatalogueException)
-            {
-                // Something that this proxy cannot load is in force: it must not go on with the old one.
-                Unloadable(exception.Message);
-                Interlocked.Exchange(ref _confirmedAt, time.GetTimestamp() - (long)(2 * _trust.TotalSeconds * time.TimestampFrequency));
-                await Task.Delay(_interval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
+        }
+    }
+
+    private void Report(IReadOnlyCollection<Unreadable> before, IReadOnlyCollection<Unreadable> now)
+    {
+        foreach (var row in now.Except(before))
+        {
+            Unloadable(row.Kind, row.Name, row.Problem);
         }
     }
 
@@ -174,6 +166,6 @@ internal sealed partial class PoliciesInForce(
     [LoggerMessage(Level = LogLevel.Warning, Message = "The attestation policies cannot be read ({Reason}); after ten seconds nothing passes")]
     private partial void Silent(string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "What is in force cannot be loaded, and nothing passes: {Problem}")]
-    private partial void Unloadable(string problem);
+    [LoggerMessage(Level = LogLevel.Error, Message = "The stored {Kind} of {Name} cannot be loaded, and what it is for is closed until it is replaced or removed: {Problem}")]
+    private partial void Unloadable(string kind, string name, string problem);
 }

@@ -13,7 +13,8 @@ namespace Cube.Proxy.Attestation.Policies;
 /// <param name="Domain">The domain that has a policy of its own; empty for none.</param>
 /// <param name="Route">The route that has one; empty for none.</param>
 /// <param name="Key">Names exactly these versions; a connection is used under the key that it was verified under.</param>
-internal sealed record PolicySet(Guid Domain, Guid Route, string Key, IReadOnlyList<NamedPolicy> Policies)
+/// <param name="IsClosed">One of the policies, or the domain's catalogue, is stored and cannot be loaded: no machine is asked, and none is used.</param>
+internal sealed record PolicySet(Guid Domain, Guid Route, string Key, IReadOnlyList<NamedPolicy> Policies, bool IsClosed)
 {
     /// <summary><c>platform</c>, a domain's id, <c>route:</c> and a route's id, or both with a plus.</summary>
     public string Scope { get; } = (Domain, Route) switch
@@ -30,23 +31,28 @@ internal sealed class PolicySnapshot
 {
     public const string Platform = "platform";
     private const string RoutePrefix = "route:";
-    private readonly IReadOnlyCollection<NamedPolicy> _active;
-    private readonly IReadOnlyCollection<Catalogue> _catalogues;
+    private readonly StoredState _state;
     private readonly FrozenDictionary<Guid, Catalogue> _catalogueOf;
     private readonly NamedPolicy? _floor;
     private readonly Dictionary<Guid, NamedPolicy> _domains = [];
     private readonly Dictionary<Guid, NamedPolicy> _routes = [];
+    private readonly bool _isPlatformClosed;
+    private readonly HashSet<Guid> _closedDomains = [];
+    private readonly HashSet<Guid> _closedRoutes = [];
     private readonly ConcurrentDictionary<(Guid Domain, Guid Route), PolicySet> _sets = new();
 
-    /// <param name="active">Every active version.</param>
-    /// <param name="routes">Every enabled route.</param>
-    /// <param name="catalogues">Of every domain that has one.</param>
+    /// <param name="state">What is stored.</param>
     /// <param name="generation">Grows where the same policies must be held against machines anew: a list of revocations has changed.</param>
-    public PolicySnapshot(IReadOnlyCollection<NamedPolicy> active, RouteTable routes, IReadOnlyCollection<Catalogue> catalogues, int generation)
+    public PolicySnapshot(StoredState state, int generation)
+        : this(state, new RouteTable(state.Routes), generation)
     {
-        (_active, Routes, _catalogues, Generation) = (active, routes, catalogues, generation);
-        _catalogueOf = catalogues.ToFrozenDictionary(static catalogue => catalogue.Domain);
-        foreach (var policy in active)
+    }
+
+    private PolicySnapshot(StoredState state, RouteTable routes, int generation)
+    {
+        (_state, Routes, Generation) = (state, routes, generation);
+        _catalogueOf = state.Catalogues.ToFrozenDictionary(static catalogue => catalogue.Domain);
+        foreach (var policy in state.Policies)
         {
             if (policy.Id == Platform)
             {
@@ -56,9 +62,22 @@ internal sealed class PolicySnapshot
             {
                 _routes[route] = policy;
             }
-            else
+            else if (DomainOf(policy.Id) is { } domain)
             {
-                _domains[Guid.Parse(policy.Id)] = policy;
+                _domains[domain] = policy;
+            }
+        }
+
+        foreach (var row in state.Unreadable.Where(static row => row.Kind != "route"))
+        {
+            _isPlatformClosed |= row.Name == Platform;
+            if (RouteOf(row.Name) is { } route)
+            {
+                _closedRoutes.Add(route);
+            }
+            else if (DomainOf(row.Name) is { } domain)
+            {
+                _closedDomains.Add(domain);
             }
         }
 
@@ -69,6 +88,13 @@ internal sealed class PolicySnapshot
 
     public RouteTable Routes { get; }
 
+    /// <summary>What is stored and cannot be loaded.</summary>
+    public IReadOnlyCollection<Unreadable> Unreadable => _state.Unreadable;
+
+    public int PolicyCount => _state.Policies.Count;
+
+    public int CatalogueCount => _state.Catalogues.Count;
+
     public PolicySet PlatformSet { get; }
 
     /// <returns>Null for a domain that offers all that its machines have.</returns>
@@ -77,14 +103,17 @@ internal sealed class PolicySnapshot
     public static string ScopeOf(Guid route) => $"{RoutePrefix}{route}";
 
     /// <returns>The route that a scope is of; null for every other scope.</returns>
-    public static Guid? RouteOf(string scope) => scope.StartsWith(RoutePrefix, StringComparison.Ordinal) ? Guid.Parse(scope.AsSpan(RoutePrefix.Length)) : null;
+    public static Guid? RouteOf(string scope) => scope.StartsWith(RoutePrefix, StringComparison.Ordinal) && Guid.TryParseExact(scope.AsSpan(RoutePrefix.Length), "D", out var route) ? route : null;
 
-    public PolicySnapshot Renewed() => new(_active, Routes, _catalogues, Generation + 1);
+    /// <returns>The domain that a scope is of, in the one form in which it is written; null for every other scope.</returns>
+    public static Guid? DomainOf(string scope) => Guid.TryParseExact(scope, "D", out var domain) && $"{domain}" == scope ? domain : null;
+
+    public PolicySnapshot Renewed() => new(_state, Routes, Generation + 1);
 
     /// <param name="domain">Empty for no domain's.</param>
     /// <param name="route">Empty for no route's.</param>
     public PolicySet Of(Guid domain, Guid route) => _sets.GetOrAdd(
-        (_domains.ContainsKey(domain) ? domain : Guid.Empty, _routes.ContainsKey(route) ? route : Guid.Empty),
+        (_domains.ContainsKey(domain) || _closedDomains.Contains(domain) ? domain : Guid.Empty, _routes.ContainsKey(route) || _closedRoutes.Contains(route) ? route : Guid.Empty),
         static (key, snapshot) => snapshot.Make(key.Domain, key.Route), this);
 
     /// <summary>Whether connections that were verified under it may take requests.</summary>
@@ -100,8 +129,10 @@ internal sealed class PolicySnapshot
             key += policy is null ? "" : $";{policy.Id}@{policy.Version}";
         }
 
+        var isClosed = _isPlatformClosed || _closedDomains.Contains(domain) || _closedRoutes.Contains(route);
+        key += isClosed ? $";closed/{domain}/{route}" : "";
         // Without a floor nothing is allowed, whatever a domain or a route says.
         IReadOnlyList<NamedPolicy> policies = _floor is null ? [] : [.. new[] { _floor, ofDomain, ofRoute }.OfType<NamedPolicy>()];
-        return new PolicySet(domain, route, key, policies);
+        return new PolicySet(domain, route, key, policies, isClosed);
     }
 }

@@ -1,8 +1,5 @@
-using System.Data;
 using Cube.Attestation.Policy;
 using Cube.Proxy.Database;
-using Cube.Proxy.Models.Catalogues;
-using Cube.Proxy.Routing;
 using Dapper;
 using Npgsql;
 
@@ -15,7 +12,7 @@ internal sealed record PolicyVersion
 
     public required int Version { get; init; }
 
-    /// <summary>The very text that was written.</summary>
+    /// <summary>The very text that was written; empty where that is too long to be a policy.</summary>
     public required string Policy { get; init; }
 
     public required DateTime CreatedAt { get; init; }
@@ -41,17 +38,13 @@ internal enum Activation
 /// <summary>Versions of policies in the database of the proxies.</summary>
 internal sealed class PolicyStore(ProxyDatabase database)
 {
-    private const string Columns = "scope, version, policy, created_at, created_by, activated_at, activated_by, is_active";
+    /// <summary>What is longer than a policy may be is not transferred: it is none.</summary>
+    public static readonly string Text = $"case when octet_length(policy) <= {PolicyJson.MostBytes} then policy end";
 
-    /// <summary>What is in force at one moment: the active versions, the routes that some of them are for, and what domains offer.</summary>
-    public async Task<(IReadOnlyList<PolicyVersion> Policies, IReadOnlyList<Route> Routes, IReadOnlyList<Catalogue> Catalogues)> ActiveAsync(CancellationToken ct)
-    {
-        await using var connection = await database.Source.OpenConnectionAsync(ct);
-        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct);
-        var policies = await connection.QueryAsync<PolicyVersion>(new CommandDefinition(
-            $"select {Columns} from attestation_policies where is_active", transaction: transaction, cancellationToken: ct));
-        return ([.. policies], await RouteStore.RunningAsync(connection, transaction, ct), await CatalogueStore.RunningAsync(connection, transaction, ct));
-    }
+    /// <summary>Of one scope. Beyond it the oldest versions that are not in force are removed.</summary>
+    public const int MostVersions = 50;
+
+    private static readonly string Columns = $"scope, version, coalesce({Text}, '') as policy, created_at, created_by, activated_at, activated_by, is_active";
 
     public async Task<IReadOnlyList<PolicyVersion>> ListAsync(string scope, CancellationToken ct)
     {
@@ -81,9 +74,18 @@ internal sealed class PolicyStore(ProxyDatabase database)
              returning {Columns}
              """,
             new { scope, policy, by }, transaction, cancellationToken: ct));
+        await TrimAsync(connection, transaction, scope, ct);
         await transaction.CommitAsync(ct);
         return staged;
     }
+
+    private static Task<int> TrimAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, string scope, CancellationToken ct) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            """
+            delete from attestation_policies where scope = @scope and not is_active
+                and version not in (select version from attestation_policies where scope = @scope order by is_active desc, version desc limit @MostVersions)
+            """,
+            new { scope, MostVersions }, transaction, cancellationToken: ct));
 
     /// <summary>Puts a version in force: a newer one than the one in force, or one that was in force before.</summary>
     public async Task<Activation> ActivateAsync(string scope, int version, string by, CancellationToken ct)
@@ -130,6 +132,7 @@ internal sealed class PolicyStore(ProxyDatabase database)
             select @scope, coalesce(max(version), 0) + 1, @policy, @by, now(), @by, true from attestation_policies where scope = @scope having @policy::text is not null
             """,
             new { scope, policy, by }, transaction, cancellationToken: ct));
+        await TrimAsync(connection, transaction, scope, ct);
     }
 
     /// <summary>A domain without a policy of its own has the platform's. Only a domain's or a route's can be taken out of force.</summary>
@@ -157,6 +160,9 @@ internal sealed class PolicyStore(ProxyDatabase database)
     private static Task<int> LockAsync(NpgsqlConnection connection, string scope, CancellationToken ct) =>
         connection.ExecuteAsync(new CommandDefinition("select pg_advisory_xact_lock(hashtextextended(@scope, 7))", new { scope }, cancellationToken: ct));
 
-    public static NamedPolicy Named(PolicyVersion version, bool allowSimulated) =>
-        new(version.Scope, version.Version, PolicyJson.Parse(System.Text.Encoding.UTF8.GetBytes(version.Policy), allowSimulated));
+    /// <param name="text">As it is stored; null where that is too long to be a policy.</param>
+    /// <exception cref="PolicyException">What is stored is no policy.</exception>
+    public static AttestationPolicy Load(string? text, bool allowSimulated) => string.IsNullOrEmpty(text)
+        ? throw new PolicyException("What is stored is empty, or larger than 256 KiB.")
+        : PolicyJson.Parse(System.Text.Encoding.UTF8.GetBytes(text), allowSimulated);
 }

@@ -20,9 +20,19 @@ internal sealed class CatalogueApi(CatalogueStore store, PoliciesInForce inForce
         await answer.WriteAsEnvelopeAsync(context);
     }
 
-    private async Task<ApiAnswer> FindAsync(Guid domain, CancellationToken ct) => await store.FindAsync(domain, ct) is { } found
-        ? ApiAnswer.Ok(found)
-        : ApiAnswer.NotFound("This domain has no catalogue: it offers every model of its machines.");
+    private async Task<ApiAnswer> FindAsync(Guid domain, CancellationToken ct)
+    {
+        try
+        {
+            return await store.FindAsync(domain, ct) is { } found
+                ? ApiAnswer.Ok(found)
+                : ApiAnswer.NotFound("This domain has no catalogue: it offers every model of its machines.");
+        }
+        catch (CatalogueException exception)
+        {
+            return new ApiAnswer(StatusCodes.Status503ServiceUnavailable, null, "catalogue_unreadable", $"The stored catalogue cannot be loaded; replace or remove it. {exception.Message}");
+        }
+    }
 
     /// <summary>Answers when this proxy goes by it; the others have heard of it by then, or do within a second.</summary>
     private async Task<ApiAnswer> ReplaceAsync(DomainRequest request, HttpRequest http)

@@ -1,5 +1,7 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Cube.Attestation.Parsing;
 
 namespace Cube.Proxy.Models.Catalogues;
 
@@ -11,6 +13,9 @@ internal static partial class CatalogueJson
 {
     public const int MostBytes = 128 << 10;
     public const int MostEntries = 512;
+
+    /// <summary>Of what is stored, where every entry has both names.</summary>
+    public const int MostStored = 512 << 10;
 
     private static readonly JsonSerializerOptions _options = new()
     {
@@ -32,18 +37,25 @@ internal static partial class CatalogueJson
         try
         {
             said = JsonSerializer.Deserialize<Said>(utf8, _options) ?? throw new CatalogueException("The catalogue is null.");
+            if (JsonNulls.Find(utf8) is { } path)
+            {
+                throw new CatalogueException($"The catalogue has a null at {path}.");
+            }
         }
         catch (JsonException exception)
         {
             throw new CatalogueException($"The catalogue cannot be read at {exception.Path ?? "its start"}: it is no JSON, or a field there is missing, unknown, twice, or of another kind.");
         }
 
-        if (said.Models.Count > MostEntries)
-        {
-            throw new CatalogueException($"models: there can be {MostEntries}.");
-        }
+        IReadOnlyList<CatalogueEntry> entries = [.. said.Models.Select(static entry => new CatalogueEntry(entry.Id, entry.Model ?? entry.Id))];
+        Check(entries);
+        ReadStored(Write(entries));
+        return entries;
+    }
 
-        var entries = said.Models.Select(static entry => new CatalogueEntry(entry.Id, entry.Model ?? entry.Id)).ToList();
+    private static void Check(IReadOnlyList<CatalogueEntry> entries)
+    {
+        Require(entries.Count <= MostEntries, $"models: there can be {MostEntries}.");
         foreach (var (entry, i) in entries.Select(static (entry, i) => (entry, i)))
         {
             Require(IsName(entry.Id), $"models[{i}].id: it has 1 to 256 letters, digits and '. _ - : / @', and begins with a letter or digit.");
@@ -51,13 +63,27 @@ internal static partial class CatalogueJson
         }
 
         Require(entries.DistinctBy(static entry => entry.Id).Count() == entries.Count, "models: an id stands twice.");
-        return entries;
     }
 
     public static string Write(IReadOnlyList<CatalogueEntry> entries) => JsonSerializer.Serialize(entries, _options);
 
-    /// <exception cref="JsonException">It is none that was written.</exception>
-    public static IReadOnlyList<CatalogueEntry> Read(string json) => JsonSerializer.Deserialize<IReadOnlyList<CatalogueEntry>>(json, _options)!;
+    /// <param name="json">As it is stored; null where that is too long to be a catalogue.</param>
+    /// <exception cref="CatalogueException">It is none.</exception>
+    public static IReadOnlyList<CatalogueEntry> ReadStored(string? json)
+    {
+        Require(json is not null && Encoding.UTF8.GetByteCount(json) <= MostStored, $"The catalogue is larger than {MostStored >> 10} KiB.");
+        try
+        {
+            var entries = JsonSerializer.Deserialize<IReadOnlyList<CatalogueEntry?>>(json ?? "", _options) ?? throw new CatalogueException("The catalogue is null.");
+            IReadOnlyList<CatalogueEntry> stored = [.. entries.Select(static entry => entry ?? throw new CatalogueException("The catalogue has a null."))];
+            Check(stored);
+            return stored;
+        }
+        catch (JsonException)
+        {
+            throw new CatalogueException("The catalogue is not JSON of the kind that is stored.");
+        }
+    }
 
     private static bool IsName(string name) => name.Length is >= 1 and <= 256 && Name().IsMatch(name);
 

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Cube.Proxy.Database;
 using Dapper;
 using Npgsql;
@@ -11,30 +10,20 @@ internal sealed record StoredCatalogue(IReadOnlyList<CatalogueEntry> Models, Dat
 /// <summary>Catalogues in the database of the proxies.</summary>
 internal sealed class CatalogueStore(ProxyDatabase database)
 {
-    private sealed record Row(Guid Domain, string Models, long Revision, DateTime UpdatedAt, string UpdatedBy);
+    internal sealed record Row(Guid Domain, string? Models, long Revision, DateTime UpdatedAt, string UpdatedBy);
 
-    private const string Select = "select domain, models::text as models, revision, updated_at, updated_by from model_catalogues";
+    private static readonly string Select = $"select domain, case when octet_length(models::text) <= {CatalogueJson.MostStored} then models::text end as models, revision, updated_at, updated_by from model_catalogues";
 
     /// <summary>Within the caller's transaction, so that all that is in force is of one moment.</summary>
-    /// <exception cref="CatalogueException">What is kept is no catalogue that this proxy knows.</exception>
-    public static async Task<IReadOnlyList<Catalogue>> RunningAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken ct)
-    {
-        try
-        {
-            return [.. (await connection.QueryAsync<Row>(new CommandDefinition(Select, transaction: transaction, cancellationToken: ct)))
-                .Select(static row => new Catalogue(row.Domain, row.Revision, CatalogueJson.Read(row.Models)))];
-        }
-        catch (JsonException)
-        {
-            throw new CatalogueException("A model catalogue cannot be read.");
-        }
-    }
+    public static Task<IEnumerable<Row>> RunningAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid[] domains, CancellationToken ct) =>
+        connection.QueryAsync<Row>(new CommandDefinition($"{Select} where domain = any(@domains)", new { domains }, transaction, cancellationToken: ct));
 
+    /// <exception cref="CatalogueException">What is stored is no catalogue.</exception>
     public async Task<StoredCatalogue?> FindAsync(Guid domain, CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
         return await connection.QuerySingleOrDefaultAsync<Row>(new CommandDefinition($"{Select} where domain = @domain", new { domain }, cancellationToken: ct)) is { } row
-            ? new StoredCatalogue(CatalogueJson.Read(row.Models), row.UpdatedAt, row.UpdatedBy)
+            ? new StoredCatalogue(CatalogueJson.ReadStored(row.Models), row.UpdatedAt, row.UpdatedBy)
             : null;
     }
 

@@ -22,7 +22,7 @@ internal sealed partial class RouteApi(RouteStore store, PoliciesInForce inForce
 
     internal sealed record RouteView(
         Guid Id, string Name, string TargetUrl, IReadOnlyList<MatcherDefinition> Matchers, int Priority, bool DefaultRule, string StripPrefix, bool Enabled, string EventType, bool Atls,
-        JsonElement? Policy, int? PolicyVersion, DateTime CreatedAt, string CreatedBy, DateTime UpdatedAt, string UpdatedBy);
+        JsonElement? Policy, int? PolicyVersion, DateTime CreatedAt, string CreatedBy, DateTime UpdatedAt, string UpdatedBy, string? Problem);
 
     public static void Map(WebApplication app)
     {
@@ -130,7 +130,7 @@ internal sealed partial class RouteApi(RouteStore store, PoliciesInForce inForce
             {
                 JsonValueKind.Undefined => default,
                 JsonValueKind.Null => new PolicyChange(true, null),
-                _ => new PolicyChange(true, desk.Load(Encoding.UTF8.GetBytes(policy.GetRawText()))),
+                _ => new PolicyChange(true, desk.Text(Encoding.UTF8.GetBytes(policy.GetRawText()))),
             });
         }
         catch (Exception exception) when (exception is RouteException or PolicyException)
@@ -149,10 +149,11 @@ internal sealed partial class RouteApi(RouteStore store, PoliciesInForce inForce
 
     private static RouteView View(StoredRoute route)
     {
-        var said = route.Definition;
+        // One that cannot be loaded is shown by its name alone, with the reason, so that it can be replaced or removed.
+        var said = route.Definition ?? new RouteDefinition { Name = route.Name, TargetUrl = "" };
         return new RouteView(
-            route.Id, said.Name, said.TargetUrl, said.Matchers, said.Priority, said.DefaultRule, said.StripPrefix ?? "", said.Enabled, said.EventType, said.Atls,
-            route.Policy is { } policy ? JsonElement.Parse(policy) : null, route.PolicyVersion, route.CreatedAt, route.CreatedBy, route.UpdatedAt, route.UpdatedBy);
+            route.Id, route.Name, said.TargetUrl, said.Matchers, said.Priority, said.DefaultRule, said.StripPrefix ?? "", said.Enabled, said.EventType, said.Atls,
+            route.Policy is { } policy ? PolicyDesk.Shown(policy) : null, route.PolicyVersion, route.CreatedAt, route.CreatedBy, route.UpdatedAt, route.UpdatedBy, route.Problem);
     }
 
     private static bool TryReadNumber(HttpContext context, string name, int usual, int least, int most, out int number)

@@ -212,6 +212,40 @@ public sealed class ProviderTests
         }));
     }
 
+    [Fact]
+    public async Task Callers_who_ask_for_evidence_do_not_keep_handshakes_waiting()
+    {
+        var provider = new SlowProvider();
+        using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+        using var queue = new EvidenceQueue(provider, Options.Create(new AttestationOptions { Platform = "simulated", PerSecond = 20, Waiting = 16 }), services.GetRequiredService<IMeterFactory>());
+        using var stop = new CancellationTokenSource();
+        var callers = Enumerable.Range(0, 200).Select(async _ =>
+        {
+            try
+            {
+                await queue.MakeForCallerAsync(new EvidenceRequest(new byte[64], new byte[32]), stop.Token);
+                return "made";
+            }
+            catch (EvidenceUnavailableException)
+            {
+                return "refused";
+            }
+            catch (OperationCanceledException)
+            {
+                return "waited";
+            }
+        }).ToList();
+        // As many as the bucket holds besides the callers' share: none is refused, whatever callers do.
+        for (var i = 0; i < 15; i++)
+        {
+            Assert.Equal("x", (await queue.MakeForConnectionAsync(new byte[64], default)).Type);
+        }
+
+        await stop.CancelAsync();
+        var outcomes = await Task.WhenAll(callers);
+        Assert.InRange(outcomes.Count(static outcome => outcome == "refused"), 150, 199);
+    }
+
     private sealed class SlowProvider : EvidenceProvider
     {
         private int _now;

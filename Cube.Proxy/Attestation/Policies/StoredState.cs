@@ -1,0 +1,18 @@
+using Cube.Attestation.Policy;
+using Cube.Proxy.Models.Catalogues;
+using Cube.Proxy.Routing;
+
+namespace Cube.Proxy.Attestation.Policies;
+
+/// <summary>A stored row that this proxy cannot load.</summary>
+/// <param name="Kind"><c>policy</c>, <c>route</c> or <c>catalogue</c>.</param>
+/// <param name="Name">The scope of a policy, the name of a route, the domain of a catalogue.</param>
+/// <param name="Mark">Changes with the row.</param>
+/// <param name="Problem">Why, for administrators of the platform.</param>
+internal sealed record Unreadable(string Kind, string Name, string Mark, string Problem);
+
+/// <summary>All that is in force at one moment, and the rows that cannot be loaded.</summary>
+internal sealed record StoredState(IReadOnlyCollection<NamedPolicy> Policies, IReadOnlyCollection<Route> Routes, IReadOnlyCollection<Catalogue> Catalogues, IReadOnlyCollection<Unreadable> Unreadable)
+{
+    public static StoredState Empty { get; } = new([], [], [], []);
+}

@@ -1,0 +1,77 @@
+using Cube.Attestation.Atls;
+using Cube.Proxy.Attestation.Backends;
+using Cube.Proxy.Attestation.Policies;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Cube.Tests.Attestation;
+
+/// <summary>How often a machine is dialed, and for how long its connection is kept.</summary>
+public sealed class BackendSlotTests
+{
+    private readonly FakeTimeProvider _clock = new();
+    private int _dialed;
+
+    private BackendSlot Slot() => new(new Uri("https://machine"), new PolicySet(Guid.NewGuid(), Guid.Empty, "key", [], IsClosed: false), (_, _, _) =>
+    {
+        _dialed++;
+        throw new AttestationException("refused", "A test refuses.");
+    }, _clock);
+
+    [Fact]
+    public async Task A_machine_that_fails_is_dialed_without_requests_after_pauses_that_double_up_to_a_minute()
+    {
+        var slot = Slot();
+        for (var second = 0; second < 600; second++)
+        {
+            if (slot.MayDial)
+            {
+                await Assert.ThrowsAsync<AttestationException>(() => slot.OpenAsync(default));
+            }
+
+            _clock.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        // 1, 2, 4, 8, 16, 32 seconds, then one each minute, with jitter; it was once a second.
+        Assert.InRange(_dialed, 12, 20);
+    }
+
+    [Fact]
+    public async Task A_request_waits_a_second_at_most_until_a_machine_is_dialed_again()
+    {
+        var slot = Slot();
+        for (var i = 0; i < 10; i++)
+        {
+            await Assert.ThrowsAsync<AttestationException>(() => slot.GetAsync(default).AsTask());
+            await Assert.ThrowsAsync<AttestationException>(() => slot.GetAsync(default).AsTask());
+            _clock.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Equal(10, _dialed);
+    }
+
+    [Theory]
+    [InlineData(1, 1, 1.2)]
+    [InlineData(2, 1.6, 2.4)]
+    [InlineData(7, 51, 60)]
+    [InlineData(int.MaxValue, 48, 60)]
+    public void The_pause_grows_with_each_failure_and_has_jitter(int failures, double least, double most)
+    {
+        Assert.InRange(BackendSlot.BackoffAfter(failures, 0).TotalSeconds, least, most);
+        Assert.InRange(BackendSlot.BackoffAfter(failures, 1).TotalSeconds, least, most);
+    }
+
+    [Fact]
+    public void A_slot_without_requests_is_closed_and_one_with_requests_is_not()
+    {
+        var slot = Slot();
+        var idle = TimeSpan.FromMinutes(10);
+        _clock.Advance(TimeSpan.FromMinutes(9));
+        Assert.False(slot.CloseIfIdle(idle));
+        Assert.True(slot.TryUse());
+        _clock.Advance(TimeSpan.FromMinutes(9));
+        Assert.False(slot.CloseIfIdle(idle));
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.True(slot.CloseIfIdle(idle));
+        Assert.False(slot.TryUse());
+    }
+}
