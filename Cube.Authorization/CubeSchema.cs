@@ -40,6 +40,9 @@ internal static class CubeSchema
     public const string UseModels = "use_models";
     public const string UseModel = "use";
 
+    /// <summary>The relation of a deleted domain to the platform. It stays in the engine for good.</summary>
+    public const string Deleted = "deleted";
+
     private static IEnumerable<string> ActionsOf(ZedSchema schema)
     {
         var domain = schema.Definitions["domain"];
