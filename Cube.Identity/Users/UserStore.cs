@@ -150,6 +150,6 @@ internal enum UserChange
     /// <summary>It has that status or role already.</summary>
     AlreadySo,
 
-    /// <summary>The platform, or one of the user's domains, would have no administrator left.</summary>
+    /// <summary>The platform would have no enabled administrator left.</summary>
     LastAdministrator,
 }
