@@ -18,7 +18,7 @@ internal static class UserApi
     public static IEndpointRouteBuilder MapUsers(this IEndpointRouteBuilder endpoints)
     {
         var users = endpoints.MapGroup("/users").InForceWhenAnswered().WithTags("Users");
-        users.MapPost("/", Create).AllowAnonymous();
+        users.MapPost("/", Create).AllowAnonymous().QueuesForPasswords();
         users.MapGet("/", List);
         users.MapGet("/search", Search);
         users.MapGet("/profile", Profile);
