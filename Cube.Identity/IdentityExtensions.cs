@@ -23,7 +23,7 @@ internal static class IdentityExtensions
         services.AddOptionsWithValidateOnStart<IdentityOptions, IdentityOptionsValidator>().BindConfiguration(IdentityOptions.Section);
         services.AddSingleton<KeyRing>().AddHostedService<KeyRotation>();
         services.AddSingleton<TokenIssuer>().AddSingleton<TokenReader>().AddSingleton<SessionStore>().AddSingleton<LoginThrottle>();
-        services.AddSingleton<UserStore>().AddSingleton<UserStanding>().AddSingleton<Passwords>();
+        services.AddSingleton<UserStore>().AddSingleton<UserStanding>().AddSingleton<Passwords>().AddSingleton<PasswordQueue>().AddSingleton<PasswordCheck>();
         services.AddHostedService<FirstAdministrator>().AddHostedService<UserPurge>();
         services.AddSingleton<DomainStore>().AddSingleton<RoleStore>().AddSingleton<Members>().AddSingleton<BuiltInRoles>();
         services.AddSingleton<InvitationStore>().AddSingleton<PatStore>().AddSingleton<ScopeStore>().AddSingleton<JournalStore>();

@@ -32,6 +32,26 @@ internal sealed class IdentityOptions
     [Range(typeof(TimeSpan), "01:00:00", "3650.00:00:00", ErrorMessage = "Identity__DeletedUserRetention must be between 01:00:00 and 3650.00:00:00.")]
     public TimeSpan DeletedUserRetention { get; set; } = TimeSpan.FromDays(30);
 
+    /// <summary>How many domains a user who is no administrator of the platform may have created that are not deleted: 1 to 10000.</summary>
+    [Range(1, 10_000, ErrorMessage = "Identity__MaxDomainsPerUser must be between 1 and 10000.")]
+    public int MaxDomainsPerUser { get; set; } = 10;
+
+    /// <summary>How many requests that check or hash a password are carried out at once: 1 to 64, or 0 for the number of processors.</summary>
+    [Range(0, 64, ErrorMessage = "Identity__PasswordsAtOnce must be between 0 and 64.")]
+    public int PasswordsAtOnce { get; set; }
+
+    /// <summary>How many of them may wait: 1 to 10000. More are answered with 503.</summary>
+    [Range(1, 10_000, ErrorMessage = "Identity__PasswordsWaiting must be between 1 and 10000.")]
+    public int PasswordsWaiting { get; set; } = 256;
+
+    /// <summary>How many of them may wait for one client address: 1 to 10000. More are answered with 429.</summary>
+    [Range(1, 10_000, ErrorMessage = "Identity__PasswordsWaitingPerAddress must be between 1 and 10000.")]
+    public int PasswordsWaitingPerAddress { get; set; } = 32;
+
+    /// <summary>How many wrong passwords one client address may send within a minute, for all accounts together: 10 to 100000.</summary>
+    [Range(10, 100_000, ErrorMessage = "Identity__LoginFailuresPerAddress must be between 10 and 100000.")]
+    public int LoginFailuresPerAddress { get; set; } = 100;
+
     /// <summary>First administrator, made where there is none yet.</summary>
     public string AdminEmail { get; set; } = "";
 

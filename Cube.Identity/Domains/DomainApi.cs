@@ -5,6 +5,7 @@ using Cube.Identity.Authentication;
 using Cube.Identity.Relations;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
 
 namespace Cube.Identity.Domains;
 
@@ -27,6 +28,7 @@ internal static partial class DomainApi
         domains.MapPost("/{id:guid}/enable", Enable).RequireAction("enable");
         domains.MapPost("/{id:guid}/disable", Disable).RequireAction("disable");
         domains.MapPost("/{id:guid}/freeze", Freeze);
+        domains.MapPut("/{id:guid}/administrator", Appoint);
         domains.MapGet("/{id:guid}/standing", Standing).WithMetadata(TakesPersonalTokens.Instance);
         domains.MapGet("/{id:guid}/users", MemberApi.ListUsers).RequireAction("view_role_users");
         domains.MapRoles();
@@ -38,6 +40,8 @@ internal static partial class DomainApi
 
     internal sealed record UpdateRequest(string? Name, string[]? Tags, JsonElement? Metadata, JsonElement? Route);
 
+    internal sealed record AppointRequest(Guid? UserId);
+
     internal sealed record DomainPage(long Total, int Offset, int Limit, IEnumerable<DomainView> Domains);
 
     internal sealed record ActionList(IEnumerable<string> AvailableActions);
@@ -47,7 +51,7 @@ internal static partial class DomainApi
     internal sealed record StandingView(Guid UserId, string Status);
 
     private static async Task<Results<Created<DomainView>, JsonHttpResult<ManagementError>>> Create(
-        CreateRequest request, Caller caller, DomainStore domains, CancellationToken ct)
+        CreateRequest request, Caller caller, DomainStore domains, IOptions<IdentityOptions> options, CancellationToken ct)
     {
         var fault = FaultOfName(request.Name)
             ?? (request.Route is { } route && (Route().IsMatch(route) || Guid.TryParseExact(route, "D", out _))
@@ -62,11 +66,12 @@ internal static partial class DomainApi
             return Requests.Invalid(fault);
         }
 
-        var made = await domains.AddAsync(
-            new NewDomain(request.Name!, request.Route!, request.Tags ?? [], Requests.JsonOf(request.Metadata)), caller.UserId, ct);
-        return made is null
-            ? Requests.Conflict("The route is not available.")
-            : TypedResults.Created($"/domains/{made.Id}", made.ToView());
+        int? limit = caller.IsAdministrator ? null : options.Value.MaxDomainsPerUser;
+        var (change, made) = await domains.AddAsync(
+            new NewDomain(request.Name!, request.Route!, request.Tags ?? [], Requests.JsonOf(request.Metadata)), caller.UserId, limit, ct);
+        return made is not null ? TypedResults.Created($"/domains/{made.Id}", made.ToView())
+            : change == DomainChange.TooMany ? Requests.Refused("too_many_domains", $"A user creates at most {limit} domains; a deleted one does not count.")
+            : Requests.Conflict("The route is not available.");
     }
 
     /// <summary>A caller's own domains; all of them for an administrator of the platform.</summary>
@@ -129,6 +134,26 @@ internal static partial class DomainApi
         return await domains.StandAsync(id, null, ct) is null
             ? Requests.NotFound("There is no such domain.")
             : await ChangeAsync(id, DomainStatus.Freezed, caller, domains, ct);
+    }
+
+    /// <summary>
+    /// Recovers a domain whose administrators are all disabled or deleted: an administrator of the platform names the user who administers it
+    /// from now on. While it has an enabled administrator, members are the business of the domain.
+    /// </summary>
+    private static async Task<StatusAnswer> Appoint(Guid id, AppointRequest request, Caller caller, DomainStore domains, CancellationToken ct)
+    {
+        if (!caller.IsAdministrator)
+        {
+            return Requests.Forbidden;
+        }
+
+        return request.UserId is not { } user ? Requests.Invalid("user_id is needed.") : await domains.AppointAsync(id, user, caller, ct) switch
+        {
+            DomainChange.Done => TypedResults.Ok(),
+            DomainChange.UnknownUser => Requests.NotFound("There is no such enabled user."),
+            DomainChange.HasAdministrator => Requests.Refused("has_administrator", "The domain has an enabled administrator."),
+            _ => Requests.NotFound("There is no such domain."),
+        };
     }
 
     private static async Task<StatusAnswer> ChangeAsync(Guid id, string status, Caller caller, DomainStore domains, CancellationToken ct) =>

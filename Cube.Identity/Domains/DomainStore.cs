@@ -17,12 +17,23 @@ internal sealed class DomainStore(NpgsqlDataSource database, TimeProvider time)
         left join roles r on r.id = m.role_id
         """;
 
-    /// <returns>The domain with its maker as the administrator, or null where the route is taken.</returns>
-    public async Task<Domain?> AddAsync(NewDomain domain, Guid userId, CancellationToken ct)
+    /// <param name="domain">What is created.</param>
+    /// <param name="userId">Who creates it and becomes its administrator.</param>
+    /// <param name="limit">How many domains that are not deleted this user may have created; null for no limit.</param>
+    /// <param name="ct">Ends it before it is done.</param>
+    public async Task<(DomainChange Change, Domain? Domain)> AddAsync(NewDomain domain, Guid userId, int? limit, CancellationToken ct)
     {
         var (id, now) = (Guid.NewGuid(), time.GetUtcNow());
         await using (var change = await database.BeginChangeAsync(userId, ct))
         {
+            // The lock on the user's row lets one creation at a time count: concurrent requests cannot exceed the limit.
+            await change.Connection.ExecuteAsync("select from users where id = @userId for no key update", new { userId });
+            if (limit <= await change.Connection.QuerySingleAsync<long>(
+                "select count(*) from domains where created_by = @userId and status <> 'deleted'", new { userId }))
+            {
+                return (DomainChange.TooMany, null);
+            }
+
             try
             {
                 await change.Connection.ExecuteAsync(
@@ -34,7 +45,7 @@ internal sealed class DomainStore(NpgsqlDataSource database, TimeProvider time)
             }
             catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
             {
-                return null;
+                return (DomainChange.RouteTaken, null);
             }
 
             foreach (var (name, actions) in BuiltInRoles.Actions)
@@ -55,7 +66,40 @@ internal sealed class DomainStore(NpgsqlDataSource database, TimeProvider time)
             await change.CommitAsync();
         }
 
-        return await FindAsync(id, userId, ct);
+        return (DomainChange.Done, await FindAsync(id, userId, ct));
+    }
+
+    /// <summary>Gives a domain whose administrators are all disabled or deleted a new one. A role that the user has there already is replaced.</summary>
+    public async Task<DomainChange> AppointAsync(Guid id, Guid userId, Caller caller, CancellationToken ct)
+    {
+        await using var change = await database.BeginChangeAsync(caller, ct);
+        var connection = change.Connection;
+        var status = await connection.QuerySingleOrDefaultAsync<string>("select status from domains where id = @id for update", new { id });
+        if (status is null or DomainStatus.Deleted)
+        {
+            return DomainChange.UnknownDomain;
+        }
+
+        if (await RoleStore.HasAdministratorAsync(connection, id))
+        {
+            return DomainChange.HasAdministrator;
+        }
+
+        // The lock keeps the user from being disabled or deleted between the question and the commit.
+        if (await connection.QuerySingleOrDefaultAsync<string>("select status from users where id = @userId for share", new { userId }) != "enabled")
+        {
+            return DomainChange.UnknownUser;
+        }
+
+        await connection.ExecuteAsync(
+            """
+            delete from role_members where domain_id = @id and user_id = @userId;
+            insert into role_members (domain_id, user_id, role_id, added_at)
+            select @id, @userId, r.id, @now from roles r where r.domain_id = @id and r.built_in and r.name = @Admin
+            """,
+            new { id, userId, BuiltInRoles.Admin, now = time.GetUtcNow() });
+        await change.CommitAsync();
+        return DomainChange.Done;
     }
 
     public async Task<Domain?> FindAsync(Guid id, Guid userId, CancellationToken ct)
@@ -142,4 +186,18 @@ internal sealed class DomainStore(NpgsqlDataSource database, TimeProvider time)
             "update domains set status = 'deleted', updated_by = @UserId, updated_at = @now where id = @id", new { id, caller.UserId, now = time.GetUtcNow() });
         await change.CommitAsync();
     }
+}
+
+internal enum DomainChange
+{
+    Done,
+    RouteTaken,
+
+    /// <summary>The user has created as many domains as one user may.</summary>
+    TooMany,
+    UnknownDomain,
+    UnknownUser,
+
+    /// <summary>It has an enabled administrator, who alone decides about its members.</summary>
+    HasAdministrator,
 }

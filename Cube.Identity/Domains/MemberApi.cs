@@ -49,7 +49,7 @@ internal static class MemberApi
     }
 
     internal static async Task<Results<Ok<UserApi.ReducedPage>, JsonHttpResult<ManagementError>>> ListUsers(
-        Guid id, [AsParameters] Paging paging, Members members, CancellationToken ct)
+        Guid id, [AsParameters] Paging paging, Caller caller, Members members, CancellationToken ct)
     {
         if (paging.Fault is { } fault)
         {
@@ -57,7 +57,7 @@ internal static class MemberApi
         }
 
         var (total, page) = await members.UsersAsync(id, paging, ct);
-        return TypedResults.Ok(new UserApi.ReducedPage(total, paging.From, paging.Count, page.Select(static user => user.ToReducedView())));
+        return TypedResults.Ok(new UserApi.ReducedPage(total, paging.From, paging.Count, page.Select(user => user.ToReducedView(caller))));
     }
 
     private static async Task<Results<Ok<MemberPage>, JsonHttpResult<ManagementError>>> List(

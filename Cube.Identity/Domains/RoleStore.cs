@@ -157,13 +157,14 @@ internal sealed class RoleStore(NpgsqlDataSource database, TimeProvider time)
             return (RoleChange.MoreThanOwn, null);
         }
 
+        var hadAdministrator = await HasAdministratorAsync(connection, domainId);
         var (result, changed) = await change(connection, own, role);
         if (result != RoleChange.Done)
         {
             return (result, null);
         }
 
-        if (!await HasAdministratorAsync(connection, domainId))
+        if (hadAdministrator && !await HasAdministratorAsync(connection, domainId))
         {
             return (RoleChange.LastAdministrator, null);
         }
@@ -179,8 +180,8 @@ internal sealed class RoleStore(NpgsqlDataSource database, TimeProvider time)
         return (RoleChange.Done, after);
     }
 
-    /// <summary>A domain never is without somebody who can manage it.</summary>
-    private static Task<bool> HasAdministratorAsync(NpgsqlConnection connection, Guid domainId) => connection.QuerySingleAsync<bool>(
+    /// <summary>Whether the domain has an enabled administrator. Only a platform administrator's disable or deletion of an account can take the last one away.</summary>
+    public static Task<bool> HasAdministratorAsync(NpgsqlConnection connection, Guid domainId) => connection.QuerySingleAsync<bool>(
         """
         select exists (select from role_members m join roles r on r.id = m.role_id join users u on u.id = m.user_id
                        where m.domain_id = @domainId and r.built_in and r.name = @Admin and u.status = 'enabled')
@@ -201,6 +202,6 @@ internal enum RoleChange
     /// <summary>A member holds exactly one role: it must be taken away before another is given.</summary>
     HasAnotherRole,
 
-    /// <summary>A domain never is without an administrator.</summary>
+    /// <summary>The change would take the domain's last enabled administrator away.</summary>
     LastAdministrator,
 }

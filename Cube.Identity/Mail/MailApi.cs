@@ -21,7 +21,7 @@ internal static class MailApi
         all.MapPost("/users/send-verification", SendVerification);
         all.MapGet("/verify-email", Verify);
         all.MapPost("/password/reset-request", RequestReset);
-        all.MapPut("/password/reset", Reset);
+        all.MapPut("/password/reset", Reset).QueuesForPasswords();
         return endpoints;
     }
 
@@ -54,7 +54,7 @@ internal static class MailApi
     }
 
     private static async Task<Results<Ok<Message>, JsonHttpResult<ManagementError>>> Verify(
-        string? token, MailTokens tokens, NpgsqlDataSource database, TimeProvider time, CancellationToken ct)
+        string? token, MailTokens tokens, MailQueue mails, NpgsqlDataSource database, TimeProvider time, CancellationToken ct)
     {
         await using var change = await database.BeginChangeAsync(actor: null, ct);
         if (token is not { Length: > 0 and <= 128 } || await tokens.TakeAsync(change.Connection, token, MailTokens.Verify) is not { } taken)
@@ -62,11 +62,14 @@ internal static class MailApi
             return Requests.Fail(StatusCodes.Status401Unauthorized, "invalid_token", "The link is not good any more; ask for another.");
         }
 
+        var old = await change.Connection.QuerySingleAsync<User>("select username, email from users where id = @UserId", new { taken.UserId });
         try
         {
+            // Every other token sent by mail is void: one that went to the old address must not outlive it.
             await change.Connection.ExecuteAsync(
                 """
                 select set_config('cube.actor', @actor, true);
+                delete from mail_tokens where user_id = @UserId;
                 update users set email = @Email, verified_at = @now, updated_at = @now, updated_by = @UserId where id = @UserId and status <> 'deleted'
                 """,
                 new { actor = taken.UserId.ToString(), taken.Email, taken.UserId, now = time.GetUtcNow() });
@@ -77,6 +80,11 @@ internal static class MailApi
         }
 
         await change.CommitAsync();
+        if (!string.Equals(old.Email, taken.Email, StringComparison.OrdinalIgnoreCase))
+        {
+            mails.Post(new MailOrder.AddressNotice(old.Email, old.Username, IsChanged: true));
+        }
+
         return TypedResults.Ok(new Message("The address is verified."));
     }
 
@@ -96,7 +104,7 @@ internal static class MailApi
         return TypedResults.Created((string?)null, new Message("If there is such an account, a mail is on its way."));
     }
 
-    /// <summary>Ends all logins. The mail was proof of the address, too.</summary>
+    /// <summary>Ends all logins, revokes personal access tokens and voids every other token sent by mail: whoever lost the password may have lost more. The mail was proof of the address, too.</summary>
     private static async Task<Sent> Reset(
         ResetRequest request, HttpContext context, Passwords passwords, MailTokens tokens, NpgsqlDataSource database, TimeProvider time, CancellationToken ct)
     {
@@ -116,7 +124,7 @@ internal static class MailApi
         }
 
         await change.Connection.ExecuteAsync("select set_config('cube.actor', @actor, true)", new { actor = taken.UserId.ToString() });
-        await UserStore.SetPasswordAsync(change.Connection, taken.UserId, passwords.Hash(request.Password!), kept: Guid.Empty, time.GetUtcNow());
+        await UserStore.SetPasswordAsync(change.Connection, taken.UserId, passwords.Hash(request.Password!), kept: Guid.Empty, endsTokens: true, time.GetUtcNow());
         await change.CommitAsync();
         return TypedResults.Created((string?)null, new Message("The password is changed; log in with it."));
     }

@@ -10,7 +10,16 @@ internal abstract record MailOrder
     public sealed record Verify(string Email) : MailOrder;
 
     /// <summary>How to make this address one's own.</summary>
-    public sealed record ChangeAddress(Guid UserId, string Email) : MailOrder;
+    /// <param name="UserId">Whose address it becomes.</param>
+    /// <param name="Email">The new address.</param>
+    /// <param name="PasswordHash">Of the password that the change was asked for with: after another password there is no mail.</param>
+    public sealed record ChangeAddress(Guid UserId, string Email, string PasswordHash) : MailOrder
+    {
+        public override string ToString() => nameof(ChangeAddress);
+    }
+
+    /// <summary>Tells the old address that another was asked for, or is in force.</summary>
+    public sealed record AddressNotice(string Email, string Username, bool IsChanged) : MailOrder;
 
     /// <summary>That one is invited.</summary>
     public sealed record Invite(Guid UserId, string DomainName) : MailOrder;

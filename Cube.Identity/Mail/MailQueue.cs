@@ -78,7 +78,7 @@ internal sealed partial class MailQueue(
         switch (order)
         {
             case MailOrder.Recover { Email: var email }
-                when await users.FindByNameAsync(email, ct) is { Status: "enabled" } user && await tokens.MakeAsync(user.Id, MailTokens.Recover, user.Email, ct) is { } token:
+                when await users.FindByNameAsync(email, ct) is { Status: "enabled" } user && await tokens.MakeAsync(user, MailTokens.Recover, user.Email, ct) is { } token:
                 return (user.Email, "Choose a new password",
                     $"""
                     Somebody, most likely you, asked for a new password of the account {user.Username}.
@@ -91,11 +91,13 @@ internal sealed partial class MailQueue(
                     If it was not you, do nothing: your password stays as it is.
                     """);
             case MailOrder.Verify { Email: var email }
-                when await users.FindByNameAsync(email, ct) is { Status: "enabled", VerifiedAt: null } user && await tokens.MakeAsync(user.Id, MailTokens.Verify, user.Email, ct) is { } token:
+                when await users.FindByNameAsync(email, ct) is { Status: "enabled", VerifiedAt: null } user && await tokens.MakeAsync(user, MailTokens.Verify, user.Email, ct) is { } token:
                 return (user.Email, "Verify your account", Verification(user.Username, token));
-            case MailOrder.ChangeAddress { UserId: var id, Email: var email }
-                when await users.FindAsync(id, ct) is { } user && await tokens.MakeAsync(id, MailTokens.Verify, email, ct) is { } token:
+            case MailOrder.ChangeAddress { UserId: var id, Email: var email, PasswordHash: var hash }
+                when await users.FindAsync(id, ct) is { } user && user.PasswordHash == hash && await tokens.MakeAsync(user, MailTokens.Verify, email, ct) is { } token:
                 return (email, "Verify your new address", Verification(user.Username, token));
+            case MailOrder.AddressNotice { Email: var email, Username: var username, IsChanged: var isChanged }:
+                return (email, isChanged ? "Your address was changed" : "A change of your address was requested", Notice(username, isChanged));
             case MailOrder.Invite { UserId: var id, DomainName: var domain } when await users.FindAsync(id, ct) is { } user:
                 // The name is another person's text.
                 return (user.Email, "You are invited",
@@ -117,6 +119,19 @@ internal sealed partial class MailQueue(
 
         If you know nothing of it, do nothing.
         """;
+
+    private static string Notice(string username, bool isChanged) => isChanged
+        ? $"""
+           The account {username} has another e-mail address now. Mails about it no longer come here.
+
+           If you did not want this, ask an administrator at once.
+           """
+        : $"""
+           Somebody who knows the password of the account {username} asked for another e-mail address.
+           It counts when the mail to the new address is answered.
+
+           If it was not you, choose a new password: that voids the change.
+           """;
 
     private string Link(string path) => options.Value.LinkBase.TrimEnd('/') + path;
 

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
+using Cube.Identity.Users;
 using Dapper;
 using Npgsql;
 
@@ -17,12 +18,24 @@ internal sealed class MailTokens(NpgsqlDataSource database, TimeProvider time)
 
     private static TimeSpan LifetimeOf(string purpose) => purpose == Recover ? TimeSpan.FromMinutes(5) : TimeSpan.FromHours(24);
 
+    /// <param name="user">As read: where the password was changed since, there is no token.</param>
+    /// <param name="purpose"><see cref="Verify"/> or <see cref="Recover"/>.</param>
+    /// <param name="email">Where it is sent.</param>
+    /// <param name="ct">Ends it before it is done.</param>
     /// <returns>A new token, or null where one was sent just now. Earlier ones of the purpose are good no more.</returns>
-    public async Task<string?> MakeAsync(Guid userId, string purpose, string email, CancellationToken ct)
+    public async Task<string?> MakeAsync(User user, string purpose, string email, CancellationToken ct)
     {
         var (token, now) = (Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32)), time.GetUtcNow());
         await using var connection = await database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
+        var userId = user.Id;
+        // A change of the password voids all tokens. This one comes before it and is voided, or after it and is not made.
+        if (!await connection.QuerySingleOrDefaultAsync<bool>(
+            "select true from users where id = @userId and password_hash = @PasswordHash and status = 'enabled' for share", new { userId, user.PasswordHash }))
+        {
+            return null;
+        }
+
         var last = await connection.QuerySingleAsync<DateTime?>(
             "select max(created_at) from mail_tokens where user_id = @userId and purpose = @purpose and email = @email", new { userId, purpose, email });
         if (last > (now - Pause).UtcDateTime)
@@ -41,9 +54,15 @@ internal sealed class MailTokens(NpgsqlDataSource database, TimeProvider time)
     }
 
     /// <returns>Whose token it was, and the address that it was sent to; null where it is not good. It is good no more afterwards, if the caller's transaction commits.</returns>
-    public Task<MailToken?> TakeAsync(NpgsqlConnection connection, string token, string purpose) => connection.QuerySingleOrDefaultAsync<MailToken>(
-        "delete from mail_tokens where token_hash = @hash and purpose = @purpose and expires_at > @now returning user_id, email",
-        new { hash = Hash(token), purpose, now = time.GetUtcNow() });
+    public async Task<MailToken?> TakeAsync(NpgsqlConnection connection, string token, string purpose)
+    {
+        // The user's row first, as every change of a password does: whichever comes second finds the token gone.
+        var hash = Hash(token);
+        await connection.ExecuteAsync("select from mail_tokens t join users u on u.id = t.user_id where t.token_hash = @hash for update of u", new { hash });
+        return await connection.QuerySingleOrDefaultAsync<MailToken>(
+            "delete from mail_tokens where token_hash = @hash and purpose = @purpose and expires_at > @now returning user_id, email",
+            new { hash, purpose, now = time.GetUtcNow() });
+    }
 
     private static byte[] Hash(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
 }

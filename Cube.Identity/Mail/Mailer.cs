@@ -52,7 +52,13 @@ internal sealed class Mailer(IOptions<MailOptions> options)
         }
 
         var file = Path.Combine(directory, $"{Guid.CreateVersion7():N}.eml");
-        await using (var stream = new FileStream(file + ".new", FileMode.CreateNew))
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        await using (var stream = new FileStream(file + ".new", options))
         {
             await message.WriteToAsync(stream, ct);
         }

@@ -1,37 +1,49 @@
-using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using Cube.Identity.Users;
 using Dapper;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace Cube.Identity.Tokens;
 
 /// <summary>
-/// Counts failed logins per account and client address, for all replicas and over restarts. From the tenth failure within a minute
-/// on, nothing is tried any more until that minute is over.
+/// Counts wrong passwords per account and client address, and per client address, for all replicas and over restarts. From the tenth
+/// failure of an account within a minute on, or when an address has used up its own limit, no password is checked until that minute is over.
 /// </summary>
-internal sealed class LoginThrottle(NpgsqlDataSource database, TimeProvider time) : IDisposable
+internal sealed class LoginThrottle(NpgsqlDataSource database, IOptions<IdentityOptions> options, TimeProvider time) : IDisposable
 {
     private const int Limit = 10;
     private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
 
-    /// <summary>Attempts on one account wait for one another, so that a burst is not through before its first failure is counted.</summary>
+    /// <summary>Stands for the account in the row that counts an address.</summary>
+    private static readonly byte[] Anybody = SHA256.HashData("every account"u8);
+
+    /// <summary>Attempts on one account from one address wait for one another, so that a burst is not through before its first failure is counted.</summary>
     private readonly SemaphoreSlim[] _queues = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1, 1))];
 
-    public async Task<LoginAttempt> BeginAsync(string account, IPAddress? address, CancellationToken ct)
+    /// <param name="user">Whose password is tried. The id counts, so that user name and e-mail address share one counter.</param>
+    /// <param name="name">What was typed where there is no such user; it is kept as a hash.</param>
+    /// <param name="client">From where.</param>
+    /// <param name="ct">Ends the wait.</param>
+    public async Task<LoginAttempt> BeginAsync(User? user, string name, System.Net.IPAddress? client, CancellationToken ct)
     {
-        var key = SHA256.HashData(Encoding.UTF8.GetBytes(account.Trim().ToUpperInvariant()));
-        var queue = _queues[key[0] % _queues.Length];
+        var address = PasswordQueue.ClientOf(client);
+        var account = SHA256.HashData(Encoding.UTF8.GetBytes(user is null ? $"name:{name.Trim().ToUpperInvariant()}" : $"user:{user.Id:N}"));
+        var queue = _queues[(account[0] ^ SHA256.HashData(Encoding.UTF8.GetBytes(address))[0]) % _queues.Length];
         await queue.WaitAsync(ct);
-        return new LoginAttempt(this, queue, key, address?.ToString() ?? "");
+        return new LoginAttempt(this, queue, account, address);
     }
 
     internal async Task<TimeSpan?> WaitAsync(byte[] account, string address, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
-        var since = await connection.QuerySingleOrDefaultAsync<DateTime?>(new CommandDefinition(
-            "select since from login_failures where account = @account and address = @address and failures >= @Limit and since > @start",
-            new { account, address, Limit, start = time.GetUtcNow() - Window },
+        var since = await connection.QuerySingleAsync<DateTime?>(new CommandDefinition(
+            """
+            select max(since) from login_failures
+            where address = @address and since > @start and ((account = @account and failures >= @Limit) or (account = @Anybody and failures >= @most))
+            """,
+            new { account, address, Limit, Anybody, most = options.Value.LoginFailuresPerAddress, start = time.GetUtcNow() - Window },
             cancellationToken: ct));
         return since is { } first ? Remaining(first) : null;
     }
@@ -40,19 +52,26 @@ internal sealed class LoginThrottle(NpgsqlDataSource database, TimeProvider time
     {
         var now = time.GetUtcNow();
         await using var connection = await database.OpenConnectionAsync(CancellationToken.None);
-        var (failures, since) = await connection.QuerySingleAsync<(int, DateTime)>(
-            """
-            insert into login_failures as f (account, address, since, failures) values (@account, @address, @now, 1)
-            on conflict (account, address) do update set
-                failures = case when f.since > @start then f.failures + 1 else 1 end,
-                since = case when f.since > @start then f.since else @now end
-            returning failures, since
-            """,
-            new { account, address, now, start = now - Window });
+        TimeSpan? wait = null;
+        foreach (var (counted, most) in ((byte[], int)[])[(account, Limit), (Anybody, options.Value.LoginFailuresPerAddress)])
+        {
+            var (failures, since) = await connection.QuerySingleAsync<(int, DateTime)>(
+                """
+                insert into login_failures as f (account, address, since, failures) values (@counted, @address, @now, 1)
+                on conflict (account, address) do update set
+                    failures = case when f.since > @start then f.failures + 1 else 1 end,
+                    since = case when f.since > @start then f.since else @now end
+                returning failures, since
+                """,
+                new { counted, address, now, start = now - Window });
+            wait ??= failures >= most ? Remaining(since) : null;
+        }
+
         await connection.ExecuteAsync("delete from login_failures where since < @old", new { old = now - Window });
-        return failures >= Limit ? Remaining(since) : null;
+        return wait;
     }
 
+    /// <summary>The account's failures are forgotten. Those of the address are not: an account of one's own must not clear them.</summary>
     internal async Task SucceededAsync(byte[] account, string address)
     {
         await using var connection = await database.OpenConnectionAsync(CancellationToken.None);

@@ -1,4 +1,5 @@
 using Cube.Identity.Database;
+using Cube.Identity.Users;
 using Dapper;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -8,19 +9,24 @@ namespace Cube.Identity.Tokens;
 /// <summary>Logins and their families of refresh tokens.</summary>
 internal sealed class SessionStore(NpgsqlDataSource database, TokenIssuer issuer, IOptions<IdentityOptions> options, TimeProvider time)
 {
-    public async Task<TokenPair> StartAsync(Guid userId, bool isAdministrator, string? description, CancellationToken ct)
+    /// <param name="user">As read before the password was checked.</param>
+    /// <param name="description">What the session is called.</param>
+    /// <param name="ct">Ends it before it is done.</param>
+    /// <returns>Null where the password was changed or the account disabled meanwhile: that has ended the user's sessions, and this one came after.</returns>
+    public async Task<TokenPair?> StartAsync(User user, string? description, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         var (sessionId, tokenId) = (Guid.CreateVersion7(), Guid.NewGuid());
-        await using var change = await database.BeginChangeAsync(userId, ct);
-        await change.Connection.ExecuteAsync(
+        await using var change = await database.BeginChangeAsync(user.Id, ct);
+        var started = await change.Connection.ExecuteAsync(
             """
             insert into sessions (id, user_id, description, current_token, created_at, expires_at)
-            values (@sessionId, @userId, @description, @tokenId, @now, @expires)
+            select @sessionId, u.id, @description, @tokenId, @now, @expires from users u
+            where u.id = @Id and u.status = 'enabled' and u.password_hash = @PasswordHash for share
             """,
-            new { sessionId, userId, description = description ?? "", tokenId, now, expires = now + options.Value.RefreshTokenLifetime });
+            new { sessionId, user.Id, user.PasswordHash, description = description ?? "", tokenId, now, expires = now + options.Value.RefreshTokenLifetime });
         await change.CommitAsync();
-        return issuer.Issue(new SessionOwner(sessionId, userId, isAdministrator), tokenId);
+        return started == 0 ? null : issuer.Issue(new SessionOwner(sessionId, user.Id, user.IsAdministrator), tokenId);
     }
 
     /// <summary>

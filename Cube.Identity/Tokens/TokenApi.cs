@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Cube.Identity.Authentication;
 using Cube.Identity.Relations;
@@ -16,7 +15,7 @@ internal static class TokenApi
     public static IEndpointRouteBuilder MapTokens(this IEndpointRouteBuilder endpoints)
     {
         var tokens = endpoints.MapGroup("/users/tokens").AddEndpointFilter(NotStored).InForceWhenAnswered().WithTags("Tokens");
-        tokens.MapPost("/issue", Issue).AllowAnonymous();
+        tokens.MapPost("/issue", Issue).AllowAnonymous().QueuesForPasswords();
         tokens.MapPost("/refresh", Refresh).AllowAnonymous();
         tokens.MapPost("/revoke", Revoke);
         tokens.MapGet("/refresh-tokens", List);
@@ -46,28 +45,23 @@ internal static class TokenApi
             return Requests.Invalid("description must not be longer than 1024 characters.");
         }
 
-        using var attempt = await throttle.BeginAsync(name, context.Connection.RemoteIpAddress, ct);
+        var user = await users.FindByNameAsync(name, ct);
+        using var attempt = await throttle.BeginAsync(user, name, context.Connection.RemoteIpAddress, ct);
         if (await attempt.WaitAsync(ct) is { } wait)
         {
-            return TooMany(context, wait);
+            return PasswordCheck.TooMany(context, wait);
         }
 
-        var user = await users.FindByNameAsync(name, ct);
-        if (!passwords.Verify(user, password) || user is not { Status: "enabled", VerifiedAt: not null })
+        if (passwords.Verify(user, password) && user is { Status: "enabled", VerifiedAt: not null }
+            && await sessions.StartAsync(user, request.Description, ct) is { } pair)
         {
-            return await attempt.FailedAsync() is { } pause
-                ? TooMany(context, pause)
-                : Requests.Fail(StatusCodes.Status401Unauthorized, "invalid_credentials", "The user name or the password is wrong.");
+            await attempt.SucceededAsync();
+            return TypedResults.Created((string?)null, pair);
         }
 
-        await attempt.SucceededAsync();
-        return TypedResults.Created((string?)null, await sessions.StartAsync(user.Id, user.IsAdministrator, request.Description, ct));
-    }
-
-    private static JsonHttpResult<ManagementError> TooMany(HttpContext context, TimeSpan wait)
-    {
-        context.Response.Headers.RetryAfter = Math.Clamp((int)Math.Ceiling(wait.TotalSeconds), 1, 60).ToString(CultureInfo.InvariantCulture);
-        return Requests.Fail(StatusCodes.Status429TooManyRequests, "too_many_attempts", "Too many failed logins; wait before the next.");
+        return await attempt.FailedAsync() is { } pause
+            ? PasswordCheck.TooMany(context, pause)
+            : Requests.Fail(StatusCodes.Status401Unauthorized, "invalid_credentials", "The user name or the password is wrong.");
     }
 
     /// <summary>The Bearer wins and the body is then ignored; without one the body's <c>token</c> counts.</summary>

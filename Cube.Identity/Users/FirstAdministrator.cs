@@ -24,7 +24,7 @@ internal sealed class FirstAdministrator(
         // Asked again at each start: a crash may have come between the two. A route that is taken stays with whom it belongs to.
         if (settings.FirstDomain.Length > 0 && await users.FindByNameAsync(settings.AdminEmail, cancellationToken) is { IsAdministrator: true } first)
         {
-            await domains.AddAsync(new NewDomain(settings.FirstDomain, settings.FirstDomain, [], "{}"), first.Id, cancellationToken);
+            await domains.AddAsync(new NewDomain(settings.FirstDomain, settings.FirstDomain, [], "{}"), first.Id, limit: null, cancellationToken);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Cube.Identity.Authentication;
 
 namespace Cube.Identity.Users;
 
@@ -30,8 +31,9 @@ internal sealed class User
         Id, FirstName, LastName, Email, new UserCredentials(Username), Tags, Parse(Metadata), Parse(PrivateMetadata),
         Status, Role, ProfilePicture, CreatedAt, UpdatedAt, UpdatedBy, VerifiedAt);
 
-    /// <summary>As other users see it.</summary>
-    public ReducedUserView ToReducedView() => new(Id, FirstName, LastName, new UserCredentials(Username), Parse(Metadata));
+    /// <summary>As it is found: other users see the names, the user and administrators of the platform the metadata too.</summary>
+    public ReducedUserView ToReducedView(Caller caller) => new(
+        Id, FirstName, LastName, new UserCredentials(Username), caller.IsAdministrator || caller.UserId == Id ? Parse(Metadata) : null);
 
     private static JsonElement Parse(string json) => JsonElement.Parse(json);
 }
@@ -55,4 +57,9 @@ internal sealed record UserView(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Guid? UpdatedBy,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DateTime? VerifiedAt);
 
-internal sealed record ReducedUserView(Guid Id, string FirstName, string LastName, UserCredentials Credentials, JsonElement Metadata);
+internal sealed record ReducedUserView(
+    Guid Id,
+    string FirstName,
+    string LastName,
+    UserCredentials Credentials,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] JsonElement? Metadata);

@@ -18,7 +18,7 @@ internal static class UserApi
     public static IEndpointRouteBuilder MapUsers(this IEndpointRouteBuilder endpoints)
     {
         var users = endpoints.MapGroup("/users").InForceWhenAnswered().WithTags("Users");
-        users.MapPost("/", Create).AllowAnonymous();
+        users.MapPost("/", Create).AllowAnonymous().QueuesForPasswords();
         users.MapGet("/", List);
         users.MapGet("/search", Search);
         users.MapGet("/profile", Profile);
@@ -142,7 +142,7 @@ internal static class UserApi
 
         var (total, page) = await users.ListAsync(
             new UserFilter(paging.From, paging.Count, "enabled", "username", "asc") { Username = username, FirstName = firstName, LastName = lastName, Id = wanted }, ct);
-        return TypedResults.Ok(new ReducedPage(total, paging.From, paging.Count, page.Select(static user => user.ToReducedView())));
+        return TypedResults.Ok(new ReducedPage(total, paging.From, paging.Count, page.Select(user => user.ToReducedView(caller))));
     }
 
     private static async Task<Shown> Profile(Caller caller, UserStore users, CancellationToken ct) =>
@@ -153,7 +153,7 @@ internal static class UserApi
         Guid userId, Caller caller, UserStore users, CancellationToken ct) =>
         await users.FindAsync(userId, ct) is not { } user ? NoSuchUser
         : caller.IsAdministrator || caller.UserId == userId ? TypedResults.Ok(user.ToView())
-        : TypedResults.Ok(user.ToReducedView());
+        : TypedResults.Ok(user.ToReducedView(caller));
 
     private static Task<Shown> Enable(Guid userId, Caller caller, UserStanding standing, UserStore users, CancellationToken ct) =>
         ChangeAsync(userId, caller, users, () => standing.EnableAsync(userId, caller, ct), ct);
@@ -190,7 +190,7 @@ internal static class UserApi
         UserChange.Unknown => NoSuchUser,
         UserChange.Taken => Requests.Conflict("The e-mail address or the user name is taken."),
         UserChange.AlreadySo => Requests.Refused("status_already_assigned", "The user is so already."),
-        UserChange.LastAdministrator => Requests.Refused("last_administrator", "The platform and each domain keep at least one enabled administrator."),
+        UserChange.LastAdministrator => Requests.Refused("last_administrator", "The platform keeps at least one enabled administrator."),
         _ => throw new InvalidOperationException($"{change} is no refusal."),
     };
 }

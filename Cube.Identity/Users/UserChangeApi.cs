@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Cube.Identity.Authentication;
 using Cube.Identity.Mail;
@@ -19,9 +18,9 @@ internal static class UserChangeApi
         users.MapPatch("/{userId:guid}/username", SetUsername);
         users.MapPatch("/{userId:guid}/picture", SetPicture);
         users.MapPatch("/{userId:guid}/tags", SetTags);
-        users.MapPatch("/{userId:guid}/email", SetEmail);
+        users.MapPatch("/{userId:guid}/email", SetEmail).QueuesForPasswords();
         users.MapPatch("/{userId:guid}/role", SetRole);
-        users.MapPatch("/secret", SetPassword);
+        users.MapPatch("/secret", SetPassword).QueuesForPasswords();
     }
 
     internal sealed record UpdateRequest(string? FirstName, string? LastName, JsonElement? Metadata, JsonElement? PrivateMetadata);
@@ -32,7 +31,7 @@ internal static class UserChangeApi
 
     internal sealed record TagsRequest(string[]? Tags);
 
-    internal sealed record EmailRequest(string? Email);
+    internal sealed record EmailRequest(string? Email, string? Password);
 
     internal sealed record RoleRequest(string? Role);
 
@@ -62,9 +61,12 @@ internal static class UserChangeApi
     private static Task<Shown> SetTags(Guid userId, TagsRequest request, Caller caller, UserStore users, CancellationToken ct) => UpdateAsync(
         userId, request.Tags is null ? "tags is needed." : Requests.FaultOf(request.Tags), new UserUpdate { Tags = request.Tags }, caller, users, ct);
 
-    /// <summary>An administrator's word counts at once. One's own new address counts when a mail to it was answered; until then the old one does.</summary>
+    /// <summary>
+    /// An administrator sets another user's address at once. One's own address needs the password, so that a stolen session cannot take the account over;
+    /// a user's new address counts when a mail to it was answered, and until then the old one does. The old address is told in any case.
+    /// </summary>
     private static async Task<Results<Ok<UserView>, Accepted<UserView>, JsonHttpResult<ManagementError>>> SetEmail(
-        Guid userId, EmailRequest request, Caller caller, UserStore users, MailQueue mails, CancellationToken ct)
+        Guid userId, EmailRequest request, HttpContext context, Caller caller, UserStore users, PasswordCheck check, MailQueue mails, CancellationToken ct)
     {
         if (!caller.IsAdministrator && caller.UserId != userId)
         {
@@ -76,19 +78,36 @@ internal static class UserChangeApi
             return Requests.Invalid(fault);
         }
 
-        if (caller.IsAdministrator)
-        {
-            var (change, changed) = await users.UpdateAsync(userId, new UserUpdate { Email = request.Email }, caller, ct);
-            return changed is null ? UserApi.Refusal(change) : TypedResults.Ok(changed.ToView());
-        }
-
-        if (!mails.IsConfigured)
+        if (!caller.IsAdministrator && !mails.IsConfigured)
         {
             return MailApi.NotConfigured;
         }
 
-        mails.Post(new MailOrder.ChangeAddress(userId, request.Email!));
-        return await users.FindAsync(userId, ct) is { } user ? TypedResults.Accepted((string?)null, user.ToView()) : UserApi.NoSuchUser;
+        if (await users.FindAsync(userId, ct) is not { } user)
+        {
+            return UserApi.NoSuchUser;
+        }
+
+        if (caller.UserId == userId && await check.RefusalAsync(user, request.Password, "password", context, ct) is { } refusal)
+        {
+            return refusal;
+        }
+
+        if (!caller.IsAdministrator)
+        {
+            mails.Post(new MailOrder.ChangeAddress(userId, request.Email!, user.PasswordHash));
+            mails.Post(new MailOrder.AddressNotice(user.Email, user.Username, IsChanged: false));
+            return TypedResults.Accepted((string?)null, user.ToView());
+        }
+
+        var (change, changed) = await users.UpdateAsync(userId, new UserUpdate { Email = request.Email }, caller, ct);
+        if (changed is null)
+        {
+            return UserApi.Refusal(change);
+        }
+
+        mails.Post(new MailOrder.AddressNotice(user.Email, user.Username, IsChanged: true));
+        return TypedResults.Ok(changed.ToView());
     }
 
     private static Task<Shown> SetRole(Guid userId, RoleRequest request, Caller caller, UserStanding standing, UserStore users, CancellationToken ct) =>
@@ -96,7 +115,7 @@ internal static class UserChangeApi
 
     /// <summary>Wrong old passwords count like failed logins.</summary>
     private static async Task<Shown> SetPassword(
-        PasswordRequest request, HttpContext context, Caller caller, UserStore users, Passwords passwords, LoginThrottle throttle, CancellationToken ct)
+        PasswordRequest request, HttpContext context, Caller caller, UserStore users, Passwords passwords, PasswordCheck check, CancellationToken ct)
     {
         if (UserRules.FaultOfPassword(request.NewSecret, "new_secret") is { } fault)
         {
@@ -108,20 +127,11 @@ internal static class UserChangeApi
             return UserApi.NoSuchUser;
         }
 
-        using var attempt = await throttle.BeginAsync(user.Username, context.Connection.RemoteIpAddress, ct);
-        if (await attempt.WaitAsync(ct) is { } wait)
+        if (await check.RefusalAsync(user, request.OldSecret, "old_secret", context, ct) is { } refusal)
         {
-            context.Response.Headers.RetryAfter = Math.Clamp((int)Math.Ceiling(wait.TotalSeconds), 1, 60).ToString(CultureInfo.InvariantCulture);
-            return Requests.Fail(StatusCodes.Status429TooManyRequests, "too_many_attempts", "Too many wrong passwords; wait before the next.");
+            return refusal;
         }
 
-        if (request.OldSecret is not { Length: <= UserRules.MaxText } old || !passwords.Verify(user, old))
-        {
-            await attempt.FailedAsync();
-            return Requests.Invalid("old_secret is not the password.");
-        }
-
-        await attempt.SucceededAsync();
         await users.SetPasswordAsync(user.Id, passwords.Hash(request.NewSecret!), caller, ct);
         return TypedResults.Ok(user.ToView());
     }

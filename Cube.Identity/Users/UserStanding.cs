@@ -6,7 +6,10 @@ using Npgsql;
 
 namespace Cube.Identity.Users;
 
-/// <summary>Who may act at all, and who for the platform. Neither it nor any domain is ever left without an administrator.</summary>
+/// <summary>
+/// Who may act at all, and who for the platform. The platform always keeps an enabled administrator. A domain may lose its last one here: an
+/// account must never be protected from being disabled by a domain that it made. <see cref="DomainStore.AppointAsync"/> gives the domain a new one.
+/// </summary>
 internal sealed class UserStanding(NpgsqlDataSource database, TimeProvider time)
 {
     /// <summary>One such change at a time: a number of our own for <c>pg_advisory_xact_lock</c>.</summary>
@@ -54,13 +57,6 @@ internal sealed class UserStanding(NpgsqlDataSource database, TimeProvider time)
             return UserChange.Unknown;
         }
 
-        // As every change of members: none of these domains changes meanwhile.
-        var domains = (await connection.QueryAsync<Guid>(
-            """
-            select d.id from domains d join role_members m on m.domain_id = d.id join roles r on r.id = m.role_id
-            where m.user_id = @id and r.built_in and r.name = @Admin order by d.id for update of d
-            """,
-            new { id, BuiltInRoles.Admin })).ToArray();
         var changed = await connection.ExecuteAsync(
             $"update users set {set}, updated_at = @now, updated_by = @UserId where id = @id and status <> 'deleted' and {only}", new { id, now, caller.UserId });
         if (changed == 0)
@@ -73,16 +69,7 @@ internal sealed class UserStanding(NpgsqlDataSource database, TimeProvider time)
             await connection.ExecuteAsync(also, new { id, now });
         }
 
-        var isCovered = await connection.QuerySingleAsync<bool>(
-            """
-            select exists (select from users where role = 'admin' and status = 'enabled')
-               and not exists (
-                   select from domains d where d.id = any(@domains) and d.status <> 'deleted' and not exists (
-                       select from role_members m join roles r on r.id = m.role_id join users u on u.id = m.user_id
-                       where m.domain_id = d.id and r.built_in and r.name = @Admin and u.status = 'enabled'))
-            """,
-            new { domains, BuiltInRoles.Admin });
-        if (!isCovered)
+        if (!await connection.QuerySingleAsync<bool>("select exists (select from users where role = 'admin' and status = 'enabled')"))
         {
             return UserChange.LastAdministrator;
         }

@@ -98,6 +98,12 @@ internal sealed class UserStore(NpgsqlDataSource database, TimeProvider time)
                     id, update.FirstName, update.LastName, update.Username, update.Email, update.Tags, update.Metadata, update.PrivateMetadata,
                     update.ProfilePicture, caller.UserId, now = time.GetUtcNow(),
                 });
+            if (update.Email is not null)
+            {
+                // What was sent to the old address, or for a change that this one overtakes, is good no more.
+                await change.Connection.ExecuteAsync("delete from mail_tokens where user_id = @id", new { id });
+            }
+
             await change.CommitAsync();
             return (user is null ? UserChange.Unknown : UserChange.Done, user);
         }
@@ -107,11 +113,11 @@ internal sealed class UserStore(NpgsqlDataSource database, TimeProvider time)
         }
     }
 
-    /// <summary>A new password ends the user's other logins.</summary>
+    /// <summary>A new password ends the user's other logins and voids what was sent to him by mail. Personal access tokens stay.</summary>
     public async Task SetPasswordAsync(Guid id, string hash, Caller caller, CancellationToken ct)
     {
         await using var change = await database.BeginChangeAsync(caller, ct);
-        await SetPasswordAsync(change.Connection, id, hash, caller.SessionId, time.GetUtcNow());
+        await SetPasswordAsync(change.Connection, id, hash, caller.SessionId, endsTokens: false, time.GetUtcNow());
         await change.CommitAsync();
     }
 
@@ -119,13 +125,16 @@ internal sealed class UserStore(NpgsqlDataSource database, TimeProvider time)
     /// <param name="id">Whose password.</param>
     /// <param name="hash">Of the new one.</param>
     /// <param name="kept">The session that goes on.</param>
+    /// <param name="endsTokens">Whether personal access tokens are revoked too.</param>
     /// <param name="now">When.</param>
-    public static Task SetPasswordAsync(NpgsqlConnection connection, Guid id, string hash, Guid kept, DateTimeOffset now) => connection.ExecuteAsync(
+    public static Task SetPasswordAsync(NpgsqlConnection connection, Guid id, string hash, Guid kept, bool endsTokens, DateTimeOffset now) => connection.ExecuteAsync(
         """
         update users set password_hash = @hash, password_changed_at = @now, updated_at = @now, updated_by = @id where id = @id;
-        update sessions set revoked_at = @now where user_id = @id and id <> @kept and revoked_at is null
+        update sessions set revoked_at = @now where user_id = @id and id <> @kept and revoked_at is null;
+        update pats set revoked_at = @now, updated_at = @now where user_id = @id and @endsTokens and revoked_at is null;
+        delete from mail_tokens where user_id = @id
         """,
-        new { id, hash, kept, now });
+        new { id, hash, kept, endsTokens, now });
 }
 
 /// <summary>What of an account changes.</summary>
@@ -150,6 +159,6 @@ internal enum UserChange
     /// <summary>It has that status or role already.</summary>
     AlreadySo,
 
-    /// <summary>The platform, or one of the user's domains, would have no administrator left.</summary>
+    /// <summary>The platform would have no enabled administrator left.</summary>
     LastAdministrator,
 }

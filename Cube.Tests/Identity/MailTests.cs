@@ -87,14 +87,61 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
     public async Task A_new_address_of_ones_own_counts_when_it_is_verified()
     {
         var (user, admin) = (await _cube.CreateUserAsync(), (await _cube.LoginAsync()).Access);
-        var (status, same) = await _cube.SendAsync(HttpMethod.Patch, $"/users/{user.UserId}/email", user.Token, new { email = $"new-{user.Name}@example.com" });
+        var (status, same) = await _cube.SendAsync(HttpMethod.Patch, $"/users/{user.UserId}/email", user.Token, new { email = $"new-{user.Name}@example.com", password = user.Password });
         Assert.Equal((202, $"{user.Name}@example.com"), (status, same.GetProperty("email").GetString()));
         var token = Link().Match(await MailAsync($"new-{user.Name}@example.com")).Groups["token"].Value;
         Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Get, $"/verify-email?token={token}", null)).Status);
         Assert.Equal($"new-{user.Name}@example.com", (await _cube.SendAsync(HttpMethod.Get, "/users/profile", user.Token)).Body.GetProperty("email").GetString());
+        Assert.Contains("asked for another e-mail address", await MailAsync($"{user.Name}@example.com", "A change of your address was requested"), StringComparison.Ordinal);
+        Assert.Contains("has another e-mail address now", await MailAsync($"{user.Name}@example.com", "Your address was changed"), StringComparison.Ordinal);
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.All(Directory.GetFiles(_mails), static file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file)));
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(_mails));
+        }
+
         // An administrator's word counts at once.
         var (changed, other) = await _cube.SendAsync(HttpMethod.Patch, $"/users/{user.UserId}/email", admin, new { email = $"third-{user.Name}@example.com" });
         Assert.Equal((200, $"third-{user.Name}@example.com"), (changed, other.GetProperty("email").GetString()));
+    }
+
+    [Fact]
+    public async Task A_change_of_address_needs_the_password_and_a_new_password_voids_it()
+    {
+        var (user, admin) = (await _cube.CreateUserAsync(), (await _cube.LoginAsync()).Access);
+        var path = $"/users/{user.UserId}/email";
+        foreach (var body in (object[])[new { email = "a@example.com" }, new { email = "a@example.com", password = "not this one" }, new { email = "a@example.com", password = (string?)null }])
+        {
+            Assert.Equal(400, (await _cube.SendAsync(HttpMethod.Patch, path, user.Token, body)).Status);
+        }
+
+        // An administrator's own address needs the password too, or a stolen session would own the platform.
+        var (_, own) = await _cube.SendAsync(HttpMethod.Get, "/users/profile", admin);
+        Assert.Equal(400, (await _cube.SendAsync(HttpMethod.Patch, $"/users/{own.GetProperty("id").GetString()}/email", admin, new { email = "b@example.com" })).Status);
+
+        Assert.Equal(202, (await _cube.SendAsync(HttpMethod.Patch, path, user.Token, new { email = $"one-{user.Name}@example.com", password = user.Password })).Status);
+        var pending = Link().Match(await MailAsync($"one-{user.Name}@example.com")).Groups["token"].Value;
+        await _cube.SendAsync(HttpMethod.Post, "/password/reset-request", null, new { email = $"{user.Name}@example.com" });
+        var recovery = Bearer().Match(await MailAsync($"{user.Name}@example.com", "Choose a new password")).Groups["token"].Value;
+        Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Patch, "/users/secret", user.Token, new { old_secret = user.Password, new_secret = "another password" })).Status);
+        Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Get, $"/verify-email?token={pending}", null)).Status);
+        Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Put, "/password/reset", recovery, new { password = "third password", confirm_password = "third password" })).Status);
+    }
+
+    [Fact]
+    public async Task A_reset_voids_a_pending_change_of_address_and_revokes_personal_access_tokens()
+    {
+        var user = await _cube.CreateUserAsync();
+        var (_, secret) = await _cube.CreatePatAsync(user);
+        Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Get, "/users/tokens/introspect", secret)).Status);
+        await _cube.SendAsync(HttpMethod.Patch, $"/users/{user.UserId}/email", user.Token, new { email = $"two-{user.Name}@example.com", password = user.Password });
+        var pending = Link().Match(await MailAsync($"two-{user.Name}@example.com")).Groups["token"].Value;
+        await _cube.SendAsync(HttpMethod.Post, "/password/reset-request", null, new { email = $"{user.Name}@example.com" });
+        var recovery = Bearer().Match(await MailAsync($"{user.Name}@example.com", "Choose a new password")).Groups["token"].Value;
+        Assert.Equal(201, (await _cube.SendAsync(HttpMethod.Put, "/password/reset", recovery, new { password = "another password", confirm_password = "another password" })).Status);
+        Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Get, $"/verify-email?token={pending}", null)).Status);
+        Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Get, "/users/tokens/introspect", secret)).Status);
+        await _cube.LoginAsync($"{user.Name}@example.com", "another password");
     }
 
     [Fact]
@@ -138,7 +185,7 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
     private async Task<int> LoginAsync(string name, string password) =>
         (await _cube.SendAsync(HttpMethod.Post, "/users/tokens/issue", null, new { username = name, password })).Status;
 
-    private async Task<string> MailAsync(string to)
+    private async Task<string> MailAsync(string to, string subject = "")
     {
         var text = "";
         await Eventually.TrueAsync(async () =>
@@ -146,7 +193,7 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
             foreach (var file in Directory.GetFiles(_mails, "*.eml"))
             {
                 var mail = await File.ReadAllTextAsync(file);
-                if (mail.Contains($"To: {to}", StringComparison.OrdinalIgnoreCase))
+                if (mail.Contains($"To: {to}", StringComparison.OrdinalIgnoreCase) && mail.Contains(subject, StringComparison.Ordinal))
                 {
                     // Long lines may be folded as quoted-printable.
                     text = mail.Replace("=\r\n", "", StringComparison.Ordinal).Replace("=\n", "", StringComparison.Ordinal).Replace("=3D", "=", StringComparison.Ordinal);

@@ -179,6 +179,53 @@ public sealed class TokenTests(GuideSystem system)
     }
 
     [Fact]
+    public async Task User_name_e_mail_address_and_old_password_share_one_counter()
+    {
+        var user = await _cube.CreateUserAsync();
+        for (var i = 1; i <= 9; i++)
+        {
+            Assert.Equal(401, (await LoginFromAsync("10.5.5.5", i % 2 == 0 ? user.Name : $"{user.Name}@example.com", "wrong")).Status);
+        }
+
+        Assert.Equal(429, (await LoginFromAsync("10.5.5.5", user.Name, "wrong")).Status);
+        Assert.Equal(429, (await LoginFromAsync("10.5.5.5", $"{user.Name}@example.com", user.Password)).Status);
+
+        for (var i = 1; i <= 10; i++)
+        {
+            Assert.Equal(400, (await _cube.SendAsync(HttpMethod.Patch, "/users/secret", user.Token, new { old_secret = "wrong", new_secret = "another password" })).Status);
+        }
+
+        Assert.Equal(429, (await _cube.SendAsync(HttpMethod.Patch, "/users/secret", user.Token, new { old_secret = user.Password, new_secret = "another password" })).Status);
+        Assert.Equal(429, (await _cube.SendAsync(HttpMethod.Patch, $"/users/{user.UserId}/email", user.Token, new { email = "a@example.com", password = user.Password })).Status);
+    }
+
+    [Fact]
+    public async Task A_flood_of_unknown_names_from_one_address_is_limited_and_starves_no_other_address()
+    {
+        var user = await _cube.CreateUserAsync();
+        var flood = Task.WhenAll(Enumerable.Range(0, 60).Select(async connection =>
+        {
+            var statuses = new List<int>();
+            for (var i = 0; i < 6; i++)
+            {
+                statuses.Add((await LoginFromAsync("10.6.6.6", $"unknown-{connection}-{i}", "wrong")).Status);
+            }
+
+            return statuses;
+        }));
+        await Task.Delay(500);
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        Assert.Equal(201, (await LoginFromAsync("10.7.7.7", user.Name, user.Password)).Status);
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(4), $"{clock.Elapsed}");
+        var statuses = (await flood).SelectMany(static one => one).ToArray();
+        Assert.All(statuses, static status => Assert.True(status is 401 or 429, $"{status}"));
+        // A hundred failures in a minute, and those that were being checked meanwhile.
+        Assert.InRange(statuses.Count(static status => status == 401), 1, 100 + Environment.ProcessorCount);
+        var (last, retryAfter) = await LoginFromAsync("10.6.6.6", user.Name, user.Password);
+        Assert.True(last == 201 || retryAfter is >= 1 and <= 60, $"{last} {retryAfter}");
+    }
+
+    [Fact]
     public async Task A_burst_of_guesses_is_not_through_before_its_failures_are_counted()
     {
         var user = await _cube.CreateUserAsync();

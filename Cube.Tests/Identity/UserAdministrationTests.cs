@@ -40,12 +40,15 @@ public sealed class UserAdministrationTests(GuideSystem system)
     {
         var user = await _cube.CreateUserAsync();
         var other = await _cube.LoginAsync(user.Name, user.Password);
+        var (_, secret) = await _cube.CreatePatAsync(user);
         Assert.Equal(400, (await _cube.SendAsync(HttpMethod.Patch, "/users/secret", user.Token, new { old_secret = "wrong password", new_secret = "another password" })).Status);
         Assert.Equal(400, (await _cube.SendAsync(HttpMethod.Patch, "/users/secret", user.Token, new { old_secret = user.Password, new_secret = "short" })).Status);
         Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Patch, "/users/secret", user.Token, new { old_secret = user.Password, new_secret = "another password" })).Status);
         Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Get, "/users/profile", user.Token)).Status);
         Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Get, "/users/profile", other.Access)).Status);
         await _cube.LoginAsync(user.Name, "another password");
+        // Personal access tokens of a user who knows his password stay.
+        Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Get, "/users/tokens/introspect", secret)).Status);
     }
 
     [Fact]
@@ -89,9 +92,28 @@ public sealed class UserAdministrationTests(GuideSystem system)
         var (status, found) = await _cube.SendAsync(HttpMethod.Get, $"/users/search?username={other.Name}", user.Token);
         Assert.Equal((200, 1), (status, found.GetProperty("total").GetInt32()));
         Assert.False(found.GetProperty("users")[0].TryGetProperty("email", out _));
+        Assert.Equal(["id", "first_name", "last_name", "credentials"], found.GetProperty("users")[0].EnumerateObject().Select(static member => member.Name));
         Assert.Equal(400, (await _cube.SendAsync(HttpMethod.Get, "/users/search", user.Token)).Status);
         Assert.Equal(400, (await _cube.SendAsync(HttpMethod.Get, "/users/search?username=ab", user.Token)).Status);
         Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Get, "/users/search?username=abc", null)).Status);
+    }
+
+    [Fact]
+    public async Task Metadata_is_shown_to_the_user_and_administrators_of_the_platform_only()
+    {
+        var (tenant, admin) = (await _cube.CreateTenantAsync(), (await _cube.LoginAsync()).Access);
+        var other = await _cube.CreateMemberAsync(tenant, "member");
+        Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Patch, $"/users/{tenant.UserId}", tenant.Token, new { metadata = new { phone = "not for all" } })).Status);
+        foreach (var path in (string[])[$"/users/{tenant.UserId}", $"/users/search?id={tenant.UserId}", $"/users/search?username={tenant.Name}"])
+        {
+            Assert.DoesNotContain("metadata", (await _cube.SendAsync(HttpMethod.Get, path, other.Token)).Body.GetRawText(), StringComparison.Ordinal);
+            Assert.Contains("not for all", (await _cube.SendAsync(HttpMethod.Get, path, tenant.Token)).Body.GetRawText(), StringComparison.Ordinal);
+            Assert.Contains("not for all", (await _cube.SendAsync(HttpMethod.Get, path, admin)).Body.GetRawText(), StringComparison.Ordinal);
+        }
+
+        var third = await _cube.CreateUserAsync();
+        await _cube.AddMemberAsync(tenant, await _cube.RoleIdAsync(tenant, "admin"), third);
+        Assert.DoesNotContain("not for all", (await _cube.SendAsync(HttpMethod.Get, $"/domains/{tenant.Domain}/users", third.Token)).Body.GetRawText(), StringComparison.Ordinal);
     }
 
     [Fact]
