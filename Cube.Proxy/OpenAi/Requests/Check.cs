@@ -52,7 +52,9 @@ internal static class Checks
     };
 
     /// <summary>The numbers of a prompt that is already in tokens.</summary>
-    public static void Tokens(JsonElement tokens, string param)
+    public static void Tokens(JsonElement tokens, string param) => Tokens(tokens, param, isIndexed: true);
+
+    public static void Tokens(JsonElement tokens, string param, bool isIndexed)
     {
         Array(tokens, param);
         var i = 0;
@@ -60,7 +62,7 @@ internal static class Checks
         {
             if (!IsInteger(token) || !token.TryGetInt32(out var number) || number < 0)
             {
-                _token(token, $"{param}[{i}]");
+                _token(token, isIndexed ? $"{param}[{i}]" : param);
             }
 
             i++;

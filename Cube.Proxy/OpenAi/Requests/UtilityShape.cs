@@ -20,7 +20,7 @@ internal sealed class UtilityShape(string[] answer, string[] required, params (s
         ["count", "max_model_len", "tokens", "token_strs"], [],
         ("prompt", FieldRule.Pass(Checks.Text)), ("messages", FieldRule.Own(Requests.Messages.Check).Holding(KnownMembers.Message)), ("add_special_tokens", _flag), ("return_token_strs", _flag), ("add_generation_prompt", _flag));
 
-    public static UtilityShape Detokenize { get; } = new(["prompt"], ["tokens"], ("tokens", FieldRule.Pass(Checks.Tokens)));
+    public static UtilityShape Detokenize { get; } = new(["prompt"], ["tokens"], ("tokens", FieldRule.Pass(static (tokens, param) => Checks.Tokens(tokens, param, isIndexed: false))));
 
     public static UtilityShape Pooling { get; } = new(_scored, ["input"], ("input", _texts), ("encoding_format", FieldRule.Pass(Checks.OneOf("float", "base64"))));
 
