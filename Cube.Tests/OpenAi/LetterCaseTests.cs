@@ -45,7 +45,7 @@ public sealed class LetterCaseTests
             """),
         (InferenceEndpoints.NativeGenerate, $$"""{"model":"m","prompt":"p","suffix":"s","system":"y","images":["{{Pixel}}"],"format":{{Schema}},"options":{"top_k":1} }"""),
         (InferenceEndpoints.NativeEmbed, """{"model":"m","input":["a"],"truncate":true,"options":{"seed":1} }"""),
-        (InferenceEndpoints.NativeCreate, """{"model":"m","from":"n","messages":[{"role":"user","content":"x"}],"parameters":{"stop":"a"} }"""),
+        (InferenceEndpoints.NativeCreate, """{"model":"m","from":"n","messages":[{"role":"user","content":"x"}] }"""),
     ];
 
     public static TheoryData<int, string> Samples

@@ -189,7 +189,11 @@ public sealed class ToleranceTests(ReplaySystem system)
         foreach (var levels in Enumerable.Range(244, 12))
         {
             var schema = string.Concat(Enumerable.Repeat("{\"items\":", levels)) + "{}" + new string('}', levels);
-            Assert.Contains((await AskAsync("vllm", body.Replace("@", schema, StringComparison.Ordinal), path)).Status, (int[])[200, 400]);
+            var (cube, server, tenant) = system["vllm"];
+            server.PlayJson(200, FakeBackend.Chat);
+            using var content = new StringContent(body.Replace("@", schema, StringComparison.Ordinal), Encoding.UTF8, new MediaTypeHeaderValue("application/json"));
+            using var response = await cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/{path}", tenant.Token, content);
+            Assert.Contains((int)response.StatusCode, (int[])[200, 400]);
         }
     }
 }
