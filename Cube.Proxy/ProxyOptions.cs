@@ -10,6 +10,12 @@ internal sealed class ProxyOptions
     /// <summary>Largest request body in bytes, 1 KiB to 1 GiB.</summary>
     public long MaxRequestBodyBytes { get; set; } = 32 << 20;
 
+    /// <summary>How many images one request may have: 1 to 1,000.</summary>
+    public int MaxImages { get; set; } = 100;
+
+    /// <summary>How many million pixels the images of one request may have together: 1 to 10,000.</summary>
+    public int MaxImageMegapixels { get; set; } = 256;
+
     /// <summary>How long an agent may be silent within one exchange: 1 second to 1 hour. Loading a model counts.</summary>
     public TimeSpan ActivityTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
@@ -37,6 +43,16 @@ internal sealed class ProxyOptionsValidator : IValidateOptions<ProxyOptions>
         if (options.MaxRequestBodyBytes is < 1024 or > 1 << 30)
         {
             faults.AddError("Proxy__MaxRequestBodyBytes must be between 1024 and 1073741824.");
+        }
+
+        if (options.MaxImages is < 1 or > 1000)
+        {
+            faults.AddError("Proxy__MaxImages must be between 1 and 1000.");
+        }
+
+        if (options.MaxImageMegapixels is < 1 or > 10_000)
+        {
+            faults.AddError("Proxy__MaxImageMegapixels must be between 1 and 10000.");
         }
 
         if (options.ActivityTimeout < TimeSpan.FromSeconds(1) || options.ActivityTimeout > TimeSpan.FromHours(1))

@@ -52,7 +52,7 @@ internal sealed class InferenceForwarder
         }
 
         var outgoing = new ByteBuffer(request.Body!.Bytes.Length + 512);
-        var question = new Question(new HttpMethod(request.Endpoint.Method), outgoing, Write(request, outgoing), request.Form?.Format);
+        var question = new Question(new HttpMethod(request.Endpoint.Method), outgoing, Write(request, outgoing, context.RequestAborted), request.Form?.Format);
         var checks = OllamaChecks.Of(request.Endpoint, request.Backend, outgoing.Written);
         request.ReleaseBody();
         try
@@ -87,7 +87,7 @@ internal sealed class InferenceForwarder
     private bool MayChangeModels(DomainRequest request) =>
         _inForce.Current.Of(request.DomainId, request.Route!.Id).Policies is { Count: > 0 } policies && policies.All(static policy => policy.Policy.AllowModelChanges);
 
-    private MediaTypeHeaderValue Write(DomainRequest request, ByteBuffer outgoing)
+    private MediaTypeHeaderValue Write(DomainRequest request, ByteBuffer outgoing, CancellationToken ct)
     {
         // Who changes models names them as the model server does.
         var model = request.ModelAtServer ?? request.Wanted!.Model;
@@ -103,7 +103,7 @@ internal sealed class InferenceForwarder
         }
 
         using var json = new Utf8JsonWriter(outgoing, new JsonWriterOptions { SkipValidation = true });
-        RequestShapes.Of(request.Endpoint!).Write(request.Json!.RootElement, json, new RequestTarget(request.Backend, model, _salts.Of(request.DomainId, request.Caller!.UserId)));
+        RequestShapes.Of(request.Endpoint!).Write(request.Json!.RootElement, json, new RequestTarget(request.Backend, model, _salts.Of(request.DomainId, request.Caller!.UserId)), ct);
         json.Flush();
         return AgentRequests.Json;
     }

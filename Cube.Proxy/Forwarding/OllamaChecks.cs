@@ -42,7 +42,7 @@ internal sealed class OllamaChecks
             return null;
         }
 
-        using var document = JsonDocument.Parse(outgoing, new JsonDocumentOptions { MaxDepth = 256 });
+        using var document = JsonDocument.Parse(outgoing, StrictJson.Rewritten);
         var request = document.RootElement;
         var model = request.GetProperty("model").GetString()!;
         return !isChat ? new OllamaChecks("/api/generate", WriteGenerate(request, model), null) : new OllamaChecks("/api/chat", WriteChat(request, model), hasImages && HasImages(request) ? JsonSerializer.SerializeToUtf8Bytes(new { model }) : null);

@@ -51,7 +51,11 @@ internal sealed class RouteStage(RequestDelegate next, PoliciesInForce inForce, 
     }
 
     private static bool IsPlain(HttpRequest request, string expected) =>
-        request.Headers.ContentEncoding.Count == 0
+        !IsEncoded(request)
         && MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
         && type.MediaType.Equals(expected, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary><c>identity</c> says that nothing is encoded.</summary>
+    private static bool IsEncoded(HttpRequest request) =>
+        request.Headers.GetCommaSeparatedValues(HeaderNames.ContentEncoding).Any(static coding => !coding.Trim().Equals("identity", StringComparison.OrdinalIgnoreCase));
 }

@@ -105,6 +105,25 @@ public sealed class AudioTests(ReplaySystem system)
         Assert.Equal(Form(("file", "x"), ("model", "m"), ("timestamp_granularities[]", "word"), ("timestamp_granularities[]", "segment")).Replace("my secret", "audio", StringComparison.Ordinal), server.Requests.Last().Body);
     }
 
+    [Theory]
+    [InlineData("Content-Transfer-Encoding: binary", 200)]
+    [InlineData("content-transfer-encoding: 8BIT", 200)]
+    [InlineData("Content-Transfer-Encoding: 7bit\r\nContent-Length: 1\r\nX-Other: y", 200)]
+    [InlineData("Content-Transfer-Encoding: base64", 400)]
+    [InlineData("Content-Transfer-Encoding: quoted-printable", 400)]
+    [InlineData("Content-Transfer-Encoding: binary, base64", 400)]
+    public async Task Headers_of_a_part_that_change_nothing_are_accepted_and_not_passed_on(string header, int status)
+    {
+        var server = system["vllm"].Server;
+        server.PlayJson(200, """{"text":"a"}""");
+        var answer = await AskAsync($"--xyz\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n{header}\r\n\r\nx\r\n--xyz\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nm\r\n--xyz--\r\n");
+        Assert.Equal((status, status == 200 ? null : "invalid_form"), (answer.Status, answer.Code));
+        if (status == 200)
+        {
+            Assert.Equal("--xyz\r\nContent-Disposition: form-data; name=\"file\"; filename=\"audio.wav\"\r\n\r\nx\r\n--xyz\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nm\r\n--xyz--\r\n", server.Requests.Last().Body);
+        }
+    }
+
     public static TheoryData<string, string, string?> Wrong => new()
     {
         { Form(("file", "x")), "missing_required_parameter", "model" },

@@ -32,13 +32,13 @@ public sealed class OllamaSchemaTests
 
     [Theory]
     [MemberData(nameof(Good))]
-    public void What_Ollama_can_follow_passes(string schema) => OllamaSchema.Check(Parse(schema), "response_format");
+    public void What_Ollama_can_follow_passes(string schema) => OllamaSchema.Check(Parse(schema), "response_format", CancellationToken.None);
 
     [Theory]
     [MemberData(nameof(Deadly))]
     public void What_would_end_its_process_is_refused(string schema)
     {
-        var error = Assert.Throws<RefusedException>(() => OllamaSchema.Check(Parse(schema), "response_format")).Error;
+        var error = Assert.Throws<RefusedException>(() => OllamaSchema.Check(Parse(schema), "response_format", CancellationToken.None)).Error;
         Assert.Equal((400, "unsupported_value", "response_format"), (error.Status, error.Code, error.Param));
     }
 

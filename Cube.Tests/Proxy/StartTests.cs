@@ -27,6 +27,8 @@ public sealed class StartTests
     [InlineData("Cube.Proxy", "Attestation__KeepDays", "0", "Attestation__KeepDays")]
     [InlineData("Cube.Proxy", "Attestation__GoogleRoot", "/no/such/root", "Attestation__GoogleRoot")]
     [InlineData("Cube.Proxy", "Proxy__MaxRequestBodyBytes", "1", "Proxy__MaxRequestBodyBytes")]
+    [InlineData("Cube.Proxy", "Proxy__MaxImages", "0", "Proxy__MaxImages")]
+    [InlineData("Cube.Proxy", "Proxy__MaxImageMegapixels", "0", "Proxy__MaxImageMegapixels")]
     [InlineData("Cube.Proxy", "Proxy__ActivityTimeout", "soon", "ActivityTimeout")]
     [InlineData("Cube.Proxy", "Proxy__TrustedProxies__0", "everybody", "Proxy__TrustedProxies")]
     [InlineData("Cube.Proxy", "ConnectionStrings__proxy", "", "ConnectionStrings__proxy")]

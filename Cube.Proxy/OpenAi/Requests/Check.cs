@@ -33,6 +33,8 @@ internal static class Checks
         }
     };
 
+    private static readonly Check _token = Integer(0, int.MaxValue);
+
     /// <summary>A string, or up to four.</summary>
     public static readonly Check Stop = static (value, param) =>
     {
@@ -48,6 +50,24 @@ internal static class Checks
             Type(item.ValueKind == JsonValueKind.String, param, "a string or an array of strings");
         }
     };
+
+    /// <summary>The numbers of a prompt that is already in tokens.</summary>
+    public static void Tokens(JsonElement tokens, string param) => Tokens(tokens, param, isIndexed: true);
+
+    public static void Tokens(JsonElement tokens, string param, bool isIndexed)
+    {
+        Array(tokens, param);
+        var i = 0;
+        foreach (var token in tokens.EnumerateArray())
+        {
+            if (!IsInteger(token) || !token.TryGetInt32(out var number) || number < 0)
+            {
+                _token(token, isIndexed ? $"{param}[{i}]" : param);
+            }
+
+            i++;
+        }
+    }
 
     public static Check Integer(long least, long most) => (value, param) =>
     {

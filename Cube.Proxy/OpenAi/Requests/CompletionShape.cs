@@ -25,7 +25,7 @@ internal sealed class CompletionShape : RequestShape
         CheckStream(request);
     }
 
-    protected override void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target)
+    protected override void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target, CancellationToken ct)
     {
         var prompt = request.GetProperty("prompt");
         if (target.Kind != BackendKind.Vllm && prompt.ValueKind == JsonValueKind.Array)
@@ -39,8 +39,7 @@ internal sealed class CompletionShape : RequestShape
         }
 
         json.WriteRaw("prompt", prompt);
-        WriteStream(request, json, target.Kind);
-        WriteChoices(request, json, target.Kind);
+        WriteSampling(request, json, target.Kind);
     }
 
     private static void CheckPrompt(JsonElement prompt, string param)
@@ -53,19 +52,22 @@ internal sealed class CompletionShape : RequestShape
         // More than one prompt would be several answers, whose choices no client could tell apart here.
         Checks.Type(prompt.ValueKind == JsonValueKind.Array, param, "a string or an array");
         Checks.Value(prompt.GetArrayLength() > 0, param, "it is empty");
-        var isTokens = prompt[0].ValueKind == JsonValueKind.Number;
-        Checks.Value(isTokens || prompt.GetArrayLength() == 1, param, "one prompt at a time");
-        var index = 0;
-        foreach (var item in prompt.EnumerateArray())
+        var first = prompt[0];
+        if (first.ValueKind == JsonValueKind.Number)
         {
-            if (isTokens)
-            {
-                Checks.Integer(0, int.MaxValue)(item, $"{param}[{index++}]");
-            }
-            else
-            {
-                Checks.Text(item, $"{param}[{index++}]");
-            }
+            Checks.Tokens(prompt, param);
+            return;
+        }
+
+        Checks.Value(prompt.GetArrayLength() == 1, param, "one prompt at a time");
+        if (first.ValueKind == JsonValueKind.Array)
+        {
+            Checks.Value(first.GetArrayLength() > 0, $"{param}[0]", "it is empty");
+            Checks.Tokens(first, $"{param}[0]");
+        }
+        else
+        {
+            Checks.Text(first, $"{param}[0]");
         }
     }
 }

@@ -20,7 +20,7 @@ internal sealed class EmbeddingShape : RequestShape
 
     protected override void CheckOwn(JsonElement request) => request.Required("input", "input");
 
-    protected override void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target)
+    protected override void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target, CancellationToken ct)
     {
         var input = request.GetProperty("input");
         if (target.Kind != BackendKind.Vllm && input.ValueKind == JsonValueKind.Array && input[0].ValueKind != JsonValueKind.String)

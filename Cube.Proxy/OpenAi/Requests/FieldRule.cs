@@ -33,41 +33,41 @@ internal sealed record FieldRule(Check? Check, Fate OnOllama, Fate OnVllm)
 
     public static FieldRule Refuse { get; } = new(Checks.Unsupported, Fate.Refuse, Fate.Refuse);
 
+    /// <summary>What its value may hold; null where that is not looked at.</summary>
+    public Members? Known { get; init; }
+
+    public FieldRule Holding(Members known) => this with { Known = known };
+
     public Fate On(BackendKind kind) => kind == BackendKind.Vllm ? OnVllm : OnOllama;
 }
 
 /// <summary>The members that an endpoint knows. What it does not know goes nowhere, and its name comes back in a header.</summary>
 internal sealed class FieldRules(Dictionary<string, FieldRule> rules)
 {
-    private const int MostNamed = 16;
     private readonly FrozenDictionary<string, FieldRule> _rules = rules.ToFrozenDictionary(StringComparer.Ordinal);
-    private readonly FrozenSet<string> _folded = rules.Keys.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+    private readonly FrozenSet<string> _folded = rules.Keys.Select(Members.Fold).ToFrozenSet(StringComparer.Ordinal);
 
-    /// <returns>The unknown members, as <c>x-cube-ignored</c> has them; null for none.</returns>
+    /// <param name="request">The whole request.</param>
+    /// <param name="ignored">Takes the names that are not known, at every depth.</param>
     /// <exception cref="RefusedException">One is a known one in other letters.</exception>
-    public string? Unknown(JsonElement request)
+    public void CheckNames(JsonElement request, IgnoredMembers ignored)
     {
-        List<string>? ignored = null;
         foreach (var member in request.EnumerateObject())
         {
-            if (_rules.ContainsKey(member.Name))
+            if (_rules.TryGetValue(member.Name, out var rule))
             {
+                rule.Known?.Check(member.Value, member.Name, member.Name, ignored);
                 continue;
             }
 
-            if (_folded.Contains(member.Name))
+            if (_folded.Contains(Members.Fold(member.Name)))
             {
                 // A model server written in Go takes it for the same, so two readers could understand two things.
                 throw new RefusedException(OpenAiError.InvalidJson);
             }
 
-            if ((ignored ??= []).Count < MostNamed && IsPlain(member.Name))
-            {
-                ignored.Add(member.Name);
-            }
+            ignored.Add(member.Name);
         }
-
-        return ignored is { Count: > 0 } ? string.Join(", ", ignored) : null;
     }
 
     /// <exception cref="RefusedException">A member is not what it must be.</exception>
@@ -82,7 +82,7 @@ internal sealed class FieldRules(Dictionary<string, FieldRule> rules)
         }
     }
 
-    /// <summary>Writes what passes as it is.</summary>
+    /// <summary>Writes what passes, from known members where its rule has them.</summary>
     /// <exception cref="RefusedException">This kind of model server does not know a member that must not be ignored.</exception>
     public void Write(JsonElement request, Utf8JsonWriter json, BackendKind kind)
     {
@@ -96,15 +96,18 @@ internal sealed class FieldRules(Dictionary<string, FieldRule> rules)
             switch (rule.On(kind))
             {
                 case Fate.Pass:
-                    json.WriteRaw(member.Name, member.Value);
+                    json.WritePropertyName(member.Name);
+                    rule.Known.WriteOrCopy(member.Value, json);
                     break;
-                case Fate.Refuse:
+                case Fate.Refuse when !SaysNothing(member.Value):
                     throw new RefusedException(OpenAiError.UnsupportedParameter(member.Name));
             }
         }
     }
 
-    private static bool IsPlain(string name) => name.Length is > 0 and <= 64 && name.All(static character => char.IsAsciiLetterOrDigit(character) || character is '_' or '-' or '.');
+    /// <summary>An empty object or text asks for nothing, so nothing is lost without it.</summary>
+    private static bool SaysNothing(JsonElement value) =>
+        value.ValueKind == JsonValueKind.Object ? value.GetPropertyCount() == 0 : value.ValueKind == JsonValueKind.String && value.ValueEquals(""u8);
 }
 
 internal static class RawJson
@@ -114,6 +117,18 @@ internal static class RawJson
     {
         json.WritePropertyName(name);
         json.WriteRaw(value);
+    }
+
+    public static void WriteRawOrNull(this Utf8JsonWriter json, JsonElement? value)
+    {
+        if (value is { } some)
+        {
+            json.WriteRaw(some);
+        }
+        else
+        {
+            json.WriteNullValue();
+        }
     }
 
     public static void WriteRaw(this Utf8JsonWriter json, JsonElement value) =>

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 
 namespace Cube.Proxy.OpenAi.Requests;
@@ -14,31 +15,70 @@ internal static class Images
 {
     private const long MostPixels = 64 << 20;
 
-    private static readonly string[] _prefixes = ["data:image/png;base64,", "data:image/jpeg;base64,", "data:image/jpg;base64,", "data:image/webp;base64,", "data:image/gif;base64,"];
+    /// <summary>More than any type with its parameters.</summary>
+    private const int LongestHead = 256;
 
-    public static void Check(JsonElement url, string param)
+    private static readonly string[] _types = ["image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif"];
+
+    /// <returns>The image's pixels.</returns>
+    public static long CheckUrl(JsonElement url, string param)
     {
         Checks.Text(url, param);
         var raw = Text(url);
-        var prefix = -1;
-        foreach (var known in _prefixes)
+        Checks.Value(TypeOf(raw, out var data) is not null, param, "it must be a data: URL with a PNG, JPEG, WebP or GIF in base64; addresses are not fetched");
+        return Decode(raw[data..], param);
+    }
+
+    /// <returns>The pixels of an image that is base64 alone.</returns>
+    public static long CheckData(JsonElement data, string param)
+    {
+        Checks.Text(data, param);
+        return Decode(Text(data), param);
+    }
+
+    /// <summary>Writes a URL that was checked without parameters and in small letters: that is the one form that every model server reads.</summary>
+    public static void WriteUrl(JsonElement url, Utf8JsonWriter json)
+    {
+        var raw = Text(url);
+        var head = $"data:{TypeOf(raw, out var data)};base64,";
+        if (raw.StartsWith(Encoding.ASCII.GetBytes(head)))
         {
-            if (raw.Length >= known.Length && System.Text.Ascii.EqualsIgnoreCase(raw[..known.Length], known))
-            {
-                prefix = known.Length;
-                break;
-            }
+            json.WriteRaw(url);
+            return;
         }
 
-        Checks.Value(prefix > 0, param, "it must be a data: URL with a PNG, JPEG, WebP or GIF in base64; addresses are not fetched");
-        var encoded = raw[prefix..];
+        var written = new byte[head.Length + raw.Length - data];
+        raw[data..].CopyTo(written.AsSpan(Encoding.ASCII.GetBytes(head, written)));
+        json.WriteStringValue(written);
+    }
+
+    /// <summary>RFC 2397: <c>data:[type][;parameter]*[;base64],data</c>, the words in any case, the parameters in any order.</summary>
+    /// <param name="url">The bytes of the URL.</param>
+    /// <param name="data">Where the data begins.</param>
+    /// <returns>The type in small letters; null for what is no image in base64.</returns>
+    private static string? TypeOf(ReadOnlySpan<byte> url, out int data)
+    {
+        data = 0;
+        var comma = url[..Math.Min(url.Length, LongestHead)].IndexOf((byte)',');
+        if (comma < 0 || !Ascii.EqualsIgnoreCase(url[..Math.Min(url.Length, 5)], "data:"u8))
+        {
+            return null;
+        }
+
+        data = comma + 1;
+        var parts = Encoding.UTF8.GetString(url[5..comma]).Split(';', StringSplitOptions.TrimEntries);
+        return parts.Skip(1).Contains("base64", StringComparer.OrdinalIgnoreCase) ? Array.Find(_types, type => type.Equals(parts[0], StringComparison.OrdinalIgnoreCase)) : null;
+    }
+
+    private static long Decode(ReadOnlySpan<byte> encoded, string param)
+    {
         Checks.Value(Base64.IsValid(encoded, out var length) && length > 0, param, "it is not base64");
         var bytes = ArrayPool<byte>.Shared.Rent(length);
         try
         {
-            Checks.Value(
-                Base64.DecodeFromUtf8(encoded, bytes, out _, out var written) == OperationStatus.Done && PixelsOf(bytes.AsSpan(0, written)) is > 0 and <= MostPixels,
-                param, $"it is no image of at most {MostPixels} pixels");
+            var pixels = Base64.DecodeFromUtf8(encoded, bytes, out _, out var written) == OperationStatus.Done ? PixelsOf(bytes.AsSpan(0, written)) : 0;
+            Checks.Value(pixels is > 0 and <= MostPixels, param, $"it is no image of at most {MostPixels} pixels");
+            return pixels;
         }
         finally
         {
@@ -56,7 +96,7 @@ internal static class Images
     private static ReadOnlySpan<byte> Text(JsonElement value)
     {
         var raw = JsonMarshal.GetRawUtf8Value(value)[1..^1];
-        return raw.Contains((byte)'\\') ? System.Text.Encoding.UTF8.GetBytes(value.GetString()!) : raw;
+        return raw.Contains((byte)'\\') ? Encoding.UTF8.GetBytes(value.GetString()!) : raw;
     }
 
     /// <returns>Width times height as the header says; 0 for what is none of the four.</returns>
@@ -64,7 +104,7 @@ internal static class Images
     {
         if (image.Length >= 8 && image[0] == 0x89 && image[1..8].SequenceEqual("PNG\r\n\u001a\n"u8))
         {
-            return image.Length < 24 ? 0 : (long)BinaryPrimitives.ReadUInt32BigEndian(image[16..]) * BinaryPrimitives.ReadUInt32BigEndian(image[20..]);
+            return image.Length < 24 || !image[12..16].SequenceEqual("IHDR"u8) ? 0 : (long)BinaryPrimitives.ReadUInt32BigEndian(image[16..]) * BinaryPrimitives.ReadUInt32BigEndian(image[20..]);
         }
 
         if (image.StartsWith("GIF8"u8))
@@ -80,26 +120,36 @@ internal static class Images
         return image.Length > 4 && image[0] == 0xFF && image[1] == 0xD8 ? PixelsOfJpeg(image) : 0;
     }
 
+    /// <summary>The largest of all that its chunks say: a canvas may be smaller than the frame that is unpacked.</summary>
     private static long PixelsOfWebP(ReadOnlySpan<byte> image)
     {
-        var kind = image[12..16];
-        if (kind.SequenceEqual("VP8X"u8))
+        var most = 0L;
+        for (var at = 12L; at + 8 < image.Length; at += 8 + (long)BinaryPrimitives.ReadUInt32LittleEndian(image[((int)at + 4)..]))
         {
-            return (1L + (image[24] | (image[25] << 8) | (image[26] << 16))) * (1 + (image[27] | (image[28] << 8) | (image[29] << 16)));
+            at += at & 1;
+            if (at + 18 > image.Length)
+            {
+                break;
+            }
+
+            var kind = image.Slice((int)at, 4);
+            var chunk = image[((int)at + 8)..];
+            var pixels = kind.SequenceEqual("VP8X"u8) ? Canvas(chunk[4..])
+                : kind.SequenceEqual("ANMF"u8) ? (chunk.Length < 12 ? long.MaxValue : Canvas(chunk[6..]))
+                : kind.SequenceEqual("VP8L"u8) ? Lossless(BinaryPrimitives.ReadUInt32LittleEndian(chunk[1..]))
+                : kind.SequenceEqual("VP8 "u8) ? (long)(BinaryPrimitives.ReadUInt16LittleEndian(chunk[6..]) & 0x3FFF) * (BinaryPrimitives.ReadUInt16LittleEndian(chunk[8..]) & 0x3FFF)
+                : 0;
+            most = Math.Max(most, pixels);
         }
 
-        if (kind.SequenceEqual("VP8L"u8))
-        {
-            var bits = BinaryPrimitives.ReadUInt32LittleEndian(image[21..]);
-            return (1L + (bits & 0x3FFF)) * (1 + ((bits >> 14) & 0x3FFF));
-        }
+        return most;
 
-        return kind.SequenceEqual("VP8 "u8)
-            ? (long)(BinaryPrimitives.ReadUInt16LittleEndian(image[26..]) & 0x3FFF) * (BinaryPrimitives.ReadUInt16LittleEndian(image[28..]) & 0x3FFF)
-            : 0;
+        static long Canvas(ReadOnlySpan<byte> size) => (1L + (size[0] | (size[1] << 8) | (size[2] << 16))) * (1 + (size[3] | (size[4] << 8) | (size[5] << 16)));
+
+        static long Lossless(uint bits) => (1L + (bits & 0x3FFF)) * (1 + ((bits >> 14) & 0x3FFF));
     }
 
-    /// <summary>From segment to segment, to the first that starts a frame.</summary>
+    /// <summary>From segment to segment, to the first that starts a frame. A marker without a length before it is no image here: readers differ on what follows.</summary>
     private static long PixelsOfJpeg(ReadOnlySpan<byte> image)
     {
         var at = 2;
@@ -109,6 +159,11 @@ internal static class Images
             if (marker is >= 0xC0 and <= 0xCF and not (0xC4 or 0xC8 or 0xCC))
             {
                 return (long)BinaryPrimitives.ReadUInt16BigEndian(image[(at + 5)..]) * BinaryPrimitives.ReadUInt16BigEndian(image[(at + 7)..]);
+            }
+
+            if (marker is <= 0x01 or (>= 0xD0 and <= 0xDA))
+            {
+                return 0;
             }
 
             at += marker == 0xFF ? 1 : 2 + BinaryPrimitives.ReadUInt16BigEndian(image[(at + 2)..]);

@@ -7,7 +7,7 @@ namespace Cube.Proxy.OpenAi.Requests;
 /// <summary>The messages of a chat: checked member by member, written with nothing but what is known.</summary>
 internal static class Messages
 {
-    private static readonly string[] _passed = ["name", "tool_call_id", "tool_calls"];
+    private static readonly string[] _passed = ["name", "tool_call_id"];
 
     public static void Check(JsonElement messages, string param)
     {
@@ -23,7 +23,6 @@ internal static class Messages
     private static void CheckOne(JsonElement message, string param)
     {
         Checks.Object(message, param);
-        RefuseOtherLetters(message, param);
         var role = message.Required("role", $"{param}.role");
         Checks.Text(role, $"{param}.role");
         if (role.ValueEquals("function"u8))
@@ -61,7 +60,7 @@ internal static class Messages
         {
             CheckContent(content, $"{param}.content", isAssistant);
         }
-        else if (!isAssistant)
+        else if (!SaysSomething(message, isAssistant))
         {
             throw new RefusedException(OpenAiError.MissingParameter($"{param}.content"));
         }
@@ -81,7 +80,7 @@ internal static class Messages
             var function = call.Required("function", $"{where}.function");
             Checks.Object(function, $"{where}.function");
             Checks.Text(function.Required("name", $"{where}.function.name"), $"{where}.function.name");
-            Checks.Text(function.Required("arguments", $"{where}.function.arguments"), $"{where}.function.arguments");
+            ToolArguments.Check(function, $"{where}.function");
         }
     }
 
@@ -99,7 +98,6 @@ internal static class Messages
         {
             var where = $"{param}[{i++}]";
             Checks.Object(part, where);
-            RefuseOtherLetters(part, where);
             var type = part.Required("type", $"{where}.type");
             Checks.Text(type, $"{where}.type");
             if (type.ValueEquals("text"u8))
@@ -114,7 +112,7 @@ internal static class Messages
             {
                 var image = part.Required("image_url", $"{where}.image_url");
                 Checks.Object(image, $"{where}.image_url");
-                Images.Check(image.Required("url", $"{where}.image_url.url"), $"{where}.image_url.url");
+                Checks.Text(image.Required("url", $"{where}.image_url.url"), $"{where}.image_url.url");
             }
             else if (type.ValueEquals("input_audio"u8))
             {
@@ -130,14 +128,30 @@ internal static class Messages
         }
     }
 
-    /// <summary>A reader written in Go takes <c>Content</c> for <c>content</c>, and the last one counts.</summary>
-    private static void RefuseOtherLetters(JsonElement json, string param)
+    /// <summary>A message says something: a text, calls, or, of a model that refused, why.</summary>
+    private static bool SaysSomething(JsonElement message, bool isAssistant) =>
+        isAssistant && (message.Member("tool_calls") is { } calls && calls.GetArrayLength() > 0 || message.Member("refusal") is { ValueKind: JsonValueKind.String });
+
+    public static IEnumerable<SentImage> ImagesOf(JsonElement messages, string param)
     {
-        foreach (var member in json.EnumerateObject())
+        var i = -1;
+        foreach (var message in messages.EnumerateArray())
         {
-            foreach (var character in member.Name)
+            i++;
+            if (message.Member("content") is not { ValueKind: JsonValueKind.Array } parts)
             {
-                Checks.Value(!char.IsAsciiLetterUpper(character), param, "its members are written in lower case");
+                continue;
+            }
+
+            var k = 0;
+            foreach (var part in parts.EnumerateArray())
+            {
+                if (part.GetProperty("type").ValueEquals("image_url"u8))
+                {
+                    yield return new SentImage(part.GetProperty("image_url").GetProperty("url"), $"{param}[{i}].content[{k}].image_url.url", IsUrl: true);
+                }
+
+                k++;
             }
         }
     }
@@ -157,9 +171,14 @@ internal static class Messages
                 json.WriteRaw("role", role);
             }
 
-            if (message.TryGetProperty("content", out var content))
+            if (message.Member("content") is { } content)
             {
                 WriteContent(content, json, kind);
+            }
+            else
+            {
+                json.WritePropertyName("content");
+                json.WriteRawOrNull(message.Member("refusal"));
             }
 
             foreach (var name in _passed)
@@ -170,6 +189,30 @@ internal static class Messages
                 }
             }
 
+            if (message.Member("tool_calls") is { } calls && calls.GetArrayLength() > 0)
+            {
+                WriteCalls(calls, json);
+            }
+
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private static void WriteCalls(JsonElement calls, Utf8JsonWriter json)
+    {
+        json.WriteStartArray("tool_calls");
+        foreach (var call in calls.EnumerateArray())
+        {
+            json.WriteStartObject();
+            json.WriteRaw("id", call.GetProperty("id"));
+            json.WriteString("type"u8, "function"u8);
+            var function = call.GetProperty("function");
+            json.WriteStartObject("function");
+            json.WriteRaw("name", function.GetProperty("name"));
+            ToolArguments.WriteText(function, json);
+            json.WriteEndObject();
             json.WriteEndObject();
         }
 
@@ -203,22 +246,35 @@ internal static class Messages
             json.WriteStartObject();
             var type = part.GetProperty("type");
             json.WriteRaw("type", type);
-            var name = type.GetString()!;
-            if (name == "image_url")
-            {
-                // Its detail means nothing to either.
-                json.WriteStartObject(name);
-                json.WriteRaw("url", part.GetProperty(name).GetProperty("url"));
-                json.WriteEndObject();
-            }
-            else
-            {
-                json.WriteRaw(name, part.GetProperty(name));
-            }
-
+            WritePart(type.GetString()!, part, json);
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
+    }
+
+    private static void WritePart(string type, JsonElement part, Utf8JsonWriter json)
+    {
+        if (type is not ("image_url" or "input_audio"))
+        {
+            json.WriteRaw(type, part.GetProperty(type));
+            return;
+        }
+
+        json.WriteStartObject(type);
+        var inner = part.GetProperty(type);
+        if (type == "image_url")
+        {
+            // Its detail means nothing to either.
+            json.WritePropertyName("url");
+            Images.WriteUrl(inner.GetProperty("url"), json);
+        }
+        else
+        {
+            json.WriteRaw("data", inner.GetProperty("data"));
+            json.WriteRaw("format", inner.GetProperty("format"));
+        }
+
+        json.WriteEndObject();
     }
 }

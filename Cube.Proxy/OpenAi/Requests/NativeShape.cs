@@ -19,14 +19,14 @@ internal sealed class NativeShape(bool isGenerating, string[] required, params (
 
     private static readonly (string Name, FieldRule Rule)[] _generating =
     [
-        ("stream", FieldRule.Pass(Checks.Boolean)), ("options", FieldRule.Own(Checks.Object)), ("format", FieldRule.Pass(CheckFormat)), ("think", FieldRule.Pass(CheckThink)),
+        ("stream", FieldRule.Pass(Checks.Boolean)), ("options", FieldRule.Own(Checks.Object)), ("format", FieldRule.Own(CheckFormat)), ("think", FieldRule.Pass(CheckThink)),
         ("logprobs", _flag), ("top_logprobs", FieldRule.Pass(Checks.Integer(0, 20))), ("truncate", _flag), ("shift", _flag), ("keep_alive", FieldRule.Drop()),
     ];
 
-    public static NativeShape Chat { get; } = new(true, ["messages"], [.. _generating, ("messages", FieldRule.Pass(CheckMessages)), ("tools", FieldRule.Pass(Tools.Check))]);
+    public static NativeShape Chat { get; } = new(true, ["messages"], [.. _generating, ("messages", FieldRule.Own(NativeMessages.Check).Holding(KnownMembers.NativeMessage)), ("tools", FieldRule.Own(Tools.Check).Holding(KnownMembers.Tool))]);
 
     public static NativeShape Generate { get; } = new(true, ["prompt"],
-        [.. _generating, ("prompt", FieldRule.Pass(Checks.Text)), ("suffix", FieldRule.Pass(Checks.Text)), ("system", FieldRule.Pass(Checks.Text)), ("images", FieldRule.Pass(CheckImages)), ("context", FieldRule.Pass(Checks.Array))]);
+        [.. _generating, ("prompt", FieldRule.Pass(Checks.Text)), ("suffix", FieldRule.Pass(Checks.Text)), ("system", FieldRule.Pass(Checks.Text)), ("images", FieldRule.Pass(Checks.Array)), ("context", FieldRule.Pass(Checks.Array))]);
 
     public static NativeShape Embed { get; } = new(false, ["input"],
         ("input", FieldRule.Pass(CheckInput)), ("truncate", _flag), ("dimensions", FieldRule.Pass(Checks.Integer(1, int.MaxValue))), ("options", FieldRule.Own(Checks.Object)), ("keep_alive", FieldRule.Drop()));
@@ -48,11 +48,30 @@ internal sealed class NativeShape(bool isGenerating, string[] required, params (
         }
     }
 
-    protected override void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target)
+    protected override IEnumerable<SentImage> ImagesOf(JsonElement request) =>
+        this == Chat ? NativeMessages.ImagesOf(request.GetProperty("messages"), "messages")
+        : this == Generate && request.Member("images") is { } images ? images.EnumerateArray().Select(static image => new SentImage(image, "images", IsUrl: false))
+        : [];
+
+    protected override void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target, CancellationToken ct)
     {
         if (target.Kind != BackendKind.Ollama)
         {
             throw new RefusedException(OpenAiError.NotServed);
+        }
+
+        if (isGenerating && request.Member("format") is { } format)
+        {
+            WriteFormat(format, json, ct);
+        }
+
+        if (this == Chat)
+        {
+            NativeMessages.Write(request.GetProperty("messages"), json);
+            if (request.Member("tools") is { } tools && tools.GetArrayLength() > 0)
+            {
+                Tools.WriteList(tools, json, target.Kind, ct);
+            }
         }
 
         if (request.Member("options") is { } options)
@@ -64,43 +83,6 @@ internal sealed class NativeShape(bool isGenerating, string[] required, params (
             }
 
             json.WriteEndObject();
-        }
-    }
-
-    public static void CheckMessages(JsonElement messages, string param)
-    {
-        Checks.Array(messages, param);
-        Checks.Value(messages.GetArrayLength() > 0, param, "there must be at least one message");
-        var i = 0;
-        foreach (var message in messages.EnumerateArray())
-        {
-            var where = $"{param}[{i++}]";
-            Checks.Object(message, where);
-            foreach (var member in message.EnumerateObject())
-            {
-                // A second reader would take Content for content.
-                Checks.Value(member.Name is "role" or "content" or "thinking" or "images" or "tool_calls" or "tool_name" or "tool_call_id", where, "it has a member that is not known");
-            }
-
-            Checks.OneOf("system", "user", "assistant", "tool")(message.Required("role", $"{where}.role"), $"{where}.role");
-            if (message.Member("content") is { } content)
-            {
-                Checks.Text(content, $"{where}.content");
-            }
-
-            if (message.Member("images") is { } images)
-            {
-                CheckImages(images, $"{where}.images");
-            }
-        }
-    }
-
-    private static void CheckImages(JsonElement images, string param)
-    {
-        Checks.Array(images, param);
-        foreach (var image in images.EnumerateArray())
-        {
-            Images.CheckBase64(image, param);
         }
     }
 
@@ -122,7 +104,19 @@ internal sealed class NativeShape(bool isGenerating, string[] required, params (
         }
 
         ResponseFormat.CheckSchema(format, param);
-        OllamaSchema.Check(format, param);
+    }
+
+    private static void WriteFormat(JsonElement format, Utf8JsonWriter json, CancellationToken ct)
+    {
+        json.WritePropertyName("format");
+        if (format.ValueKind == JsonValueKind.String)
+        {
+            json.WriteRaw(format);
+            return;
+        }
+
+        OllamaSchema.Check(format, "format", ct);
+        OllamaSchemaWriter.Write(format, json);
     }
 
     private static void CheckThink(JsonElement think, string param) =>

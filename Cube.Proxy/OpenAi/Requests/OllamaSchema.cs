@@ -15,6 +15,12 @@ internal static partial class OllamaSchema
     private const int MostNested = 50;
     private const int MostRepeated = 1000;
 
+    /// <summary>Four times the properties that OpenAI allows in a schema.</summary>
+    private const int MostNodes = 20_000;
+
+    /// <summary>What one place of an answer may be, references followed: Ollama holds each beside each, and takes 15 s for 16,000.</summary>
+    private const int MostAlternatives = 5000;
+
     /// <summary>Ollama's room for a grammar: this, or four times the schema.</summary>
     private const int LeastRoom = 32_768;
 
@@ -25,16 +31,26 @@ internal static partial class OllamaSchema
 
     /// <param name="schema">A schema that is one.</param>
     /// <param name="param">Its name for the client.</param>
+    /// <param name="ct">Ends the work where the client has gone.</param>
+    /// <returns>How many nodes were visited: each once, and each definition a second time where something refers to it.</returns>
     /// <exception cref="RefusedException">Ollama might not survive it.</exception>
-    public static void Check(JsonElement schema, string param)
+    public static int Check(JsonElement schema, string param, CancellationToken ct)
     {
-        var walk = new Walk(schema, param);
+        var walk = new Walk(schema, param, ct);
         var size = walk.Visit(schema, prefix: 0, depth: 0);
         walk.Require(size <= Math.Max(LeastRoom, 4L * System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(schema).Length), "it has too many properties");
+        return walk.Visited;
     }
 
-    private sealed class Walk(JsonElement root, string param)
+    private sealed class Walk(JsonElement root, string param, CancellationToken ct)
     {
+        private readonly Dictionary<string, JsonElement> _defined = DefinitionsOf(root);
+
+        /// <summary>How many alternatives each definition is; 0 while that is being counted.</summary>
+        private readonly Dictionary<string, int> _alternativesOf = new(StringComparer.Ordinal);
+
+        public int Visited { get; private set; }
+
         public void Require(bool isRight, string reason)
         {
             if (!isRight)
@@ -43,21 +59,34 @@ internal static partial class OllamaSchema
             }
         }
 
+        private void Count()
+        {
+            ct.ThrowIfCancellationRequested();
+            Require(++Visited <= MostNodes, "it has too many parts");
+        }
+
         /// <returns>About how many bytes of grammar it makes.</returns>
         public long Visit(JsonElement schema, int prefix, int depth)
         {
             Require(depth <= MostNested, $"it is nested more than {MostNested} deep");
+            Count();
+            Require(schema.ValueKind != JsonValueKind.False, "a schema is false");
             if (schema.ValueKind != JsonValueKind.Object)
             {
                 return 0;
             }
 
             CheckValues(schema);
-            Expand(schema, []);
+            if (schema.TryGetProperty("$ref", out var reference))
+            {
+                AlternativesOf(reference, 0);
+            }
+
             var size = VisitProperties(schema, prefix, depth);
+            Require(!schema.TryGetProperty("items", out var items) || items.ValueKind != JsonValueKind.False, "a schema is false");
             foreach (var name in _inner)
             {
-                if (schema.TryGetProperty(name, out var inner))
+                if (schema.TryGetProperty(name, out var inner) && inner.ValueKind == JsonValueKind.Object)
                 {
                     size += Visit(inner, prefix + name.Length, depth + 1);
                 }
@@ -90,7 +119,7 @@ internal static partial class OllamaSchema
             {
                 foreach (var value in values.EnumerateArray())
                 {
-                    size += (2 * value.GetRawText().Length) + 8;
+                    size += (2 * System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(value).Length) + 8;
                 }
             }
 
@@ -132,48 +161,67 @@ internal static partial class OllamaSchema
                 "a pattern can be ^, letters, digits, '.', classes as [a-z0-9_.-], each with a quantifier, and $");
         }
 
-        /// <summary>What a schema is before anything of the answer is read must come to an end.</summary>
-        private void Expand(JsonElement schema, HashSet<string> seen)
+        /// <summary>
+        /// What a schema is before anything of the answer is read must come to an end, and be few things. Each definition is counted once, so
+        /// one that refers twice to the next doubles a number and not the work.
+        /// </summary>
+        private int AlternativesOf(JsonElement reference, int depth)
         {
+            Require(depth <= MostNested, $"its references lead more than {MostNested} deep");
+            var pointer = reference.ValueKind == JsonValueKind.String ? reference.GetString()! : "";
+            if (_alternativesOf.TryGetValue(pointer, out var known))
+            {
+                Require(known > 0, "its references go in a circle");
+                return known;
+            }
+
+            Require(_defined.TryGetValue(pointer, out var target), "a reference must be to #/$defs/name, and that be there");
+            _alternativesOf[pointer] = 0;
+            var count = Expand(target, depth);
+            _alternativesOf[pointer] = count;
+            return count;
+        }
+
+        private int Expand(JsonElement schema, int depth)
+        {
+            Require(depth <= MostNested, $"its references lead more than {MostNested} deep");
+            Count();
             if (schema.ValueKind != JsonValueKind.Object)
             {
-                return;
+                return 1;
             }
 
-            if (schema.TryGetProperty("$ref", out var reference))
-            {
-                var pointer = reference.ValueKind == JsonValueKind.String ? reference.GetString()! : "";
-                Require(seen.Add(pointer), "its references go in a circle");
-                Expand(Resolve(pointer), seen);
-                seen.Remove(pointer);
-            }
-
+            var count = schema.TryGetProperty("$ref", out var reference) ? AlternativesOf(reference, depth + 1) : 1;
             foreach (var name in _alternatives)
             {
                 if (schema.TryGetProperty(name, out var list) && list.ValueKind == JsonValueKind.Array)
                 {
                     foreach (var item in list.EnumerateArray())
                     {
-                        Expand(item, seen);
+                        count += Expand(item, depth + 1);
+                        Require(count <= MostAlternatives, "one place can be too many things");
                     }
                 }
             }
+
+            return count;
         }
 
-        private JsonElement Resolve(string pointer)
+        private static Dictionary<string, JsonElement> DefinitionsOf(JsonElement root)
         {
-            if (pointer == "#")
+            var defined = new Dictionary<string, JsonElement>(StringComparer.Ordinal) { ["#"] = root };
+            foreach (var name in _definitions)
             {
-                return root;
+                if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty(name, out var map) && map.ValueKind == JsonValueKind.Object)
+                {
+                    foreach (var member in map.EnumerateObject().Where(static member => member.Name.Length > 0 && !member.Name.Contains('/', StringComparison.Ordinal)))
+                    {
+                        defined[$"#/{name}/{member.Name}"] = member.Value;
+                    }
+                }
             }
 
-            var parts = pointer.Split('/');
-            var found = default(JsonElement);
-            Require(
-                parts is ["#", "$defs" or "definitions", { Length: > 0 }] && root.ValueKind == JsonValueKind.Object && root.TryGetProperty(parts[1], out var map)
-                && map.ValueKind == JsonValueKind.Object && map.TryGetProperty(parts[2], out found),
-                "a reference must be to #/$defs/name, and that be there");
-            return found;
+            return defined;
         }
     }
 

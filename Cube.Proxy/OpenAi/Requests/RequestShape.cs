@@ -9,6 +9,8 @@ namespace Cube.Proxy.OpenAi.Requests;
 /// <summary>What is particular to the body of one endpoint.</summary>
 internal abstract class RequestShape
 {
+    private const double LeastTopP = 1e-6;
+
     protected abstract FieldRules Rules { get; }
 
     /// <summary>The members of a whole answer, where it is no answer of OpenAI's: each as it is, but for <c>id</c> and <c>model</c>, which are the gateway's own.</summary>
@@ -17,11 +19,13 @@ internal abstract class RequestShape
     /// <summary>Whether the endpoint keeps beginnings of prompts.</summary>
     protected virtual bool HasCacheSalt => true;
 
-    /// <returns>The members that the endpoint does not know; null for none.</returns>
+    /// <param name="request">The whole request.</param>
+    /// <param name="ignored">Takes the names that the endpoint does not know.</param>
+    /// <param name="images">Counts the request's images.</param>
     /// <exception cref="RefusedException">The request breaks a rule that holds in front of every model server.</exception>
-    public string? Check(JsonElement request)
+    public void Check(JsonElement request, IgnoredMembers ignored, ImageAllowance images)
     {
-        var ignored = Rules.Unknown(request);
+        Rules.CheckNames(request, ignored);
         var model = ModelOf(request);
         Checks.Text(model, "model");
         if (model.ValueEquals(""u8))
@@ -31,7 +35,10 @@ internal abstract class RequestShape
 
         Rules.Check(request);
         CheckOwn(request);
-        return ignored;
+        foreach (var image in ImagesOf(request))
+        {
+            images.Take(image);
+        }
     }
 
     /// <summary>What the answer depends on. Only members that the endpoint knows were looked at before, and only those are read.</summary>
@@ -40,13 +47,14 @@ internal abstract class RequestShape
     /// <param name="request">A request that was checked.</param>
     /// <param name="json">Where the model server's request is written.</param>
     /// <param name="target">What it is written for.</param>
+    /// <param name="ct">Ends the work where the client has gone.</param>
     /// <exception cref="RefusedException">This kind of model server cannot do what is asked.</exception>
-    public virtual void Write(JsonElement request, Utf8JsonWriter json, in RequestTarget target)
+    public virtual void Write(JsonElement request, Utf8JsonWriter json, in RequestTarget target, CancellationToken ct)
     {
         json.WriteStartObject();
         json.WriteString("model", target.Model);
         Rules.Write(request, json, target.Kind);
-        WriteOwn(request, json, target);
+        WriteOwn(request, json, target, ct);
         if (target.Kind == BackendKind.Vllm && HasCacheSalt)
         {
             json.WriteString("cache_salt", target.CacheSalt);
@@ -62,7 +70,10 @@ internal abstract class RequestShape
     {
     }
 
-    protected abstract void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target);
+    protected abstract void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target, CancellationToken ct);
+
+    /// <summary>The images of a request whose other checks it has passed.</summary>
+    protected virtual IEnumerable<SentImage> ImagesOf(JsonElement request) => [];
 
     /// <summary>Ollama's clients of old call the model so.</summary>
     protected static JsonElement ModelOrName(JsonElement request) => request.Member("model") ?? request.Required("name", "model");
@@ -84,7 +95,7 @@ internal abstract class RequestShape
     /// Usage is always asked for, and said explicitly: one server takes an empty object for yes, the other for no. vLLM tells it with each
     /// event where it is asked to, so that it is known of an answer that a client leaves.
     /// </summary>
-    protected static void WriteStream(JsonElement request, Utf8JsonWriter json, BackendKind kind)
+    private static void WriteStream(JsonElement request, Utf8JsonWriter json, BackendKind kind)
     {
         if (request.Member("stream") is { ValueKind: JsonValueKind.True })
         {
@@ -107,9 +118,10 @@ internal abstract class RequestShape
         Choices = request.Member("n")?.GetInt32() ?? 1,
     };
 
-    /// <summary>One choice is what every server makes.</summary>
-    protected static void WriteChoices(JsonElement request, Utf8JsonWriter json, BackendKind kind)
+    /// <summary>One choice is what every server makes. vLLM's <c>top_p</c> is above 0; the smallest leaves the likeliest token alone, as 0 does.</summary>
+    protected static void WriteSampling(JsonElement request, Utf8JsonWriter json, BackendKind kind)
     {
+        WriteStream(request, json, kind);
         if (request.Member("n") is { } n && n.GetInt32() is > 1 and var many)
         {
             if (kind != BackendKind.Vllm)
@@ -118,6 +130,19 @@ internal abstract class RequestShape
             }
 
             json.WriteNumber("n", many);
+        }
+
+        if (request.Member("top_p") is { } topP)
+        {
+            json.WritePropertyName("top_p");
+            if (kind == BackendKind.Vllm && topP.GetDouble() < LeastTopP)
+            {
+                json.WriteNumberValue(LeastTopP);
+            }
+            else
+            {
+                json.WriteRaw(topP);
+            }
         }
     }
 
@@ -141,10 +166,10 @@ internal abstract class RequestShape
     protected static (string Name, FieldRule Rule)[] Sampling { get; } =
     [
         ("stream", FieldRule.Own(Checks.Boolean)),
-        ("stream_options", FieldRule.Own()),
+        ("stream_options", FieldRule.Own().Holding(KnownMembers.StreamOptions)),
         ("n", FieldRule.Own(Checks.Integer(1, 128))),
         ("temperature", FieldRule.Pass(Checks.Number(0, 2))),
-        ("top_p", FieldRule.Pass(Checks.Number(0, 1))),
+        ("top_p", FieldRule.Own(Checks.Number(0, 1))),
         ("presence_penalty", FieldRule.Pass(Checks.Number(-2, 2))),
         ("frequency_penalty", FieldRule.Pass(Checks.Number(-2, 2))),
         ("seed", FieldRule.Pass(Checks.AnyInteger)),

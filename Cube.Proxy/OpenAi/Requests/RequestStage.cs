@@ -1,11 +1,12 @@
 using Cube.Proxy.Edge;
 using Cube.Proxy.OpenAi.Requests.Audio;
 using Cube.Proxy.Routing;
+using Microsoft.Extensions.Options;
 
 namespace Cube.Proxy.OpenAi.Requests;
 
 /// <summary>Reads the body strictly and holds it against the contract, as far as that does not depend on the model server.</summary>
-internal sealed class RequestStage(RequestDelegate next)
+internal sealed class RequestStage(RequestDelegate next, IOptions<ProxyOptions> options)
 {
     /// <summary>Names the members of a request that nobody knows. They go nowhere.</summary>
     public const string IgnoredHeader = "x-cube-ignored";
@@ -32,7 +33,9 @@ internal sealed class RequestStage(RequestDelegate next)
 
             request.Json = StrictJson.Parse(body.Bytes);
             var shape = RequestShapes.Of(request.Endpoint);
-            TellIgnored(context, shape.Check(request.Json.RootElement));
+            var ignored = new IgnoredMembers();
+            shape.Check(request.Json.RootElement, ignored, new ImageAllowance(options.Value.MaxImages, options.Value.MaxImageMegapixels * 1_000_000L));
+            TellIgnored(context, ignored);
             request.Wanted = shape.Read(request.Json.RootElement);
             await next(context);
         }
@@ -46,11 +49,11 @@ internal sealed class RequestStage(RequestDelegate next)
         }
     }
 
-    private static void TellIgnored(HttpContext context, string? ignored)
+    private static void TellIgnored(HttpContext context, IgnoredMembers ignored)
     {
-        if (ignored is not null)
+        if (ignored.ToHeader() is { } names)
         {
-            context.Response.Headers[IgnoredHeader] = ignored;
+            context.Response.Headers[IgnoredHeader] = names;
         }
     }
 }

@@ -11,10 +11,6 @@ internal static partial class ResponseFormat
     private const int Most = 5000;
 
     private static readonly string[] _types = ["string", "number", "integer", "boolean", "object", "array", "null"];
-    private static readonly string[] _maps = ["properties", "$defs", "definitions", "patternProperties", "dependentSchemas"];
-    private static readonly string[] _lists = ["anyOf", "allOf", "oneOf", "prefixItems"];
-    private static readonly string[] _schemas = ["items", "additionalProperties", "not", "contains", "if", "then", "else", "propertyNames"];
-
     public static void Check(JsonElement format, string param)
     {
         Checks.Object(format, param);
@@ -68,7 +64,10 @@ internal static partial class ResponseFormat
         return count;
     }
 
-    /// <summary>Only where a schema stands: a property may well be called <c>type</c>.</summary>
+    /// <summary>
+    /// Only where a schema stands: a property may well be called <c>type</c>. Each member is looked at once. A keyword in other letters means
+    /// nothing to JSON Schema and much to a decoder written in Go, so it is refused.
+    /// </summary>
     public static void CheckSchema(JsonElement schema, string param)
     {
         if (schema.ValueKind is JsonValueKind.True or JsonValueKind.False)
@@ -77,51 +76,90 @@ internal static partial class ResponseFormat
         }
 
         Checks.Object(schema, param);
-        if (schema.TryGetProperty("type", out var type))
+        foreach (var member in schema.EnumerateObject())
         {
-            if (type.ValueKind == JsonValueKind.Array)
+            var name = member.Name;
+            Checks.Value(!SchemaKeywords.IsInOtherLetters(name), param, "a keyword of its schema has other letters than it must have");
+            switch (SchemaKeywords.KindOf(name))
             {
-                foreach (var one in type.EnumerateArray())
-                {
-                    CheckType(one, param);
-                }
-            }
-            else
-            {
-                CheckType(type, param);
-            }
-        }
-
-        foreach (var name in _maps)
-        {
-            if (schema.TryGetProperty(name, out var map))
-            {
-                Checks.Object(map, $"{param}.{name}");
-                foreach (var member in map.EnumerateObject())
-                {
+                case SchemaKeyword.Value when name == "type":
+                    CheckTypes(member.Value, param);
+                    break;
+                case SchemaKeyword.Map:
+                    CheckMap(member.Value, param, $"{param}.{name}");
+                    break;
+                case SchemaKeyword.List:
+                    CheckList(member.Value, param, $"{param}.{name}");
+                    break;
+                case SchemaKeyword.Schema:
                     CheckSchema(member.Value, param);
-                }
+                    break;
             }
         }
+    }
 
-        foreach (var name in _lists)
+    public static void Write(JsonElement format, Utf8JsonWriter json, BackendKind kind, CancellationToken ct)
+    {
+        json.WriteStartObject("response_format");
+        json.WriteRaw("type", format.GetProperty("type"));
+        if (format.Member("type") is { } type && type.ValueEquals("json_schema"u8))
         {
-            if (schema.TryGetProperty(name, out var list))
+            var named = format.GetProperty("json_schema");
+            json.WriteStartObject("json_schema");
+            foreach (var name in (string[])["name", "description", "schema", "strict"])
             {
-                Checks.Array(list, $"{param}.{name}");
-                foreach (var item in list.EnumerateArray())
+                if (named.Member(name) is not { } value)
                 {
-                    CheckSchema(item, param);
+                    continue;
+                }
+
+                json.WritePropertyName(name);
+                if (name == "schema" && kind == BackendKind.Ollama)
+                {
+                    OllamaSchema.Check(value, "response_format", ct);
+                    OllamaSchemaWriter.Write(value, json);
+                }
+                else
+                {
+                    json.WriteRaw(value);
                 }
             }
+
+            json.WriteEndObject();
         }
 
-        foreach (var name in _schemas)
+        json.WriteEndObject();
+    }
+
+    private static void CheckMap(JsonElement map, string param, string where)
+    {
+        Checks.Object(map, where);
+        foreach (var member in map.EnumerateObject())
         {
-            if (schema.TryGetProperty(name, out var inner))
-            {
-                CheckSchema(inner, param);
-            }
+            CheckSchema(member.Value, param);
+        }
+    }
+
+    private static void CheckList(JsonElement list, string param, string where)
+    {
+        Checks.Array(list, where);
+        foreach (var item in list.EnumerateArray())
+        {
+            CheckSchema(item, param);
+        }
+    }
+
+    private static void CheckTypes(JsonElement type, string param)
+    {
+        if (type.ValueKind != JsonValueKind.Array)
+        {
+            CheckType(type, param);
+            return;
+        }
+
+        foreach (var one in type.EnumerateArray())
+        {
+            CheckType(one, param);
         }
     }
 

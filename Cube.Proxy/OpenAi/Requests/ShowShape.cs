@@ -15,7 +15,7 @@ internal sealed class ShowShape : RequestShape
 
     protected override JsonElement ModelOf(JsonElement request) => ModelOrName(request);
 
-    protected override void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target)
+    protected override void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target, CancellationToken ct)
     {
         if (target.Kind != BackendKind.Ollama)
         {

@@ -14,6 +14,9 @@ internal static class StrictJson
     /// <summary>Deeper nesting than any schema of a tool has.</summary>
     private const int MaxDepth = 256;
 
+    /// <summary>For what is written of a body: the form of a model server may wrap a value in some more objects.</summary>
+    public static readonly JsonDocumentOptions Rewritten = new() { MaxDepth = MaxDepth + 16 };
+
     private static readonly JsonDocumentOptions _options = new() { MaxDepth = MaxDepth, AllowDuplicateProperties = false };
 
     /// <param name="json">Lives as long as the document.</param>

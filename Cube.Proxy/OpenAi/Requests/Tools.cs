@@ -53,6 +53,16 @@ internal static class Tools
         var name = function.Required("name", $"{param}.name");
         Checks.Text(name, $"{param}.name");
         Checks.Value(name.GetString() is { Length: >= 1 and <= 64 }, $"{param}.name", "it has 1 to 64 characters");
+        if (function.Member("description") is { } description)
+        {
+            Checks.Text(description, $"{param}.description");
+        }
+
+        if (function.Member("strict") is { } strict)
+        {
+            Checks.Boolean(strict, $"{param}.strict");
+        }
+
         if (function.Member("parameters") is { } parameters)
         {
             Checks.Object(parameters, $"{param}.parameters");
@@ -113,7 +123,7 @@ internal static class Tools
     }
 
     /// <summary>Ollama has no choice but the model's own.</summary>
-    public static void Write(JsonElement request, Utf8JsonWriter json, BackendKind kind, ToolChoice choice)
+    public static void Write(JsonElement request, Utf8JsonWriter json, BackendKind kind, ToolChoice choice, CancellationToken ct)
     {
         if (request.Member("tools") is not { } tools || tools.GetArrayLength() == 0)
         {
@@ -122,10 +132,11 @@ internal static class Tools
 
         if (kind == BackendKind.Vllm)
         {
-            json.WriteRaw("tools", tools);
+            WriteList(tools, json, kind, ct);
             if (request.Member("tool_choice") is { } wanted)
             {
-                json.WriteRaw("tool_choice", wanted);
+                json.WritePropertyName("tool_choice");
+                KnownMembers.ToolChoice.Write(wanted, json);
             }
 
             if (request.Member("parallel_tool_calls") is { } parallel)
@@ -143,7 +154,41 @@ internal static class Tools
 
         if (choice != ToolChoice.None)
         {
-            json.WriteRaw("tools", tools);
+            WriteList(tools, json, kind, ct);
         }
+    }
+
+    public static void WriteList(JsonElement tools, Utf8JsonWriter json, BackendKind kind, CancellationToken ct)
+    {
+        json.WriteStartArray("tools");
+        foreach (var tool in tools.EnumerateArray())
+        {
+            ct.ThrowIfCancellationRequested();
+            json.WriteStartObject();
+            json.WriteString("type"u8, "function"u8);
+            json.WriteStartObject("function");
+            foreach (var member in tool.GetProperty("function").EnumerateObject())
+            {
+                if (member.Value.ValueKind == JsonValueKind.Null || member.Name is not ("name" or "description" or "parameters" or "strict"))
+                {
+                    continue;
+                }
+
+                json.WritePropertyName(member.Name);
+                if (member.Name == "parameters" && kind == BackendKind.Ollama)
+                {
+                    OllamaSchemaWriter.Write(member.Value, json);
+                }
+                else
+                {
+                    json.WriteRaw(member.Value);
+                }
+            }
+
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
     }
 }

@@ -18,9 +18,9 @@ internal sealed class UtilityShape(string[] answer, string[] required, params (s
 
     public static UtilityShape Tokenize { get; } = new(
         ["count", "max_model_len", "tokens", "token_strs"], [],
-        ("prompt", FieldRule.Pass(Checks.Text)), ("messages", FieldRule.Own(Requests.Messages.Check)), ("add_special_tokens", _flag), ("return_token_strs", _flag), ("add_generation_prompt", _flag));
+        ("prompt", FieldRule.Pass(Checks.Text)), ("messages", FieldRule.Own(Requests.Messages.Check).Holding(KnownMembers.Message)), ("add_special_tokens", _flag), ("return_token_strs", _flag), ("add_generation_prompt", _flag));
 
-    public static UtilityShape Detokenize { get; } = new(["prompt"], ["tokens"], ("tokens", FieldRule.Pass(CheckTokens)));
+    public static UtilityShape Detokenize { get; } = new(["prompt"], ["tokens"], ("tokens", FieldRule.Pass(static (tokens, param) => Checks.Tokens(tokens, param, isIndexed: false))));
 
     public static UtilityShape Pooling { get; } = new(_scored, ["input"], ("input", _texts), ("encoding_format", FieldRule.Pass(Checks.OneOf("float", "base64"))));
 
@@ -51,7 +51,10 @@ internal sealed class UtilityShape(string[] answer, string[] required, params (s
         }
     }
 
-    protected override void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target)
+    protected override IEnumerable<SentImage> ImagesOf(JsonElement request) =>
+        this == Tokenize && request.Member("messages") is { } messages ? Requests.Messages.ImagesOf(messages, "messages") : [];
+
+    protected override void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target, CancellationToken ct)
     {
         if (target.Kind != BackendKind.Vllm)
         {
@@ -76,15 +79,6 @@ internal sealed class UtilityShape(string[] answer, string[] required, params (s
         foreach (var text in texts.EnumerateArray())
         {
             Checks.Type(text.ValueKind == JsonValueKind.String, param, "a string or an array of strings");
-        }
-    }
-
-    private static void CheckTokens(JsonElement tokens, string param)
-    {
-        Checks.Array(tokens, param);
-        foreach (var token in tokens.EnumerateArray())
-        {
-            Checks.Integer(0, int.MaxValue)(token, param);
         }
     }
 }

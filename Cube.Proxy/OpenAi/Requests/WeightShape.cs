@@ -16,7 +16,7 @@ internal sealed partial class WeightShape(bool isStreaming, params (string Name,
 
     public static WeightShape Create { get; } = new(true,
         ("name", FieldRule.Own()), ("stream", _stream), ("from", FieldRule.Pass(CheckLibrary)), ("system", FieldRule.Pass(Checks.Text)), ("template", FieldRule.Pass(Checks.Text)),
-        ("parameters", FieldRule.Pass(Checks.Object)), ("messages", FieldRule.Pass(NativeShape.CheckMessages)), ("license", FieldRule.Pass(Checks.Text)), ("quantize", FieldRule.Pass(Checks.Text)),
+        ("parameters", FieldRule.Pass(Checks.Object)), ("messages", FieldRule.Own(NativeMessages.Check).Holding(KnownMembers.NativeMessage)), ("license", FieldRule.Pass(Checks.Text)), ("quantize", FieldRule.Pass(Checks.Text)),
         ("files", FieldRule.Refuse), ("adapters", FieldRule.Refuse), ("modelfile", FieldRule.Refuse), ("path", FieldRule.Refuse));
 
     public static WeightShape Copy { get; } = new(false, ("source", FieldRule.Pass(CheckLocal)), ("destination", FieldRule.Pass(CheckLibrary)));
@@ -50,8 +50,15 @@ internal sealed partial class WeightShape(bool isStreaming, params (string Name,
         }
     }
 
-    protected override void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target)
+    protected override IEnumerable<SentImage> ImagesOf(JsonElement request) =>
+        this == Create && request.Member("messages") is { } messages ? NativeMessages.ImagesOf(messages, "messages") : [];
+
+    protected override void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target, CancellationToken ct)
     {
+        if (this == Create && request.Member("messages") is { } messages)
+        {
+            NativeMessages.Write(messages, json);
+        }
     }
 
     private static void CheckLibrary(JsonElement name, string param)

@@ -13,7 +13,8 @@ namespace Cube.Proxy.OpenAi.Requests.Audio;
 /// </summary>
 internal sealed class AudioForm
 {
-    private const int MostParts = 32;
+    /// <summary>Of every kind: a part that goes nowhere counts too.</summary>
+    private const int MostParts = 64;
     private const int MostText = 64 << 10;
 
     /// <summary>OpenAI's own that change nothing here.</summary>
@@ -22,6 +23,7 @@ internal sealed class AudioForm
     private static readonly string[] _formats = ["json", "text", "srt", "verbose_json", "vtt"];
 
     private readonly List<Part> _parts = [];
+    private int _read;
 
     private AudioForm(string boundary) => Boundary = boundary;
 
@@ -39,8 +41,8 @@ internal sealed class AudioForm
 
     public bool IsStream { get; private set; }
 
-    /// <summary>Fields that nobody knows, as <c>x-cube-ignored</c> has them; null for none.</summary>
-    public string? Ignored { get; private set; }
+    /// <summary>Fields that are not known.</summary>
+    public IgnoredMembers Ignored { get; } = new();
 
     /// <param name="body">The form; its parts are of it.</param>
     /// <param name="contentType">The header.</param>
@@ -57,7 +59,7 @@ internal sealed class AudioForm
         var form = new AudioForm(boundary);
         try
         {
-            var reader = new MultipartReader(boundary, new MemoryStream(bytes.Array!, bytes.Offset, bytes.Count, writable: false)) { HeadersCountLimit = 4, HeadersLengthLimit = 4096 };
+            var reader = new MultipartReader(boundary, new MemoryStream(bytes.Array!, bytes.Offset, bytes.Count, writable: false)) { HeadersCountLimit = 16, HeadersLengthLimit = 4096 };
             while (await reader.ReadNextSectionAsync(ct) is { } section)
             {
                 await section.Body.DrainAsync(ct);
@@ -101,8 +103,8 @@ internal sealed class AudioForm
 
     private void Add(MultipartSection section, ReadOnlyMemory<byte> content)
     {
-        if (_parts.Count == MostParts || !ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition) || !disposition.DispositionType.Equals("form-data", StringComparison.OrdinalIgnoreCase)
-            || section.Headers!.Keys.Any(static name => name is not ("Content-Disposition" or "Content-Type" or "Content-Length")) || section.Headers.Values.Any(static values => values.Count != 1))
+        if (++_read > MostParts || !ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition) || !disposition.DispositionType.Equals("form-data", StringComparison.OrdinalIgnoreCase)
+            || section.Headers!.Values.Any(static values => values.Count != 1) || !IsPlain(section.Headers!.GetValueOrDefault("Content-Transfer-Encoding").ToString()))
         {
             throw new RefusedException(OpenAiError.InvalidForm);
         }
@@ -129,14 +131,18 @@ internal sealed class AudioForm
                 _parts.Add(new Part(name, null, null, content));
                 break;
             default:
-                if (!_dropped.Contains(name) && name.Length is > 0 and <= 64 && name.All(static character => char.IsAsciiLetterOrDigit(character) || character is '_' or '-'))
+                if (!_dropped.Contains(name))
                 {
-                    Ignored = Ignored is null ? name : $"{Ignored}, {name}";
+                    Ignored.Add(name);
                 }
 
                 break;
         }
     }
+
+    /// <summary>RFC 7578 has no other encodings any more; a part in one of them would be read otherwise behind this proxy than here.</summary>
+    private static bool IsPlain(string encoding) =>
+        encoding.Length == 0 || encoding.Equals("binary", StringComparison.OrdinalIgnoreCase) || encoding.Equals("8bit", StringComparison.OrdinalIgnoreCase) || encoding.Equals("7bit", StringComparison.OrdinalIgnoreCase);
 
     private void AddOnce(Part part)
     {

@@ -27,7 +27,15 @@ internal static class ResponseEcho
             Write("temperature", "1"u8);
             json.WriteStartObject("text");
             json.WritePropertyName("format");
-            json.WriteRawValue(request.Member("text")?.Member("format") is { } format ? format.GetRawText() : """{"type":"text"}""");
+            if (request.Member("text")?.Member("format") is { } format)
+            {
+                json.WriteRaw(format);
+            }
+            else
+            {
+                json.WriteRawValue("""{"type":"text"}""");
+            }
+
             json.WriteEndObject();
             Write("tool_choice", "\"auto\""u8);
             json.WriteStartArray("tools");

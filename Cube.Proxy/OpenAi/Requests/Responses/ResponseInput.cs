@@ -49,6 +49,37 @@ internal static class ResponseInput
         json.WriteEndArray();
     }
 
+    /// <summary>Of messages and of what tools gave back.</summary>
+    public static IEnumerable<SentImage> ImagesOf(JsonElement input)
+    {
+        if (input.ValueKind != JsonValueKind.Array)
+        {
+            yield break;
+        }
+
+        var i = -1;
+        foreach (var item in input.EnumerateArray())
+        {
+            i++;
+            var name = TypeOf(item, "") switch { "message" => "content", "function_call_output" => "output", _ => null };
+            if (name is null || item.Member(name) is not { ValueKind: JsonValueKind.Array } parts)
+            {
+                continue;
+            }
+
+            var k = 0;
+            foreach (var part in parts.EnumerateArray())
+            {
+                if (part.GetProperty("type").ValueEquals("input_image"u8))
+                {
+                    yield return new SentImage(part.GetProperty("image_url"), $"input[{i}].{name}[{k}].image_url", IsUrl: true);
+                }
+
+                k++;
+            }
+        }
+    }
+
     private static string TypeOf(JsonElement item, string param)
     {
         if (item.Member("type") is not { } type)
@@ -71,11 +102,12 @@ internal static class ResponseInput
                 CheckContent(item.Required("content", $"{param}.content"), $"{param}.content");
                 break;
             case "function_call":
-                foreach (var name in (string[])["call_id", "name", "arguments"])
+                foreach (var name in (string[])["call_id", "name"])
                 {
                     Checks.Text(item.Required(name, $"{param}.{name}"), $"{param}.{name}");
                 }
 
+                ToolArguments.Check(item, param);
                 break;
             case "function_call_output":
                 Checks.Text(item.Required("call_id", $"{param}.call_id"), $"{param}.call_id");
@@ -113,7 +145,7 @@ internal static class ResponseInput
                     Checks.Text(part.Required("refusal", $"{where}.refusal"), $"{where}.refusal");
                     break;
                 case "input_image":
-                    Images.Check(part.Required("image_url", $"{where}.image_url"), $"{where}.image_url");
+                    Checks.Text(part.Required("image_url", $"{where}.image_url"), $"{where}.image_url");
                     break;
                 default:
                     throw new RefusedException(OpenAiError.UnsupportedValue($"{where}.type", "parts can be input_text, input_image, output_text and refusal"));
@@ -184,7 +216,7 @@ internal static class ResponseInput
         json.WriteString("type", "function");
         json.WriteStartObject("function");
         json.WriteRaw("name", item.GetProperty("name"));
-        json.WriteRaw("arguments", item.GetProperty("arguments"));
+        ToolArguments.WriteText(item, json);
         json.WriteEndObject();
         json.WriteEndObject();
         return true;

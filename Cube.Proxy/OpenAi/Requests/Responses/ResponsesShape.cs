@@ -11,18 +11,18 @@ internal sealed class ResponsesShape : RequestShape
 {
     protected override FieldRules Rules { get; } = new(Common(
     [
-        ("input", FieldRule.Own(ResponseInput.Check)),
+        ("input", FieldRule.Own(ResponseInput.Check).Holding(KnownMembers.ResponseItem)),
         ("instructions", FieldRule.Own(Checks.Text)),
         ("stream", FieldRule.Own(Checks.Boolean)),
-        ("stream_options", FieldRule.Own(Checks.Object)),
+        ("stream_options", FieldRule.Own(Checks.Object).Holding(KnownMembers.StreamOptions)),
         ("max_output_tokens", FieldRule.Own(Checks.Integer(1, int.MaxValue))),
         ("temperature", FieldRule.Own(Checks.Number(0, 2))),
         ("top_p", FieldRule.Own(Checks.Number(0, 1))),
         ("top_logprobs", FieldRule.Own(Checks.Integer(0, 0))),
-        ("text", FieldRule.Own(CheckText)),
-        ("reasoning", FieldRule.Own(CheckReasoning)),
-        ("tools", FieldRule.Own(ResponseTools.Check)),
-        ("tool_choice", FieldRule.Own(ResponseTools.CheckChoice)),
+        ("text", FieldRule.Own(CheckText).Holding(KnownMembers.ResponseText)),
+        ("reasoning", FieldRule.Own(CheckReasoning).Holding(KnownMembers.Reasoning)),
+        ("tools", FieldRule.Own(ResponseTools.Check).Holding(KnownMembers.ResponseTool)),
+        ("tool_choice", FieldRule.Own(ResponseTools.CheckChoice).Holding(KnownMembers.ResponseToolChoice)),
         ("parallel_tool_calls", FieldRule.Own(Checks.Boolean)),
         ("max_tool_calls", FieldRule.Drop(Checks.Integer(0, int.MaxValue))),
         ("metadata", FieldRule.Own(Checks.Object)),
@@ -54,10 +54,12 @@ internal sealed class ResponsesShape : RequestShape
         _ = ResponseTools.ChoiceOf(request);
     }
 
-    public override void Write(JsonElement request, Utf8JsonWriter json, in RequestTarget target)
+    protected override IEnumerable<SentImage> ImagesOf(JsonElement request) => ResponseInput.ImagesOf(request.GetProperty("input"));
+
+    public override void Write(JsonElement request, Utf8JsonWriter json, in RequestTarget target, CancellationToken ct)
     {
         using var chat = ToChat(request);
-        RequestShapes.OfChat.Write(chat.RootElement, json, target);
+        RequestShapes.OfChat.Write(chat.RootElement, json, target, ct);
     }
 
     private static JsonDocument ToChat(JsonElement request)
@@ -95,7 +97,7 @@ internal sealed class ResponsesShape : RequestShape
         }
 
         // The document owns a copy: the buffer goes back.
-        return JsonDocument.Parse(output.Written.ToArray(), new JsonDocumentOptions { MaxDepth = 256 });
+        return JsonDocument.Parse(output.Written.ToArray(), StrictJson.Rewritten);
     }
 
     private static void CheckText(JsonElement text, string param)
@@ -159,7 +161,7 @@ internal sealed class ResponsesShape : RequestShape
         }
     }
 
-    protected override void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target)
+    protected override void WriteOwn(JsonElement request, Utf8JsonWriter json, in RequestTarget target, CancellationToken ct)
     {
     }
 }
