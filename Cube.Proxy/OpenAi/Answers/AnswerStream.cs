@@ -107,13 +107,18 @@ internal abstract class AnswerStream(ClientRequest request) : IAnswerStream
             return false;
         }
 
-        var hasChoices = false;
+        var hasContent = false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (reader.ValueTextEquals("choices"u8))
             {
-                hasChoices = true;
                 reader.Read();
+                if (reader.TokenType == JsonTokenType.Null)
+                {
+                    continue;
+                }
+
+                hasContent = true;
                 if (reader.TokenType != JsonTokenType.StartArray)
                 {
                     return false;
@@ -131,7 +136,10 @@ internal abstract class AnswerStream(ClientRequest request) : IAnswerStream
             }
             else if (reader.ValueTextEquals("usage"u8))
             {
-                Usage = TokenUsage.Read(ref reader) ?? Usage;
+                if (TokenUsage.Read(ref reader) is { } usage)
+                {
+                    (Usage, hasContent) = (usage, true);
+                }
             }
             else if (reader.ValueTextEquals("error"u8))
             {
@@ -157,7 +165,7 @@ internal abstract class AnswerStream(ClientRequest request) : IAnswerStream
             }
         }
 
-        return hasChoices;
+        return hasContent;
     }
 
     protected abstract bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output);
@@ -182,7 +190,8 @@ internal abstract class AnswerStream(ClientRequest request) : IAnswerStream
             }
             else if (reader.ValueTextEquals("finish_reason"u8))
             {
-                parts.Finish = JsonBytes.Raw(ref reader, choice);
+                // Some servers write an empty text where OpenAI has null.
+                parts.Finish = JsonBytes.Raw(ref reader, choice) is var finish && finish.SequenceEqual("\"\""u8) ? default : finish;
             }
             else if (reader.ValueTextEquals("logprobs"u8))
             {

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using Cube.Proxy.OpenAi.Requests;
 
@@ -14,8 +13,7 @@ internal sealed class ChatStream(ClientRequest request, DateTimeOffset now) : Ch
         public bool IsBegun;
         public bool IsFinished;
 
-        /// <summary>Tool calls that were begun, in the order of their indexes.</summary>
-        public List<int>? Calls;
+        public ToolCalls? Calls;
     }
 
     protected override bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output)
@@ -40,7 +38,8 @@ internal sealed class ChatStream(ClientRequest request, DateTimeOffset now) : Ch
             EndEvent(output);
         }
 
-        if (delta.IsEmpty)
+        var hasLogprobs = Logprobs.HasAny(logprobs);
+        if (delta.IsEmpty && (!hasLogprobs || state.IsFinished))
         {
             return true;
         }
@@ -56,23 +55,21 @@ internal sealed class ChatStream(ClientRequest request, DateTimeOffset now) : Ch
         Member(output, "\"content\":"u8, delta.Content, ref isFirst);
         Member(output, "\"reasoning\":"u8, delta.Reasoning, ref isFirst);
         Member(output, "\"refusal\":"u8, delta.Refusal, ref isFirst);
-        if (delta.HasCalls)
+        if (delta.HasCalls && !WriteCalls(ref state, delta.Calls, output, ref isFirst))
         {
-            if (!WriteCalls(ref state, delta.Calls, output, ref isFirst))
-            {
-                return false;
-            }
-
-            if (isFirst)
-            {
-                // Nothing of it was for the client.
-                output.Truncate(mark);
-                return true;
-            }
+            return false;
         }
 
-        output.Append("}"u8);
-        if (logprobs.Length > 0 && logprobs[0] == '{')
+        if (isFirst && !hasLogprobs)
+        {
+            // Nothing of it is for the client.
+            output.Truncate(mark);
+            return true;
+        }
+
+        // A token without text has its entry in logprobs too.
+        output.Append(isFirst ? "\"content\":\"\"}"u8 : "}"u8);
+        if (hasLogprobs)
         {
             output.Append(",\"logprobs\":"u8);
             Logprobs.Write(logprobs, output);
@@ -90,8 +87,8 @@ internal sealed class ChatStream(ClientRequest request, DateTimeOffset now) : Ch
             return true;
         }
 
-        var reason = finish.Length > 2 ? FinishReason.Of(finish[1..^1], state.Calls is not null, Request.ToolChoice) : default;
-        if (reason.IsEmpty)
+        var reason = finish.Length > 2 ? FinishReason.Of(finish[1..^1], state.Calls is { HasAny: true }, Request.ToolChoice) : default;
+        if (reason.IsEmpty || !WriteMissingArguments(state.Calls, index, FinishReason.IsCut(reason), output))
         {
             return false;
         }
@@ -103,6 +100,25 @@ internal sealed class ChatStream(ClientRequest request, DateTimeOffset now) : Ch
         return true;
     }
 
+    /// <summary>A client parses the arguments of a call: of a call without any they are an empty object.</summary>
+    /// <returns>False where a call has no name, though the answer was not cut.</returns>
+    private bool WriteMissingArguments(ToolCalls? calls, int index, bool isCut, ByteBuffer output)
+    {
+        if (calls is null || isCut)
+        {
+            return true;
+        }
+
+        foreach (var call in calls.WithoutArguments)
+        {
+            BeginEvent(output, index).Append(",\"delta\":{\"tool_calls\":[{\"index\":"u8).Append(call.Place)
+                .Append(",\"function\":{\"arguments\":\"{}\"}}]},\"finish_reason\":null"u8);
+            EndEvent(output);
+        }
+
+        return calls.AreNamed;
+    }
+
     private bool WriteCalls(ref Choice state, ReadOnlySpan<byte> calls, ByteBuffer output, ref bool isFirst)
     {
         var reader = new Utf8JsonReader(calls);
@@ -112,68 +128,40 @@ internal sealed class ChatStream(ClientRequest request, DateTimeOffset now) : Ch
             return false;
         }
 
+        state.Calls ??= new ToolCalls(Request);
         var isOpen = false;
-        while (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
+        while (CallParts.TryReadNext(ref reader, calls, out var part))
         {
-            var start = (int)reader.TokenStartIndex;
-            reader.Skip();
-            if (!WriteCall(ref state, calls[start..(int)reader.BytesConsumed], output, ref isFirst, ref isOpen))
+            if (!state.Calls.TryAdd(part, out var call, out var isNew))
             {
                 return false;
             }
+
+            if (call is not null)
+            {
+                output.Append(isFirst ? "\"tool_calls\":["u8 : isOpen ? ","u8 : ",\"tool_calls\":["u8);
+                (isFirst, isOpen) = (false, true);
+                WriteCall(call, isNew, part, output);
+            }
         }
 
-        if (isOpen)
-        {
-            output.Append("]"u8);
-        }
-
+        output.Append(isOpen ? "]"u8 : default);
         return true;
     }
 
-    private bool WriteCall(ref Choice state, ReadOnlySpan<byte> call, ByteBuffer output, ref bool isFirst, ref bool isOpen)
+    private static void WriteCall(ToolCall call, bool isNew, in CallParts part, ByteBuffer output)
     {
-        if (!CallParts.TryParse(call, out var parts))
-        {
-            return false;
-        }
-
-        state.Calls ??= [];
-        if (!parts.TryNumber(state.Calls, out var number, out var isNew))
-        {
-            return false;
-        }
-
-        if (!Request.AllowsParallelCalls && number != state.Calls[0])
-        {
-            return true;
-        }
-
-        output.Append(isFirst ? "\"tool_calls\":["u8 : isOpen ? ","u8 : ",\"tool_calls\":["u8);
-        (isFirst, isOpen) = (false, true);
-        output.Append("{\"index\":"u8).Append(state.Calls.IndexOf(number));
+        output.Append("{\"index\":"u8).Append(call.Place);
         if (isNew)
         {
-            output.Append(",\"id\":"u8);
-            if (JsonBytes.IsText(parts.Id))
-            {
-                output.Append(parts.Id);
-            }
-            else
-            {
-                output.Append(Encoding.ASCII.GetBytes($"\"call_{Guid.NewGuid():N}\""));
-            }
-
-            output.Append(",\"type\":\"function\",\"function\":{\"name\":"u8).Append(parts.Name).Append(",\"arguments\":"u8);
+            output.Append(",\"id\":"u8).Append(call.Id).Append(",\"type\":\"function\",\"function\":{\"name\":"u8).Append(call.Name).Append(",\"arguments\":\""u8);
         }
         else
         {
-            output.Append(",\"function\":{\"arguments\":"u8);
+            output.Append(",\"function\":{\"arguments\":\""u8);
         }
 
-        CallParts.WriteText(parts.Arguments, output);
-        output.Append("}}"u8);
-        return true;
+        call.WriteArguments(part, output).Append("\"}}"u8);
     }
 
     private static void Member(ByteBuffer output, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, ref bool isFirst)

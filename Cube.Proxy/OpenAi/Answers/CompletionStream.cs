@@ -16,9 +16,10 @@ internal sealed class CompletionStream(ClientRequest request, DateTimeOffset now
             return false;
         }
 
-        if (JsonBytes.IsText(parts.Payload))
+        // A token without text, as the one that ends, has its entry in logprobs too.
+        if (JsonBytes.IsText(parts.Payload) || (parts.Logprobs.Length > 0 && !_isFinished[index]))
         {
-            WriteOne(output, index, parts.Payload, parts.Logprobs, "null"u8);
+            WriteOne(output, index, JsonBytes.IsText(parts.Payload) ? parts.Payload : "\"\""u8, parts.Logprobs, "null"u8);
         }
 
         if (parts.Finish.IsEmpty || _isFinished[index])
@@ -40,7 +41,9 @@ internal sealed class CompletionStream(ClientRequest request, DateTimeOffset now
 
     private void WriteOne(ByteBuffer output, int index, ReadOnlySpan<byte> text, ReadOnlySpan<byte> logprobs, ReadOnlySpan<byte> finish)
     {
-        BeginEvent(output, index).Append(",\"text\":"u8).Append(text).Append(",\"logprobs\":"u8).Append(logprobs.IsEmpty ? "null"u8 : logprobs).Append(",\"finish_reason\":"u8).Append(finish);
+        BeginEvent(output, index).Append(",\"text\":"u8).Append(text).Append(",\"logprobs\":"u8);
+        Logprobs.WriteOfCompletion(logprobs, output);
+        output.Append(",\"finish_reason\":"u8).Append(finish);
         EndEvent(output);
     }
 }

@@ -15,4 +15,8 @@ internal static class FinishReason
         : word.SequenceEqual("tool_calls"u8) ? (hasCalls ? "\"tool_calls\""u8 : "\"stop\""u8)
         : word.SequenceEqual("content_filter"u8) ? "\"content_filter\""u8
         : default;
+
+    /// <param name="reason">As <see cref="Of"/> gives it.</param>
+    /// <returns>Whether the answer ended before the model had ended it.</returns>
+    public static bool IsCut(ReadOnlySpan<byte> reason) => reason.SequenceEqual("\"length\""u8) || reason.SequenceEqual("\"content_filter\""u8);
 }

@@ -15,6 +15,7 @@ internal sealed class SseReader(Stream stream, bool isLines = false) : IDisposab
     private int _start;
     private int _scan;
     private int _end;
+    private bool _isBegun;
 
     /// <summary>Reads on. What <see cref="TryRead"/> gave is gone afterwards.</summary>
     /// <returns>False at the end.</returns>
@@ -49,6 +50,12 @@ internal sealed class SseReader(Stream stream, bool isLines = false) : IDisposab
     /// <param name="isFinal">Nothing comes any more: what is there without a blank line is an event too.</param>
     public bool TryRead(out ReadOnlySpan<byte> data, bool isFinal = false)
     {
+        if (!_isBegun && !TrySkipByteOrderMark(isFinal))
+        {
+            data = default;
+            return false;
+        }
+
         while (TryReadLine(out var line, isFinal))
         {
             if (isLines && line.Length > 0)
@@ -86,6 +93,26 @@ internal sealed class SseReader(Stream stream, bool isLines = false) : IDisposab
 
         data = default;
         return false;
+    }
+
+    /// <summary>A stream may begin with one (HTML standard, section 9.2.5).</summary>
+    /// <returns>False where more bytes are needed to tell.</returns>
+    private bool TrySkipByteOrderMark(bool isFinal)
+    {
+        ReadOnlySpan<byte> mark = [0xEF, 0xBB, 0xBF];
+        var first = _buffer.AsSpan(0, Math.Min(_end, mark.Length));
+        if (first.Length < mark.Length && mark.StartsWith(first) && !isFinal)
+        {
+            return false;
+        }
+
+        _isBegun = true;
+        if (first.SequenceEqual(mark))
+        {
+            _start = _scan = mark.Length;
+        }
+
+        return true;
     }
 
     private bool TryReadLine(out ReadOnlySpan<byte> line, bool isFinal)

@@ -77,23 +77,14 @@ internal readonly record struct TokenUsage(long Prompt, long Completion, long? C
         output.Append("}"u8);
     }
 
-    private static long? ReadCount(ref Utf8JsonReader reader)
-    {
-        reader.Read();
-        if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var count))
-        {
-            return Math.Max(count, 0);
-        }
-
-        reader.Skip();
-        return null;
-    }
+    private static long? ReadCount(ref Utf8JsonReader reader) => JsonBytes.Count(ref reader) is { } count ? Math.Max(count, 0) : null;
 
     private static long? ReadDetail(ref Utf8JsonReader reader, ReadOnlySpan<byte> name)
     {
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
         {
+            reader.Skip();
             return null;
         }
 

@@ -17,6 +17,7 @@ internal static class WholeAnswer
     public static TokenUsage? Write(ReadOnlyMemory<byte> answer, InferenceEndpoint endpoint, ClientRequest request, DateTimeOffset now, ByteBuffer output)
     {
         var shape = RequestShapes.Of(endpoint);
+        answer = WithoutByteOrderMark(answer);
         if (shape is NativeShape)
         {
             return NativeAnswer.Write(answer.Span, JsonSerializer.SerializeToUtf8Bytes(request.Model), output, out var cost, out _) ? cost : throw new JsonException("The model server gave an error.");
@@ -42,6 +43,8 @@ internal static class WholeAnswer
         }
     }
 
+    private static ReadOnlyMemory<byte> WithoutByteOrderMark(ReadOnlyMemory<byte> json) => json.Span is [0xEF, 0xBB, 0xBF, ..] ? json[3..] : json;
+
     private static TokenUsage? WriteChoices(JsonElement root, InferenceEndpoint endpoint, ClientRequest request, DateTimeOffset now, ByteBuffer output)
     {
         var isChat = endpoint == InferenceEndpoints.ChatCompletions;
@@ -55,7 +58,7 @@ internal static class WholeAnswer
         }
 
         var index = 0;
-        foreach (var choice in choices.EnumerateArray().OrderBy(static choice => choice.GetProperty("index").GetInt32()))
+        foreach (var choice in InOrder(choices))
         {
             output.Append(index == 0 ? default : ","u8).Append("{\"index\":"u8).Append(index++);
             var hasCalls = false;
@@ -105,9 +108,13 @@ internal static class WholeAnswer
         }
         else
         {
-            output.Append(Raw(logprobs));
+            Logprobs.WriteOfCompletion(Raw(logprobs), output);
         }
     }
+
+    /// <summary>The elements by their <c>index</c>; one without an index keeps its place.</summary>
+    private static IEnumerable<JsonElement> InOrder(JsonElement elements) =>
+        elements.EnumerateArray().Select(static (element, place) => (Element: element, Index: JsonBytes.Count(element.Member("index")) ?? place)).OrderBy(static item => item.Index).Select(static item => item.Element);
 
     /// <returns>Whether it calls tools.</returns>
     private static bool WriteMessage(JsonElement message, ClientRequest request, ByteBuffer output)
@@ -119,57 +126,48 @@ internal static class WholeAnswer
             throw new JsonException("The content is no text.");
         }
 
+        var isCallDropped = calls is not null && request.ToolChoice == ToolChoice.None;
         output.Append("{\"role\":\"assistant\",\"content\":"u8)
-            .Append(content is { } words && !(calls is not null && words.ValueEquals(""u8)) ? Raw(words) : "null"u8)
+            .Append(content is { } words && (calls is null || isCallDropped || !words.ValueEquals(""u8)) ? Raw(words) : isCallDropped ? "\"\""u8 : "null"u8)
             .Append(",\"refusal\":"u8).Append(message.Member("refusal") is { ValueKind: JsonValueKind.String } refusal ? Raw(refusal) : "null"u8);
-        if ((message.Member("reasoning") ?? message.Member("reasoning_content")) is { ValueKind: JsonValueKind.String } reasoning && !reasoning.ValueEquals(""u8))
+        if ((TextOf(message, "reasoning") ?? TextOf(message, "reasoning_content")) is { } reasoning)
         {
             output.Append(",\"reasoning\":"u8).Append(Raw(reasoning));
         }
 
-        if (calls is not { } list)
-        {
-            output.Append("}"u8);
-            return false;
-        }
-
-        output.Append(",\"tool_calls\":["u8);
-        var isFirst = true;
-        foreach (var call in list.EnumerateArray())
-        {
-            var function = call.GetProperty("function");
-            output.Append(isFirst ? default : ","u8).Append("{\"id\":"u8);
-            if (call.Member("id") is { ValueKind: JsonValueKind.String } id && !id.ValueEquals(""u8))
-            {
-                output.Append(Raw(id));
-            }
-            else
-            {
-                Append(output, $"\"call_{Guid.NewGuid():N}\"");
-            }
-
-            output.Append(",\"type\":\"function\",\"function\":{\"name\":"u8).Append(Raw(function.GetProperty("name"))).Append(",\"arguments\":"u8);
-            var arguments = function.Member("arguments");
-            if (arguments is { ValueKind: JsonValueKind.String } written)
-            {
-                output.Append(Raw(written));
-            }
-            else
-            {
-                output.Append("\""u8).Append(JsonEncodedText.Encode(arguments is { } json ? Raw(json) : "{}"u8).EncodedUtf8Bytes).Append("\""u8);
-            }
-
-            output.Append("}}"u8);
-            isFirst = false;
-            if (!request.AllowsParallelCalls)
-            {
-                break;
-            }
-        }
-
-        output.Append("]}"u8);
-        return true;
+        var hasCalls = calls is { } list && WriteCalls(Raw(list), request, output);
+        output.Append("}"u8);
+        return hasCalls;
     }
+
+    /// <returns>Whether the client gets any.</returns>
+    private static bool WriteCalls(ReadOnlySpan<byte> list, ClientRequest request, ByteBuffer output)
+    {
+        var calls = new ToolCalls(request);
+        var reader = new Utf8JsonReader(list);
+        reader.Read();
+        while (CallParts.TryReadNext(ref reader, list, out var part))
+        {
+            if (!calls.TryAddWhole(part, out var call))
+            {
+                throw new JsonException("A tool call has no name.");
+            }
+
+            if (call is not null)
+            {
+                output.Append(call.Place == 0 ? ",\"tool_calls\":["u8 : ","u8).Append("{\"id\":"u8).Append(call.Id)
+                    .Append(",\"type\":\"function\",\"function\":{\"name\":"u8).Append(call.Name).Append(",\"arguments\":\""u8);
+                (call.HasArguments ? call.WriteArguments(part, output) : output.Append("{}"u8)).Append("\"}}"u8);
+            }
+        }
+
+        output.Append(calls.HasAny ? "]"u8 : default);
+        return calls.HasAny;
+    }
+
+    /// <returns>The member where it is a text that is not empty.</returns>
+    private static JsonElement? TextOf(JsonElement json, string name) =>
+        json.Member(name) is { ValueKind: JsonValueKind.String } text && !text.ValueEquals(""u8) ? text : null;
 
     private static TokenUsage? WriteEmbeddings(JsonElement root, ClientRequest request, ByteBuffer output)
     {
@@ -180,15 +178,11 @@ internal static class WholeAnswer
         }
 
         var index = 0;
-        foreach (var item in root.GetProperty("data").EnumerateArray().OrderBy(static item => item.GetProperty("index").GetInt32()))
+        foreach (var item in InOrder(root.GetProperty("data")))
         {
-            var embedding = item.GetProperty("embedding");
-            if (embedding.ValueKind is not (JsonValueKind.Array or JsonValueKind.String))
-            {
-                throw new JsonException("An embedding is neither numbers nor base64.");
-            }
-
-            output.Append(index == 0 ? default : ","u8).Append("{\"object\":\"embedding\",\"index\":"u8).Append(index++).Append(",\"embedding\":"u8).Append(Raw(embedding)).Append("}"u8);
+            output.Append(index == 0 ? default : ","u8).Append("{\"object\":\"embedding\",\"index\":"u8).Append(index++).Append(",\"embedding\":"u8);
+            Embedding.Write(item.GetProperty("embedding"), request.WantsBase64, output);
+            output.Append("}"u8);
         }
 
         return EndEmbeddings(UsageOf(root) ?? default, request, output);
@@ -211,27 +205,11 @@ internal static class WholeAnswer
         foreach (var embedding in embeddings.EnumerateArray())
         {
             output.Append(index == 0 ? default : ","u8).Append("{\"object\":\"embedding\",\"index\":"u8).Append(index++).Append(",\"embedding\":"u8);
-            if (request.WantsBase64)
-            {
-                var floats = new byte[4 * embedding.GetArrayLength()];
-                var at = 0;
-                foreach (var number in embedding.EnumerateArray())
-                {
-                    System.Buffers.Binary.BinaryPrimitives.WriteSingleLittleEndian(floats.AsSpan(at), number.GetSingle());
-                    at += 4;
-                }
-
-                Append(output, $"\"{Convert.ToBase64String(floats)}\"");
-            }
-            else
-            {
-                output.Append(embedding.ValueKind == JsonValueKind.Array ? Raw(embedding) : throw new JsonException("An embedding has no numbers."));
-            }
-
+            Embedding.Write(embedding, request.WantsBase64, output);
             output.Append("}"u8);
         }
 
-        return EndEmbeddings(new TokenUsage(root.Member("prompt_eval_count")?.GetInt64() ?? 0, 0), request, output);
+        return EndEmbeddings(new TokenUsage(JsonBytes.Count(root.Member("prompt_eval_count")) ?? 0, 0), request, output);
     }
 
     /// <summary>An answer that OpenAI does not have: the members that it is known for, as they are.</summary>

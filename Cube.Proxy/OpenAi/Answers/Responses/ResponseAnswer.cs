@@ -59,24 +59,28 @@ internal static class ResponseAnswer
     {
         var reader = new Utf8JsonReader(calls);
         reader.Read();
-        while (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
+        if (reader.TokenType != JsonTokenType.StartArray)
         {
-            var start = (int)reader.TokenStartIndex;
-            reader.Skip();
-            if (!CallParts.TryParse(calls[start..(int)reader.BytesConsumed], out var call) || !response.TryItemFor(call, out var item, out _))
+            return false;
+        }
+
+        using var arguments = new ByteBuffer(256);
+        while (CallParts.TryReadNext(ref reader, calls, out var part))
+        {
+            if (!response.Calls.TryAddWhole(part, out var call))
             {
                 return false;
             }
 
-            if (item is not null)
+            if (call is not null)
             {
-                using var arguments = new ByteBuffer(256);
-                CallParts.WriteText(call.Arguments, arguments);
-                item.Add(arguments.Written.Span);
+                var item = response.ItemFor(call);
+                arguments.Truncate(0);
+                item.Text.Append(call.HasArguments ? call.WriteArguments(part, arguments).Written.Span : "{}"u8);
                 item.IsDone = true;
             }
         }
 
-        return reader.TokenType == JsonTokenType.EndArray;
+        return true;
     }
 }

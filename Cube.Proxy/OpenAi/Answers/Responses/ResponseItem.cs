@@ -35,9 +35,8 @@ internal sealed class ResponseItem : IDisposable
     public static ResponseItem Of(ResponseItemKind kind, int index) => new(kind, index, kind == ResponseItemKind.Reasoning ? "rs" : "msg", default, default);
 
     /// <param name="index">Its place in the output.</param>
-    /// <param name="call">Its beginning; a server that gives it no id gets one.</param>
-    public static ResponseItem OfCall(int index, in CallParts call) => new(
-        ResponseItemKind.Call, index, "fc", call.Name, JsonBytes.IsText(call.Id) ? call.Id : System.Text.Encoding.ASCII.GetBytes($"\"call_{Guid.NewGuid():N}\""));
+    /// <param name="call">The call, whose name is known.</param>
+    public static ResponseItem OfCall(int index, ToolCall call) => new(ResponseItemKind.Call, index, "fc", call.Name, call.Id);
 
     /// <param name="raw">A JSON text with its quotes, or nothing.</param>
     public void Add(ReadOnlySpan<byte> raw)

@@ -13,16 +13,19 @@ internal sealed class ResponseObject(ClientRequest request, DateTimeOffset now) 
     private readonly byte[] _head = Encoding.UTF8.GetBytes(
         $"{{\"id\":\"resp_{Guid.CreateVersion7():N}\",\"object\":\"response\",\"created_at\":{now.ToUnixTimeSeconds()},\"model\":{JsonSerializer.Serialize(request.Model)}");
 
-    private readonly List<int> _calls = [];
     private readonly List<ResponseItem> _callItems = [];
     private int _length;
 
     public List<ResponseItem> Items { get; } = [];
 
+    public ToolCalls Calls { get; } = new(request);
+
     /// <summary><c>stop</c>, <c>tool_calls</c>, <c>length</c> or <c>content_filter</c>, with quotes.</summary>
     public byte[] Finish { get; private set; } = [];
 
-    private ReadOnlySpan<byte> Status => Finish.AsSpan().SequenceEqual("\"length\""u8) || Finish.AsSpan().SequenceEqual("\"content_filter\""u8) ? "incomplete"u8 : "completed"u8;
+    public bool IsCut => FinishReason.IsCut(Finish);
+
+    private ReadOnlySpan<byte> Status => IsCut ? "incomplete"u8 : "completed"u8;
 
     /// <summary>The item that the text goes to: the last one, where it is of the kind; else a new one.</summary>
     public ResponseItem ItemFor(ResponseItemKind kind, out bool isNew)
@@ -36,40 +39,27 @@ internal sealed class ResponseObject(ClientRequest request, DateTimeOffset now) 
         return Items[^1];
     }
 
-    /// <returns>False where it is no call. A call that the client does not want has no item.</returns>
-    public bool TryItemFor(in CallParts call, out ResponseItem? item, out bool isNew)
+    /// <summary>The item of a call; a new one at its first part.</summary>
+    public ResponseItem ItemFor(ToolCall call)
     {
-        item = null;
-        if (!call.TryNumber(_calls, out var number, out isNew))
-        {
-            return false;
-        }
-
-        var place = _calls.IndexOf(number);
-        if (place > 0 && !request.AllowsParallelCalls)
-        {
-            return true;
-        }
-
-        if (isNew)
+        if (call.Place == _callItems.Count)
         {
             _callItems.Add(ResponseItem.OfCall(Items.Count, call));
             Items.Add(_callItems[^1]);
         }
 
-        item = _callItems[place];
-        return true;
+        return _callItems[call.Place];
     }
 
     /// <returns>False where there is too much of it.</returns>
     public bool TryCount(int length) => (_length += length) <= MostText;
 
     /// <param name="word">The model server's reason, with quotes.</param>
-    /// <returns>False where it is no proper end.</returns>
+    /// <returns>False where it is no proper end, or a call has no name though the answer was not cut.</returns>
     public bool TryFinish(ReadOnlySpan<byte> word)
     {
-        Finish = word.Length > 2 ? FinishReason.Of(word[1..^1], _calls.Count > 0, request.ToolChoice).ToArray() : [];
-        return Finish.Length > 0;
+        Finish = word.Length > 2 ? FinishReason.Of(word[1..^1], Calls.HasAny, request.ToolChoice).ToArray() : [];
+        return Finish.Length > 0 && (Calls.AreNamed || IsCut);
     }
 
     /// <summary>What an item is when the response ends: cut, where it is the last of one that is.</summary>

@@ -45,8 +45,7 @@ internal sealed class ResponseStream(ClientRequest request, TimeProvider time) :
 
     protected override void WriteEnd(ByteBuffer output)
     {
-        var isWhole = !_response.Finish.AsSpan().SequenceEqual("\"length\""u8) && !_response.Finish.AsSpan().SequenceEqual("\"content_filter\""u8);
-        Begin(isWhole ? "response.completed"u8 : "response.incomplete"u8, output).Append(",\"response\":"u8);
+        Begin(_response.IsCut ? "response.incomplete"u8 : "response.completed"u8, output).Append(",\"response\":"u8);
         _response.WriteEnded(output, Usage, time.GetUtcNow());
         EndEvent(output);
     }
@@ -94,14 +93,17 @@ internal sealed class ResponseStream(ClientRequest request, TimeProvider time) :
             return false;
         }
 
-        while (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
+        while (CallParts.TryReadNext(ref reader, calls, out var part))
         {
-            var start = (int)reader.TokenStartIndex;
-            reader.Skip();
             var before = _response.Items is [.., { IsDone: false, Kind: not ResponseItemKind.Call } last] ? last : null;
-            if (!CallParts.TryParse(calls[start..(int)reader.BytesConsumed], out var call) || !_response.TryItemFor(call, out var item, out var isNew))
+            if (!_response.Calls.TryAdd(part, out var call, out var isNew))
             {
                 return false;
+            }
+
+            if (call is null)
+            {
+                continue;
             }
 
             if (before is not null)
@@ -109,31 +111,33 @@ internal sealed class ResponseStream(ClientRequest request, TimeProvider time) :
                 WriteDone(before, "completed"u8, output);
             }
 
-            if (item is not null)
-            {
-                WriteCall(item, isNew, call, output);
-            }
+            WriteCall(call, isNew, part, output);
         }
 
         return true;
     }
 
-    private void WriteCall(ResponseItem item, bool isNew, in CallParts call, ByteBuffer output)
+    private void WriteCall(ToolCall call, bool isNew, in CallParts part, ByteBuffer output)
     {
+        var item = _response.ItemFor(call);
         if (isNew)
         {
             WriteAdded(item, output);
         }
 
-        if (call.Arguments.Length == 0 || call.Arguments.SequenceEqual("\"\""u8))
+        using var arguments = new ByteBuffer(256);
+        WriteArguments(item, call.WriteArguments(part, arguments).Written.Span, output);
+    }
+
+    private void WriteArguments(ResponseItem item, ReadOnlySpan<byte> text, ByteBuffer output)
+    {
+        if (text.IsEmpty)
         {
             return;
         }
 
-        BeginOf(item, DeltaOf(ResponseItemKind.Call), output).Append(",\"delta\":"u8);
-        var start = output.Length;
-        CallParts.WriteText(call.Arguments, output);
-        item.Add(output.Written.Span[start..]);
+        BeginOf(item, DeltaOf(ResponseItemKind.Call), output).Append(",\"delta\":\""u8).Append(text).Append("\""u8);
+        item.Text.Append(text);
         EndEvent(output);
     }
 
@@ -148,6 +152,12 @@ internal sealed class ResponseStream(ClientRequest request, TimeProvider time) :
         if (_response.Items.Count == 0)
         {
             WriteAdded(_response.ItemFor(ResponseItemKind.Text, out _), output);
+        }
+
+        // A client parses the arguments of a call: of a call without any they are an empty object.
+        foreach (var call in _response.IsCut ? [] : _response.Calls.WithoutArguments)
+        {
+            WriteArguments(_response.ItemFor(call), "{}"u8, output);
         }
 
         foreach (var item in _response.Items.Where(static item => !item.IsDone))
