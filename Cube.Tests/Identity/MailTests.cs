@@ -96,7 +96,11 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
         Assert.Contains("has another e-mail address now", await MailAsync($"{user.Name}@example.com", "Your address was changed"), StringComparison.Ordinal);
         if (!OperatingSystem.IsWindows())
         {
-            Assert.All(Directory.GetFiles(_mails), static file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file)));
+            foreach (var file in Directory.GetFiles(_mails))
+            {
+                Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+            }
+
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(_mails));
         }
 
