@@ -113,22 +113,19 @@ public abstract class EscalationTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task The_last_administrator_of_a_domain_stays_whatever_is_tried()
+    public async Task The_last_administrator_of_a_domain_stays_whatever_its_members_try()
     {
-        var (tenant, admin) = (await _cube.CreateTenantAsync(), (await _cube.LoginAsync()).Access);
+        var tenant = await _cube.CreateTenantAsync();
         var role = await _cube.RoleIdAsync(tenant, "admin");
         var roles = $"/domains/{tenant.Domain}/roles";
         Assert.Equal(422, (await _cube.SendAsync(HttpMethod.Post, $"{roles}/{role}/members/delete", tenant.Token, new { members = (Guid[])[tenant.UserId] })).Status);
         Assert.Equal(422, (await _cube.SendAsync(HttpMethod.Post, $"{roles}/{role}/members/delete-all", tenant.Token)).Status);
         Assert.Equal(422, (await _cube.SendAsync(HttpMethod.Delete, roles, tenant.Token, new { members = (Guid[])[tenant.UserId] })).Status);
-        Assert.Equal(422, (await _cube.SendAsync(HttpMethod.Post, $"/users/{tenant.UserId}/disable", admin)).Status);
-        Assert.Equal(422, (await _cube.SendAsync(HttpMethod.Delete, $"/users/{tenant.UserId}", admin)).Status);
 
         // Everybody removes everybody else at the same moment: one stays who can act.
         var second = await _cube.CreateMemberAsync(tenant, "admin");
         var answers = await Task.WhenAll(
             _cube.SendAsync(HttpMethod.Post, $"{roles}/{role}/members/delete", tenant.Token, new { members = (Guid[])[second.UserId] }),
-            _cube.SendAsync(HttpMethod.Post, $"/users/{tenant.UserId}/disable", admin),
             _cube.SendAsync(HttpMethod.Post, $"{roles}/{role}/members/delete", second.Token, new { members = (Guid[])[tenant.UserId] }));
         Assert.All(answers, static answer => Assert.Contains(answer.Status, (int[])[200, 204, 403, 422]));
         await using var source = NpgsqlDataSource.Create($"{_cube.Database};Pooling=false");
