@@ -76,7 +76,8 @@ public sealed class InvalidationTests(PostgresServer postgres)
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 60).Select(_ => ChatAsync(proxy, tenant.Domain, tenant.Token)));
         Assert.All(answers, static status => Assert.Equal(200, status));
-        Assert.Equal(1, counter.Checks);
+        // One for the decision; the others ask whether domains with stored rows were deleted.
+        Assert.InRange(counter.Checks, 1, 3);
     }
 
     [Fact]

@@ -80,7 +80,7 @@ public sealed class AnswerStreamTests
         var answer = new ChatStream(new ClientRequest { Model = "m" }, DateTimeOffset.UnixEpoch);
         using var output = new ByteBuffer();
         Assert.Equal(StreamStep.More, answer.Write(Encoding.UTF8.GetBytes($$"""{"model":"m","choices":[{"index":0,"delta":{"content":"x"},"logprobs":{"content":[{"token":"x","logprob":{{number}}}]},"finish_reason":null}]}"""), output));
-        Assert.Contains($"\"logprob\":{number}},", Encoding.UTF8.GetString(output.Written.Span), StringComparison.Ordinal);
+        Assert.Contains($"\"logprob\":{number},", Encoding.UTF8.GetString(output.Written.Span), StringComparison.Ordinal);
     }
 
     [Fact]
