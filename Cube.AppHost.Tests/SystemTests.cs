@@ -50,7 +50,8 @@ public sealed class SystemTests : IDisposable
         for (var start = 0; start < 2; start++)
         {
             await using var cube = await RunningCube.StartAsync(_data, new KeyValuePair<string, string>("CUBE_SPICEDB_PROGRAM", program));
-            Assert.Contains("spicedb: SpiceDB of this host", cube.Process.Output, StringComparison.Ordinal);
+            // ready.json may appear before the test has read the last lines of the process.
+            await Eventually.TrueAsync(() => Task.FromResult(cube.Process.Output.Contains("spicedb: SpiceDB of this host", StringComparison.Ordinal)), "the start message names SpiceDB", 10);
             var authorization = cube.Ready.GetProperty("authorization").GetString()!;
             Assert.NotEqual(cube.Ready.GetProperty("identity").GetString(), authorization);
             using var health = await cube.Http.GetAsync($"{authorization}/healthz");
