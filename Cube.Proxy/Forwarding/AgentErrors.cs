@@ -12,7 +12,11 @@ internal static class AgentErrors
 {
     private const int Looked = 8192;
 
-    public static async Task<OpenAiError> TranslateAsync(HttpResponseMessage response, CancellationToken ct)
+    /// <param name="response">What came instead of 200.</param>
+    /// <param name="sent">What the proxy sent; tells which members a refusal may name.</param>
+    /// <param name="limit">The name under which the client limited the tokens of the answer.</param>
+    /// <param name="ct">Ends the reading of the response.</param>
+    public static async Task<OpenAiError> TranslateAsync(HttpResponseMessage response, ReadOnlyMemory<byte> sent, string limit, CancellationToken ct)
     {
         var status = (int)response.StatusCode;
         var body = await ReadStartAsync(response.Content, ct);
@@ -24,7 +28,7 @@ internal static class AgentErrors
         return response.StatusCode switch
         {
             HttpStatusCode.BadRequest or HttpStatusCode.UnprocessableEntity or HttpStatusCode.RequestEntityTooLarge =>
-                ExplainRefusal(body.Span),
+                BackendRefusal.Explain(body.Span, sent.Span, limit),
             HttpStatusCode.NotFound => SaysPathIsMissing(body.Span) ? OpenAiError.NotServed : OpenAiError.ModelNotFound,
             HttpStatusCode.InternalServerError when SaysGrammarIsWrong(body.Span) => OpenAiError.InvalidValue("response_format", "The model server cannot follow this schema."),
             HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable => OpenAiError.Overloaded,
@@ -34,23 +38,10 @@ internal static class AgentErrors
         };
     }
 
-    /// <summary>The few sentences of model servers that a client can act on, told in ours.</summary>
-    private static OpenAiError ExplainRefusal(ReadOnlySpan<byte> body) =>
-        SaysContextIsFull(body) ? OpenAiError.ContextLengthExceeded
-        : body.IndexOf("does not support tools"u8) >= 0 || body.IndexOf("tool-call-parser"u8) >= 0 ? OpenAiError.UnsupportedParameter("tools")
-        : body.IndexOf("does not support thinking"u8) >= 0 || body.IndexOf("think value"u8) >= 0 ? OpenAiError.UnsupportedParameter("reasoning_effort")
-        : body.IndexOf("not a multimodal model"u8) >= 0 || body.IndexOf("does not support image"u8) >= 0 ? OpenAiError.UnsupportedValue("messages", "this model reads no images")
-        : body.IndexOf("does not support embeddings"u8) >= 0 || body.IndexOf("does not support chat"u8) >= 0 ? OpenAiError.NotServed
-        : body.IndexOf("dimensions"u8) >= 0 ? OpenAiError.UnsupportedParameter("dimensions")
-        : OpenAiError.InvalidRequestBody;
-
     /// <summary>How Ollama and vLLM say that they have no such endpoint.</summary>
     private static bool SaysPathIsMissing(ReadOnlySpan<byte> body) => body.SequenceEqual("404 page not found"u8) || body.SequenceEqual("{\"detail\":\"Not Found\"}"u8);
 
     private static bool SaysGrammarIsWrong(ReadOnlySpan<byte> body) => body.IndexOf("grammar"u8) >= 0 || body.IndexOf("schema"u8) >= 0;
-
-    private static bool SaysContextIsFull(ReadOnlySpan<byte> body) =>
-        body.IndexOf("context length"u8) >= 0 || body.IndexOf("context_length"u8) >= 0 || body.IndexOf("context size"u8) >= 0;
 
     private static async Task<ReadOnlyMemory<byte>> ReadStartAsync(HttpContent content, CancellationToken ct)
     {

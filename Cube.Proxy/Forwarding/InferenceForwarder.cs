@@ -156,7 +156,7 @@ internal sealed class InferenceForwarder
             using var response = await channel.Invoker.SendAsync(message, patience.Token);
             if (response.StatusCode != HttpStatusCode.OK)
             {
-                var error = await AgentErrors.TranslateAsync(response, patience.Token);
+                var error = await AgentErrors.TranslateAsync(response, question.Body.Written, request.Wanted?.LimitName ?? ClientRequest.UsualLimitName, patience.Token);
                 await (request.Endpoint.Kind == EndpointKind.Weights && error.Code == OpenAiError.UnknownUrl.Code ? OpenAiError.ModelsFixed : ClientParams.In(request.Endpoint, error)).WriteAsync(context);
                 return AnswerEnd.Failed;
             }

@@ -9,6 +9,7 @@ using Cube.Proxy.Authorization;
 using Cube.Proxy.Edge;
 using Cube.Proxy.Forwarding;
 using Cube.Proxy.OpenAi;
+using Cube.Proxy.OpenAi.Requests;
 using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Hosting;
@@ -169,7 +170,7 @@ internal sealed class ServedModels(AttestedBackends backends, PoliciesInForce po
             using var response = await channel.Invoker.SendAsync(request, timeout.Token);
             if (response.StatusCode != HttpStatusCode.OK)
             {
-                var error = await AgentErrors.TranslateAsync(response, timeout.Token);
+                var error = await AgentErrors.TranslateAsync(response, default, ClientRequest.UsualLimitName, timeout.Token);
                 throw new AgentException(error.Status >= 500 ? error : OpenAiError.UpstreamError);
             }
 

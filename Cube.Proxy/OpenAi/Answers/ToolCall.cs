@@ -98,12 +98,24 @@ internal sealed class ToolCall(int? index)
                 var character = text[i];
                 if (character == '\\' && i + 1 < text.Length)
                 {
-                    // Of the escapes of the outer text, quotes and backslashes have a meaning inside.
-                    character = text[++i] is (byte)'"' or (byte)'\\' ? text[i] : (byte)' ';
+                    character = Unescape(text, ref i);
                 }
 
                 Step(character);
             }
+        }
+
+        /// <summary>Of the escapes of the outer text, only those of quotes, backslashes and brackets have a meaning inside.</summary>
+        private static byte Unescape(ReadOnlySpan<byte> text, ref int i)
+        {
+            var escape = text[++i];
+            if (escape != 'u' || !System.Buffers.Text.Utf8Parser.TryParse(text.Slice(i + 1, Math.Min(4, text.Length - i - 1)), out ushort code, out var read, 'X'))
+            {
+                return escape is (byte)'"' or (byte)'\\' ? escape : (byte)' ';
+            }
+
+            i += read;
+            return code < 128 ? (byte)code : (byte)' ';
         }
 
         private void Step(byte character)

@@ -40,7 +40,14 @@ internal sealed class ChatShape : RequestShape
     {
         AllowsParallelCalls = request.Member("parallel_tool_calls") is not { ValueKind: JsonValueKind.False },
         ToolChoice = Tools.ChoiceOf(request),
+        LimitName = LimitNameOf(request),
     };
+
+    /// <summary>Of two limits, the smaller one counts.</summary>
+    private static string LimitNameOf(JsonElement request) =>
+        request.Member("max_completion_tokens") is { } newer && (request.Member("max_tokens") is not { } older || newer.GetInt32() < older.GetInt32())
+            ? "max_completion_tokens"
+            : ClientRequest.UsualLimitName;
 
     protected override void CheckOwn(JsonElement request)
     {

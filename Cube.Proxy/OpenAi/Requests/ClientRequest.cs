@@ -19,6 +19,12 @@ internal sealed record ClientRequest
 
     public ToolChoice ToolChoice { get; init; }
 
+    /// <summary>The name under which most requests limit the tokens of an answer.</summary>
+    public const string UsualLimitName = "max_tokens";
+
+    /// <summary>The member by which the client limited the tokens of the answer.</summary>
+    public string LimitName { get; init; } = UsualLimitName;
+
     /// <summary>Embeddings as base64 of 32-bit floats, the least byte first.</summary>
     public bool WantsBase64 { get; init; }
 

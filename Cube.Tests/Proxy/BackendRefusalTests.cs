@@ -1,0 +1,62 @@
+using System.Text;
+using Cube.Proxy.Forwarding;
+
+namespace Cube.Tests.Proxy;
+
+/// <summary>What model servers say in a 400, and what a client learns of it.</summary>
+public sealed class BackendRefusalTests
+{
+    private const string Chat = """{"model":"m","messages":[],"max_tokens":9,"top_p":0.1,"tools":[]}""";
+
+    private static string Error(string message, string? param = null) =>
+        $$"""{"error":{"message":{{System.Text.Json.JsonSerializer.Serialize(message)}},"type":"BadRequestError","param":{{System.Text.Json.JsonSerializer.Serialize(param)}},"code":400} }""";
+
+    [Theory]
+    [InlineData("The decoder prompt (length 10127) is longer than the maximum model length of 8192. Make sure that `max_model_len` is no smaller than the number of text tokens.")]
+    [InlineData("This model's maximum context length is 2048 tokens. However, you requested 100000 output tokens and your prompt contains at least 1949 input tokens.")]
+    [InlineData("The input (3000 tokens) is longer than the model's context length (2048 tokens).")]
+    [InlineData("the input length exceeds the context length")]
+    [InlineData("the request exceeds the available context size, try increasing it")]
+    [InlineData("Input validation error: `inputs` must have less than 1024 tokens; inputs tokens + max_new_tokens must be <= 2048")]
+    [InlineData("prompt is too long: 9000 tokens")]
+    [InlineData("Requested token count exceeds the model's maximum context length of 4096 tokens.")]
+    public void A_prompt_that_the_context_cannot_hold_is_named_in_whatever_words(string message)
+    {
+        var error = BackendRefusal.Explain(Encoding.UTF8.GetBytes(Error(message)), """{"model":"m","messages":[]}"""u8, "max_tokens");
+        Assert.Equal((400, "context_length_exceeded", "messages"), (error.Status, error.Code, error.Param));
+        var bare = BackendRefusal.Explain(Encoding.UTF8.GetBytes($$"""{"object":"error","message":{{System.Text.Json.JsonSerializer.Serialize(message)}},"param":null,"code":400}"""), "{}"u8, "max_tokens");
+        Assert.Equal("context_length_exceeded", bare.Code);
+    }
+
+    [Theory]
+    [InlineData("max_tokens=100000 cannot be greater than max_model_len=2048. Please request fewer output tokens. (parameter=max_tokens, value=100000)", "max_tokens", "max_completion_tokens")]
+    [InlineData("max_tokens=100000 cannot be greater than max_model_len=2048. Please request fewer output tokens. (parameter=max_tokens, value=100000)", null, "max_completion_tokens")]
+    [InlineData("max_tokens=100000 cannot be greater than max_model_len=2048. Please request fewer output tokens.", null, "max_completion_tokens")]
+    [InlineData("top_p must be in (0, 1], got 0.0. (parameter=top_p, value=0.0)", "top_p", "top_p")]
+    [InlineData("top_p must be in (0, 1], got 0.0. (parameter=top_p, value=0.0)", null, "top_p")]
+    [InlineData("At most 1 image(s) may be provided in one prompt.", null, "messages")]
+    [InlineData("json: cannot unmarshal bool into Go struct field ChatCompletionRequest.tools.function.parameters of type api.ToolFunctionParameters", null, "tools")]
+    [InlineData("invalid message content type: <nil>", null, "messages")]
+    [InlineData("Unsupported number of image dimensions: 2", null, null)]
+    [InlineData("Parameter 'cache_salt' must be a non-empty string. (parameter=cache_salt, value=)", "cache_salt", null)]
+    [InlineData("suffix is no member here (parameter=suffix)", "suffix", null)]
+    public void The_param_is_the_member_that_the_client_sent_and_never_another(string message, string? param, string? expected)
+    {
+        var error = BackendRefusal.Explain(Encoding.UTF8.GetBytes(Error(message, param)), Encoding.UTF8.GetBytes(Chat), "max_completion_tokens");
+        Assert.Equal((400, expected), (error.Status, error.Param));
+        Assert.DoesNotContain("unmarshal", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("<html>no</html>")]
+    [InlineData("[]")]
+    [InlineData("{\"error\":")]
+    [InlineData("{\"error\":null,\"param\":7}")]
+    [InlineData("\"context\"")]
+    public void Anything_else_is_a_400_without_a_param(string body)
+    {
+        var error = BackendRefusal.Explain(Encoding.UTF8.GetBytes(body), Encoding.UTF8.GetBytes(Chat), "max_tokens");
+        Assert.Equal((400, "invalid_value", null), (error.Status, error.Code, error.Param));
+    }
+}
