@@ -62,7 +62,7 @@ internal sealed class NativeModels(ServedModels models, AttestedBackends backend
             json.WriteStartObject();
             if (request.Endpoint == InferenceEndpoints.NativeVersion)
             {
-                json.WriteString("version", answer.RootElement.Member("version")?.GetString());
+                json.WriteString("version", answer.RootElement.Member("version") is { ValueKind: JsonValueKind.String } version ? version.GetString() : null);
             }
             else
             {
@@ -75,8 +75,15 @@ internal sealed class NativeModels(ServedModels models, AttestedBackends backend
 
     private static void Write(JsonElement answer, Utf8JsonWriter json, IEnumerable<Offer> permitted)
     {
-        var told = (answer.Member("models")?.EnumerateArray() ?? default).Where(static model => model.Member("name") is { ValueKind: JsonValueKind.String })
-            .ToDictionary(static model => model.GetProperty("name").GetString()!, StringComparer.Ordinal);
+        var told = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
+        foreach (var model in answer.Member("models") is { ValueKind: JsonValueKind.Array } models ? models.EnumerateArray() : default)
+        {
+            if (model.ValueKind == JsonValueKind.Object && model.Member("name") is { ValueKind: JsonValueKind.String } name && name.GetString() is { } id)
+            {
+                told.TryAdd(id, model);
+            }
+        }
+
         json.WriteStartArray("models");
         foreach (var offer in permitted)
         {
@@ -96,7 +103,7 @@ internal sealed class NativeModels(ServedModels models, AttestedBackends backend
         json.WriteString("model", id);
         foreach (var member in _members)
         {
-            if (model.Member(member) is { } value)
+            if (model.Member(member) is { ValueKind: JsonValueKind.String or JsonValueKind.Number } value)
             {
                 json.WriteRaw(member, value);
             }
@@ -126,7 +133,8 @@ internal sealed class NativeModels(ServedModels models, AttestedBackends backend
             }
 
             await response.Content.LoadIntoBufferAsync(MostBytes, context.RequestAborted);
-            var document = JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync(context.RequestAborted));
+            // From a stream: a byte order mark is skipped.
+            var document = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(context.RequestAborted), cancellationToken: context.RequestAborted);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
             {
                 return document;

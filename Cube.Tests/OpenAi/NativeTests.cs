@@ -96,6 +96,19 @@ public sealed class NativeTests(ReplaySystem system)
         Assert.Equal(404, (await system["vllm"].Cube.SendAsync(HttpMethod.Get, $"/proxy/{system["vllm"].Tenant.Domain}/api/tags", system["vllm"].Tenant.Token)).Status);
     }
 
+    [Theory]
+    [InlineData("/api/tags", """{"models":[{"name":"m","size":{"secret":1},"digest":"x"},{"name":"m","digest":"y"},7,null]}""", """{"models":[{"name":"m","model":"m","digest":"x"}]}""")]
+    [InlineData("/api/tags", """{"models":{"secret":1}}""", """{"models":[]}""")]
+    [InlineData("/api/ps", """{"models":7}""", """{"models":[]}""")]
+    [InlineData("/api/version", """{"version":{"secret":1}}""", """{"version":null}""")]
+    public async Task A_list_in_another_shape_is_no_error_of_the_proxy_and_passes_nothing(string path, string said, string expected)
+    {
+        var (cube, server, tenant) = system["ollama"];
+        server.PlayJson(200, said);
+        var (status, body) = await cube.SendAsync(HttpMethod.Get, $"/proxy/{tenant.Domain}{path}", tenant.Token);
+        Assert.Equal((200, expected), (status, body.GetRawText()));
+    }
+
     [Fact]
     public async Task What_is_shown_of_a_model_names_no_path_and_no_prompt_of_an_operator()
     {

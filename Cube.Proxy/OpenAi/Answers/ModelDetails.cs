@@ -20,7 +20,7 @@ internal static class ModelDetails
         json.WriteString("parent_model", "");
         foreach (var member in details.ValueKind == JsonValueKind.Object ? _members : [])
         {
-            if (details.Member(member) is { } value)
+            if (details.Member(member) is { } value && (IsText(value) || (value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(IsText))))
             {
                 json.WriteRaw(member, value);
             }
@@ -28,4 +28,6 @@ internal static class ModelDetails
 
         json.WriteEndObject();
     }
+
+    private static bool IsText(JsonElement value) => value.ValueKind == JsonValueKind.String;
 }

@@ -14,7 +14,7 @@ internal static class NativeAnswer
         new("embedding"u8), new("embeddings"u8),
         new("message"u8, new("role"u8), new("content"u8), new("thinking"u8), new("images"u8), new("tool_name"u8), new("tool_call_id"u8), ToolCalls()),
         ToolCalls(),
-        new("logprobs"u8, [.. _logprob, new("top_logprobs"u8, _logprob)]),
+        new("logprobs"u8, [.. _logprob, new("top_logprobs"u8, _logprob) { IsAlwaysThere = true }]),
     ];
 
     /// <param name="data">The object.</param>
@@ -73,14 +73,21 @@ internal static class NativeAnswer
         return true;
     }
 
-    private static KnownMember ToolCalls() => new("tool_calls"u8, new("id"u8), new("function"u8, new("index"u8), new("name"u8), new("description"u8), new("arguments"u8)));
+    private static KnownMember ToolCalls() => new("tool_calls"u8, new("id"u8), new("function"u8, new("index"u8), new("name"u8), new("description"u8), new("arguments"u8) { IsFree = true }));
 
-    /// <summary>A value as it is, or with the members that are known where these are listed.</summary>
+    /// <summary>Writes a value as it is, or with the members that are known where these are listed.</summary>
+    /// <exception cref="JsonException">An object is where the API has none, or none is where it has one.</exception>
     private static void WriteValue(ReadOnlySpan<byte> value, KnownMember member, ByteBuffer output)
     {
-        if (member.Children.Length == 0 || value[0] is not ((byte)'{' or (byte)'['))
+        if (member.Children.Length == 0 || value.SequenceEqual("null"u8))
         {
-            output.Append(value);
+            // In an array, the byte begins an object or stands in a text; no text of the API's arrays has it: they hold numbers and base64.
+            if (!member.IsFree && value[0] is (byte)'{' or (byte)'[' && value.Contains((byte)'{'))
+            {
+                throw new JsonException("A member of Ollama's answer has an object that the API does not have.");
+            }
+
+            output.Append(member.IsAlwaysThere && value.SequenceEqual("null"u8) ? "[]"u8 : value);
             return;
         }
 
@@ -90,6 +97,11 @@ internal static class NativeAnswer
         {
             WriteObject(ref reader, value, member, output);
             return;
+        }
+
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            throw new JsonException("A member of Ollama's answer is no object and no array.");
         }
 
         output.Append("["u8);
@@ -112,7 +124,7 @@ internal static class NativeAnswer
     private static void WriteObject(ref Utf8JsonReader reader, ReadOnlySpan<byte> json, KnownMember of, ByteBuffer output)
     {
         output.Append("{"u8);
-        var mark = output.Length;
+        var (mark, isMissing) = (output.Length, true);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (Find(of.Children, ref reader) is not { } member)
@@ -122,8 +134,17 @@ internal static class NativeAnswer
                 continue;
             }
 
+            isMissing &= !member.IsAlwaysThere;
             output.Append(output.Length == mark ? default : ","u8).Append(member.Prefix);
             WriteValue(RawOrNull(ref reader, json), member, output);
+        }
+
+        foreach (var member in of.Children)
+        {
+            if (isMissing && member.IsAlwaysThere)
+            {
+                output.Append(output.Length == mark ? default : ","u8).Append(member.Prefix).Append("[]"u8);
+            }
         }
 
         output.Append("}"u8);
@@ -150,7 +171,7 @@ internal static class NativeAnswer
         return Math.Max(JsonBytes.Count(ref reader) ?? 0, 0);
     }
 
-    /// <summary>A member of Ollama's API, and the members of its value where that is an object or an array of objects; none where the value is passed as it is.</summary>
+    /// <summary>A member of Ollama's API, and the members of its value where that is an object or an array of objects; without them the value holds no object.</summary>
     private sealed class KnownMember(ReadOnlySpan<byte> name, params KnownMember[] children)
     {
         private readonly byte[] _name = name.ToArray();
@@ -161,6 +182,12 @@ internal static class NativeAnswer
         public byte[] Prefix { get; } = [(byte)'"', .. name, (byte)'"', (byte)':'];
 
         public KnownMember[] Children { get; } = children;
+
+        /// <summary>The value is any JSON: the arguments of a call are the model's own.</summary>
+        public bool IsFree { get; init; }
+
+        /// <summary>An array that is written as an empty one where Ollama leaves it out. An object has at most one such member.</summary>
+        public bool IsAlwaysThere { get; init; }
 
         public bool Is(ReadOnlySpan<byte> name) => _name.AsSpan().SequenceEqual(name);
     }

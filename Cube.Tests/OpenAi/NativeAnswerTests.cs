@@ -1,0 +1,71 @@
+using System.Text;
+using System.Text.Json;
+using Cube.Proxy.OpenAi;
+using Cube.Proxy.OpenAi.Answers;
+using Cube.Proxy.OpenAi.Requests;
+
+namespace Cube.Tests.OpenAi;
+
+/// <summary>What a client gets of one line of Ollama's own API.</summary>
+public sealed class NativeAnswerTests
+{
+    private static (StreamStep Step, string Text, TokenUsage? Usage) Write(string line)
+    {
+        using var output = new ByteBuffer();
+        var stream = new NativeStream(new ClientRequest { Model = "mine" });
+        var step = stream.Write(Encoding.UTF8.GetBytes(line), output);
+        return (step, Encoding.UTF8.GetString(output.Written.Span), stream.Usage);
+    }
+
+    [Theory]
+    [InlineData("""{"model":"m","response":"a","done":false,"x":1}""", """{"model":"mine","response":"a","done":false}""")]
+    [InlineData("""{"remote_host":"http://10.0.0.7","remote_model":"r","done":false}""", """{"done":false}""")]
+    [InlineData("""{"message":{"role":"assistant","content":"a","x":{"y":1}},"done":false}""", """{"message":{"role":"assistant","content":"a"},"done":false}""")]
+    [InlineData(
+        """{"message":{"tool_calls":[{"id":"c","x":1,"function":{"index":0,"name":"f","arguments":{"x":{"y":[{}]}},"x":1}}]},"done":false}""",
+        """{"message":{"tool_calls":[{"id":"c","function":{"index":0,"name":"f","arguments":{"x":{"y":[{}]}}}}]},"done":false}""")]
+    [InlineData(
+        """{"logprobs":[{"token":"a","logprob":-1,"x":1,"top_logprobs":[{"token":"b","logprob":-2,"bytes":[1],"x":1}]}],"done":false}""",
+        """{"logprobs":[{"token":"a","logprob":-1,"top_logprobs":[{"token":"b","logprob":-2,"bytes":[1]}]}],"done":false}""")]
+    public void A_member_that_the_API_does_not_have_is_left_out_at_every_depth(string line, string expected) =>
+        Assert.Equal((StreamStep.More, expected + "\n"), Write(line) is var (step, text, _) ? (step, text) : default);
+
+    [Theory]
+    [InlineData("""{"logprobs":[{"token":"a","logprob":-1}]}""")]
+    [InlineData("""{"logprobs":[{"token":"a","logprob":-1,"top_logprobs":null}]}""")]
+    [InlineData("""{"logprobs":[{"token":"a","logprob":-1,"top_logprobs":[]}]}""")]
+    public void Every_entry_of_logprobs_has_its_alternatives(string line) =>
+        Assert.Equal("""{"logprobs":[{"token":"a","logprob":-1,"top_logprobs":[]}]}""" + "\n", Write(line).Text);
+
+    [Theory]
+    [InlineData("""{"response":{"secret":1},"done":true}""")]
+    [InlineData("""{"message":{"content":{"secret":1}},"done":true}""")]
+    [InlineData("""{"message":{"images":[{"secret":1}]},"done":true}""")]
+    [InlineData("""{"message":"secret","done":true}""")]
+    [InlineData("""{"context":[[{"secret":1}]],"done":true}""")]
+    [InlineData("""{"logprobs":["secret"],"done":true}""")]
+    [InlineData("""{"logprobs":[{"bytes":[{"secret":1}]}],"done":true}""")]
+    [InlineData("""{"error":"secret"}""")]
+    [InlineData("""{"secret":1}""")]
+    [InlineData("""["secret"]""")]
+    public void An_object_where_the_API_has_none_is_no_answer(string line) => Assert.Equal((StreamStep.Failed, "", null), Write(line));
+
+    [Theory]
+    [InlineData("""{"done":true,"prompt_eval_count":7.0,"eval_count":2.0}""")]
+    [InlineData("""{"done":true,"prompt_eval_count":7,"eval_count":2}""")]
+    public void Counts_are_metered_however_the_number_is_written(string line) => Assert.Equal(new TokenUsage(7, 2), Write(line).Usage);
+
+    [Fact]
+    public void A_text_may_have_braces_and_null_stays_null() =>
+        Assert.Equal(
+            """{"message":{"content":"{\"a\":[{}]}","tool_calls":null},"done":false}""" + "\n",
+            Write("""{"message":{"content":"{\"a\":[{}]}","tool_calls":null},"done":false}""").Text);
+
+    [Fact]
+    public void Details_of_a_model_hold_texts_only()
+    {
+        using var output = new ByteBuffer();
+        ModelDetails.Write(JsonElement.Parse("""{"parent_model":"/blobs/x","format":{"secret":1},"family":"llama","families":["llama"],"parameter_size":[{"secret":1}]}"""), output);
+        Assert.Equal("""{"parent_model":"","family":"llama","families":["llama"]}""", Encoding.UTF8.GetString(output.Written.Span));
+    }
+}
