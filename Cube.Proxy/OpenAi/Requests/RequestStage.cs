@@ -1,12 +1,15 @@
 using Cube.Proxy.Edge;
 using Cube.Proxy.OpenAi.Requests.Audio;
 using Cube.Proxy.Routing;
+using Microsoft.Extensions.Options;
 
 namespace Cube.Proxy.OpenAi.Requests;
 
 /// <summary>Reads the body strictly and holds it against the contract, as far as that does not depend on the model server.</summary>
-internal sealed class RequestStage(RequestDelegate next)
+internal sealed class RequestStage(RequestDelegate next, IOptions<InFlightOptions> options)
 {
+    private readonly int _mostTokens = options.Value.JsonTokens;
+
     /// <summary>Names the members of a request that nobody knows. They go nowhere.</summary>
     public const string IgnoredHeader = "x-cube-ignored";
 
@@ -30,7 +33,7 @@ internal sealed class RequestStage(RequestDelegate next)
                 return;
             }
 
-            request.Json = StrictJson.Parse(body.Bytes);
+            request.Json = StrictJson.Parse(body.Bytes, _mostTokens, request.Lease);
             var shape = RequestShapes.Of(request.Endpoint);
             TellIgnored(context, shape.Check(request.Json.RootElement));
             request.Wanted = shape.Read(request.Json.RootElement);
