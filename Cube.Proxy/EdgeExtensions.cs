@@ -32,6 +32,8 @@ internal static class EdgeExtensions
         var services = builder.Services;
         services.AddSingleton<IValidateOptions<ProxyOptions>, ProxyOptionsValidator>();
         services.AddOptions<ProxyOptions>().BindConfiguration(ProxyOptions.Section).ValidateOnStart();
+        services.AddOptionsWithValidateOnStart<InFlightOptions, InFlightOptionsValidator>().BindConfiguration(InFlightOptions.Section);
+        services.AddSingleton<InFlight>().AddHostedService<MemoryReturn>();
         services.AddOptions<RoutingOptions>().BindConfiguration(RoutingOptions.Section);
         services.AddSingleton<FirstRoutes>().AddSingleton<RouteStore>().AddSingleton<RouteApi>();
         services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
@@ -73,6 +75,7 @@ internal static class EdgeExtensions
             .UseMiddleware<LoggingStage>()
             .UseMiddleware<TracingStage>()
             .UseMiddleware<MetricsStage>()
+            .UseMiddleware<InFlightStage>()
             .UseMiddleware<RouteStage>()
             .UseMiddleware<RequestStage>()
             .UseMiddleware<ModelStage>()

@@ -54,8 +54,12 @@ internal sealed class DomainRequest
     {
         Json?.Dispose();
         Body?.Dispose();
+        Lease?.Dispose();
         (Json, Form, Body) = (null, null, null);
     }
+
+    /// <summary>What the body holds of the budget for bodies in flight.</summary>
+    public BodyLease? Lease { get; set; }
 
     public Caller? Caller { get; set; }
 

@@ -51,10 +51,13 @@ internal sealed class InferenceForwarder
             return;
         }
 
-        var outgoing = new ByteBuffer(request.Body!.Bytes.Length + 512);
+        // Counted beside the body while both are held, and by itself until the request ends.
+        request.Lease!.Add(request.Body!.Bytes.Length);
+        var outgoing = new ByteBuffer(request.Body.Bytes.Length + 512);
         var question = new Question(new HttpMethod(request.Endpoint.Method), outgoing, Write(request, outgoing, context.RequestAborted), request.Form?.Format);
         var checks = OllamaChecks.Of(request.Endpoint, request.Backend, outgoing.Written);
         request.ReleaseBody();
+        request.Lease.Add(outgoing.Capacity);
         try
         {
             request.End = await SendAsync(context, request, question, checks);

@@ -6,9 +6,12 @@ namespace Cube.Proxy.OpenAi;
 /// <summary>A rented buffer that grows, is written to, and can be taken back to where it was. Cleared when it is returned: it held content.</summary>
 internal sealed class ByteBuffer(int size = 4096) : IBufferWriter<byte>, IDisposable
 {
-    private byte[] _bytes = ArrayPool<byte>.Shared.Rent(size);
+    private byte[] _bytes = LargeArrays.Rent(size);
 
     public int Length { get; private set; }
+
+    /// <summary>Bytes of memory that it holds.</summary>
+    public int Capacity => _bytes.Length;
 
     public ReadOnlyMemory<byte> Written => _bytes.AsMemory(0, Length);
 
@@ -48,7 +51,7 @@ internal sealed class ByteBuffer(int size = 4096) : IBufferWriter<byte>, IDispos
         var bytes = Interlocked.Exchange(ref _bytes, []);
         if (bytes.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(bytes, clearArray: true);
+            LargeArrays.Return(bytes);
         }
     }
 
@@ -59,9 +62,9 @@ internal sealed class ByteBuffer(int size = 4096) : IBufferWriter<byte>, IDispos
             return;
         }
 
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(_bytes.Length * 2, Length + count));
+        var larger = LargeArrays.Rent(Math.Max(_bytes.Length * 2, Length + count));
         _bytes.AsSpan(0, Length).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(_bytes, clearArray: true);
+        LargeArrays.Return(_bytes);
         _bytes = larger;
     }
 }

@@ -29,10 +29,17 @@ internal sealed class RouteStage(RequestDelegate next, PoliciesInForce inForce, 
             return;
         }
 
-        request.Body = endpoint.HasModelBody ? await RequestBody.ReadAsync(context.Request, context.RequestAborted) : null;
         try
         {
+            request.Body = endpoint.HasModelBody ? await RequestBody.ReadAsync(context.Request, request.Lease!, context.RequestAborted) : null;
             request.Route = inForce.Current.Routes.Find(new RouteRequest(context, request, request.Body?.Bytes ?? default));
+        }
+        catch (RefusedException refused)
+        {
+            request.ReleaseBody();
+            context.Response.Headers.Connection = "close";
+            await refused.Error.WriteAsync(context);
+            return;
         }
         catch
         {

@@ -133,6 +133,10 @@ public sealed record OpenAiError(int Status, string Type, string Code, string Me
     public static OpenAiError InvalidAttestationRequest { get; } = Invalid(
         400, "invalid_value", "Give report_data (at most 64 bytes) and nonce (at most 32) in base64, and to_json.");
     public static OpenAiError Overloaded { get; } = new(503, Server, "overloaded", "The model server is busy.") { RetryAfter = 2 };
+    public static OpenAiError TooBusy { get; } = new(503, Server, "overloaded", "Cube handles as many requests as it can now.") { RetryAfter = 2 };
+    public static OpenAiError TooManyRequests { get; } =
+        new(429, "rate_limit_error", "rate_limit_exceeded", "Too many requests, or too much data in them, are in progress at the same time.") { RetryAfter = 2 };
+    public static OpenAiError TooManyTokens { get; } = Invalid(413, "request_too_large", "The request body has too many JSON values.");
     public static OpenAiError UpstreamTimeout { get; } = new(504, Server, "upstream_timeout", "The model server did not answer in time.") { RetryAfter = 1 };
 
     public static OpenAiError MissingParameter(string param) =>

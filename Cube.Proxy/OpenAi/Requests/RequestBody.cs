@@ -1,4 +1,4 @@
-using System.Buffers;
+using Cube.Proxy.Edge;
 
 namespace Cube.Proxy.OpenAi.Requests;
 
@@ -11,14 +11,21 @@ internal sealed class RequestBody : IDisposable
     private byte[] _buffer;
     private int _length;
 
-    private RequestBody(int size) => _buffer = ArrayPool<byte>.Shared.Rent(size);
+    private readonly BodyLease _lease;
+
+    private RequestBody(int size, BodyLease lease)
+    {
+        _lease = lease;
+        lease.Add(size);
+        _buffer = LargeArrays.Rent(size);
+    }
 
     public ReadOnlyMemory<byte> Bytes => _buffer.AsMemory(0, _length);
 
-    public static async ValueTask<RequestBody> ReadAsync(HttpRequest request, CancellationToken ct)
+    public static async ValueTask<RequestBody> ReadAsync(HttpRequest request, BodyLease lease, CancellationToken ct)
     {
         // One more than announced, so that the end is seen without growing; but who only announces much gets no memory for it.
-        var body = new RequestBody((int)Math.Min((request.ContentLength ?? FirstBuffer) + 1, LargestFirstBuffer));
+        var body = new RequestBody((int)Math.Min((request.ContentLength ?? FirstBuffer) + 1, LargestFirstBuffer), lease);
         try
         {
             while (await request.Body.ReadAsync(body._buffer.AsMemory(body._length), ct) is > 0 and var read)
@@ -41,9 +48,11 @@ internal sealed class RequestBody : IDisposable
 
     private void Grow()
     {
-        var larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
+        // What is added is as large as the buffer: the smaller one is given back once it is copied.
+        _lease.Add(_buffer.Length);
+        var larger = LargeArrays.Rent(_buffer.Length * 2);
         _buffer.AsSpan(0, _length).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(_buffer, clearArray: true);
+        LargeArrays.Return(_buffer);
         _buffer = larger;
     }
 
@@ -52,7 +61,7 @@ internal sealed class RequestBody : IDisposable
         var buffer = Interlocked.Exchange(ref _buffer, []);
         if (buffer.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
+            LargeArrays.Return(buffer);
         }
     }
 }

@@ -6,8 +6,10 @@ using Microsoft.Extensions.Options;
 namespace Cube.Proxy.OpenAi.Requests;
 
 /// <summary>Reads the body strictly and holds it against the contract, as far as that does not depend on the model server.</summary>
-internal sealed class RequestStage(RequestDelegate next, IOptions<ProxyOptions> options)
+internal sealed class RequestStage(RequestDelegate next, IOptions<ProxyOptions> options, IOptions<InFlightOptions> inFlight)
 {
+    private readonly int _mostTokens = inFlight.Value.JsonTokens;
+
     /// <summary>Names the members of a request that nobody knows. They go nowhere.</summary>
     public const string IgnoredHeader = "x-cube-ignored";
 
@@ -31,7 +33,7 @@ internal sealed class RequestStage(RequestDelegate next, IOptions<ProxyOptions> 
                 return;
             }
 
-            request.Json = StrictJson.Parse(body.Bytes);
+            request.Json = StrictJson.Parse(body.Bytes, _mostTokens, request.Lease);
             var shape = RequestShapes.Of(request.Endpoint);
             var ignored = new IgnoredMembers();
             shape.Check(request.Json.RootElement, ignored, new ImageAllowance(options.Value.MaxImages, options.Value.MaxImageMegapixels * 1_000_000L));

@@ -1,12 +1,13 @@
 using System.Buffers.Text;
 using System.Text.Json;
 using System.Text.Unicode;
+using Cube.Proxy.Edge;
 using Cube.ServiceDefaults.Errors;
 
 namespace Cube.Proxy.OpenAi.Requests;
 
 /// <summary>
-/// Reads a body so that nobody behind can read it otherwise: UTF-8 without a byte order mark, one object, no member twice on any level,
+/// Reads a body so that no later reader can read it differently: UTF-8 without a byte order mark, one object, no member twice on any level,
 /// nothing after it, no text with half of a surrogate pair.
 /// </summary>
 internal static class StrictJson
@@ -17,11 +18,20 @@ internal static class StrictJson
     /// <summary>For what is written of a body: the form of a model server may wrap a value in some more objects.</summary>
     public static readonly JsonDocumentOptions Rewritten = new() { MaxDepth = MaxDepth + 16 };
 
+    /// <summary>JsonDocument keeps 12 bytes for each token, in an array that doubles and is copied; the check for duplicates and the copy that is sent come on top.</summary>
+    private const int BytesPerToken = 48;
+
     private static readonly JsonDocumentOptions _options = new() { MaxDepth = MaxDepth, AllowDuplicateProperties = false };
 
     /// <param name="json">Lives as long as the document.</param>
     /// <exception cref="RefusedException">It is not such a body.</exception>
-    public static JsonDocument Parse(ReadOnlyMemory<byte> json)
+    public static JsonDocument Parse(ReadOnlyMemory<byte> json) => Parse(json, int.MaxValue, lease: null);
+
+    /// <param name="json">Lives as long as the document.</param>
+    /// <param name="mostTokens">How many values and member names there may be.</param>
+    /// <param name="lease">Is charged for the document before it is built.</param>
+    /// <exception cref="RefusedException">It is not such a body, has more tokens, or the budget has no room for it.</exception>
+    public static JsonDocument Parse(ReadOnlyMemory<byte> json, int mostTokens, BodyLease? lease)
     {
         if (!Utf8.IsValid(json.Span) || HasHalfAPair(json.Span))
         {
@@ -31,6 +41,8 @@ internal static class StrictJson
         JsonDocument document;
         try
         {
+            var tokens = CountTokens(json.Span, mostTokens);
+            lease?.Add((long)tokens * BytesPerToken);
             document = JsonDocument.Parse(json, _options);
         }
         catch (JsonException)
@@ -45,6 +57,21 @@ internal static class StrictJson
         }
 
         return document;
+    }
+
+    private static int CountTokens(ReadOnlySpan<byte> json, int most)
+    {
+        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = MaxDepth });
+        var tokens = 0;
+        while (reader.Read())
+        {
+            if (++tokens > most)
+            {
+                throw new RefusedException(OpenAiError.TooManyTokens);
+            }
+        }
+
+        return tokens;
     }
 
     /// <summary>Looks at escapes only; what is no escape was looked at as UTF-8.</summary>
