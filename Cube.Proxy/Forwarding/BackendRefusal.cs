@@ -13,28 +13,37 @@ internal static partial class BackendRefusal
 {
     private static readonly string[] _limits = ["max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "num_predict"];
 
+    /// <summary>What the proxy adds to requests; a client cannot change it.</summary>
+    private static readonly string[] _added = ["cache_salt", "stream_options", "truncate"];
+
+    private static readonly string[] _prompts = ["messages", "prompt", "input"];
+
     /// <param name="body">The beginning of the model server's answer.</param>
     /// <param name="sent">The JSON that was sent to the model server; anything else has no members.</param>
     /// <param name="limit">The name under which the client limited the tokens of the answer.</param>
     public static OpenAiError Explain(ReadOnlySpan<byte> body, ReadOnlySpan<byte> sent, string limit)
     {
         var (message, named) = Read(body);
-        var param = named ?? NamedInText().Match(message) switch { { Success: true } match => match.Groups[1].Value, _ => null };
         var members = MembersOf(sent);
-        if (members.Contains("max_tokens") && (param is not null ? _limits.Contains(param) : LimitIsTooHigh().IsMatch(message)))
+        var param = NamedInPath().Match(named ?? NamedInText().Match(message).Groups[1].Value);
+        var name = param.Groups["name"].Value;
+        var isSent = members.Contains(name);
+        if (members.Contains("max_tokens") && (_limits.Contains(name) || (name.Length == 0 && LimitIsTooHigh().IsMatch(message))))
         {
-            return OpenAiError.InvalidValue(limit, $"Invalid value for '{limit}': the model cannot give so many tokens.");
+            return OpenAiError.InvalidValue(limit, $"Invalid value for '{limit}': the model cannot give an answer of this length.");
         }
 
-        if (ContextIsFull().IsMatch(message))
+        // A validator repeats the client's own words, in which anything may stand.
+        if ((!isSent || _prompts.Contains(name)) && !FromValidator().IsMatch(message) && ContextIsFull().IsMatch(message))
         {
             return OpenAiError.ContextLengthExceeded;
         }
 
         return ExplainKnown(message, members)
-            ?? (param is not null && members.Contains(Outermost(param)) ? OpenAiError.InvalidValue(param, $"Invalid value for '{param}': the model server cannot use it.") : null)
-            ?? OpenAiError.InvalidRequestBody;
+            ?? (isSent ? Invalid(param.Groups["index"] is { Success: true, Value: var index } ? $"{name}[{index}]" : name) : OpenAiError.InvalidRequestBody);
     }
+
+    private static OpenAiError Invalid(string param) => OpenAiError.InvalidValue(param, $"Invalid value for '{param}': the model server cannot use it.");
 
     private static OpenAiError? ExplainKnown(string message, HashSet<string> members) =>
         Has(message, "does not support tools") || Has(message, "tool-call-parser") ? OpenAiError.UnsupportedParameter("tools")
@@ -44,16 +53,12 @@ internal static partial class BackendRefusal
         : Has(message, "does not support embeddings") || Has(message, "does not support chat") ? OpenAiError.NotServed
         : Has(message, "does not support insert") || Has(message, "suffix is only supported") ? OpenAiError.UnsupportedParameter("suffix")
         : Has(message, "dimensions") && members.Contains("dimensions") ? OpenAiError.UnsupportedParameter("dimensions")
-        // Ollama names the field of its own structure that it could not read, as ChatCompletionRequest.tools.function.parameters.
-        : UnreadField().Match(message) is { Success: true } field && members.Contains(field.Groups[1].Value)
-            ? OpenAiError.InvalidValue(field.Groups[1].Value, $"Invalid value for '{field.Groups[1].Value}': the model server cannot read it.")
-        : (Has(message, "message content") || Has(message, "tool call arguments")) && members.Contains("messages")
-            ? OpenAiError.InvalidValue("messages", "Invalid value for 'messages': the model server cannot read it.")
+        : (Has(message, "message content") || Has(message, "tool call arguments")) && members.Contains("messages") ? Invalid("messages")
+        : UnreadField().Match(message) is { Success: true } field && members.Contains(field.Groups[1].Value) ? Invalid(field.Groups[1].Value)
+        : UnreadTool().IsMatch(message) && members.Contains("tools") ? Invalid("tools")
         : null;
 
     private static bool Has(string message, string words) => message.Contains(words, StringComparison.OrdinalIgnoreCase);
-
-    private static string Outermost(string param) => param.Split('.', '[')[0];
 
     /// <summary>The message and <c>param</c> of the forms that servers use: <c>{"error":{…}}</c>, <c>{"error":"…"}</c>, <c>{"message":…}</c>, <c>{"detail":…}</c>, or no JSON at all.</summary>
     private static (string Message, string? Param) Read(ReadOnlySpan<byte> body)
@@ -95,6 +100,8 @@ internal static partial class BackendRefusal
                     reader.Skip();
                 }
             }
+
+            names.ExceptWith(_added);
         }
         catch (JsonException)
         {
@@ -108,19 +115,31 @@ internal static partial class BackendRefusal
     [GeneratedRegex(@"\(parameter=([A-Za-z_][A-Za-z0-9_.\[\]]{0,99})")]
     private static partial Regex NamedInText();
 
+    /// <summary>The outermost name and the index in it; vLLM begins some paths with <c>body</c>. What follows may be names of the server's own.</summary>
+    [GeneratedRegex(@"\A(?:body\.)?(?<name>[A-Za-z_]+)(?:\[(?<index>[0-9]{1,6})\]|\.(?<index>[0-9]{1,6})(?![0-9]))?")]
+    private static partial Regex NamedInPath();
+
     [GeneratedRegex(@"\bmax_(completion_|new_|output_)?tokens\b.{0,40}(cannot be greater|is too large|exceeds|must be)", RegexOptions.IgnoreCase)]
     private static partial Regex LimitIsTooHigh();
 
     /// <summary>The words of vLLM, SGLang, TGI, llama.cpp and Ollama for a prompt that the model's context cannot hold.</summary>
     [GeneratedRegex(
         @"context[ _](length|size|window)|longer than the (maximum )?(model|context)|exceeds? (the )?(model'?s )?(max_model_len|maximum (model|context|input|sequence)|max(imum)? (input|sequence|model) length)|"
-        + @"(prompt|input|inputs|sequence)\b.{0,80}(too long|is longer than|exceeds? the (maximum|max|limit|allowed|available))|`?inputs`? tokens \+ `?max_new_tokens`? must be",
+        + @"(prompt|input|inputs)\b.{0,80}(too long|is longer than|exceeds? the (maximum|max|limit|allowed|available))|`?inputs`? tokens \+ `?max_new_tokens`? must be",
         RegexOptions.IgnoreCase | RegexOptions.Singleline)]
     private static partial Regex ContextIsFull();
+
+    [GeneratedRegex(@"\A[0-9]+ validation error")]
+    private static partial Regex FromValidator();
 
     [GeneratedRegex(@"at most \d+ image|too many images", RegexOptions.IgnoreCase)]
     private static partial Regex TooManyImages();
 
-    [GeneratedRegex(@"Go struct field \w+\.([a-z_]+)")]
+    /// <summary>Ollama names the field of its own structure that it could not read, as <c>ChatCompletionRequest.tools.function.parameters</c>.</summary>
+    [GeneratedRegex(@"Go struct field \w*\.([a-z_]+)")]
     private static partial Regex UnreadField();
+
+    /// <summary>The same of a structure or a field that only tools have.</summary>
+    [GeneratedRegex(@"Go (value of type api\.Tool|struct field (\w*Tool\w*)?\.(required|properties|type|items|enum|description|parameters)\b)")]
+    private static partial Regex UnreadTool();
 }

@@ -6,7 +6,7 @@ namespace Cube.Tests.Proxy;
 /// <summary>What model servers say in a 400, and what a client learns of it.</summary>
 public sealed class BackendRefusalTests
 {
-    private const string Chat = """{"model":"m","messages":[],"max_tokens":9,"top_p":0.1,"tools":[]}""";
+    private const string Chat = """{"model":"m","messages":[],"max_tokens":9,"top_p":0.1,"tools":[],"temperature":1,"stop":"x","cache_salt":"s","stream_options":{}}""";
 
     private static string Error(string message, string? param = null) =>
         $$"""{"error":{"message":{{System.Text.Json.JsonSerializer.Serialize(message)}},"type":"BadRequestError","param":{{System.Text.Json.JsonSerializer.Serialize(param)}},"code":400} }""";
@@ -39,12 +39,22 @@ public sealed class BackendRefusalTests
     [InlineData("invalid message content type: <nil>", null, "messages")]
     [InlineData("Unsupported number of image dimensions: 2", null, null)]
     [InlineData("Parameter 'cache_salt' must be a non-empty string. (parameter=cache_salt, value=)", "cache_salt", null)]
+    [InlineData("x", "stream_options", null)]
+    [InlineData("x", "messages.SECRET at 10.0.0.7", "messages")]
+    [InlineData("x (parameter=messages[0].Foo.internal_name)", null, "messages[0]")]
+    [InlineData("19 validation errors: {'loc': ('body', 'messages', 0, 'Foo'), 'input': 'context length'}", "body.messages.0.Foo.content", "messages[0]")]
+    [InlineData("1 validation error: {'input': 'the context window'}", "body.temperature", "temperature")]
+    [InlineData("stop sequence is too long", "stop", "stop")]
+    [InlineData("max_tokens must be at least 1, got 0. (parameter=max_tokens, value=0)", "max_tokens", "max_completion_tokens")]
+    [InlineData("json: cannot unmarshal bool into Go value of type api.ToolProperty", null, "tools")]
+    [InlineData("json: cannot unmarshal number into Go struct field .required of type string", null, "tools")]
     [InlineData("suffix is no member here (parameter=suffix)", "suffix", null)]
     public void The_param_is_the_member_that_the_client_sent_and_never_another(string message, string? param, string? expected)
     {
         var error = BackendRefusal.Explain(Encoding.UTF8.GetBytes(Error(message, param)), Encoding.UTF8.GetBytes(Chat), "max_completion_tokens");
         Assert.Equal((400, expected), (error.Status, error.Param));
         Assert.DoesNotContain("unmarshal", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("SECRET", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]
