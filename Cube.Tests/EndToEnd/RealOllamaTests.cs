@@ -28,6 +28,7 @@ public sealed class OllamaSystem(PostgresServer postgres) : IAsyncLifetime
         if (OllamaServer.IsHere)
         {
             _ollama = await OllamaServer.StartAsync();
+            await _ollama.CreateAsync(OllamaServer.ToolsModel, "Modelfile.tools");
             _cube = await CubeSystem.StartAsync(postgres, ("ollama", _ollama.Address));
         }
     }

@@ -42,6 +42,15 @@ internal sealed partial record ClientAnswer(int Status, string? Type, HttpRespon
         request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", tenant.Token);
         using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        var answer = await ReadAsync(response);
+        Assert.True(response.Headers.Contains("x-request-id"));
+        answer.Check(path, body);
+        return answer;
+    }
+
+    /// <summary>The whole answer, or as much of it as came before the connection was broken.</summary>
+    public static async Task<ClientAnswer> ReadAsync(HttpResponseMessage response)
+    {
         using var received = new MemoryStream();
         var isBroken = false;
         try
@@ -53,15 +62,12 @@ internal sealed partial record ClientAnswer(int Status, string? Type, HttpRespon
             isBroken = true;
         }
 
-        var answer = new ClientAnswer(
+        return new ClientAnswer(
             (int)response.StatusCode, response.Content.Headers.ContentType?.MediaType, response.Headers, new UTF8Encoding(false, true).GetString(received.ToArray()), isBroken);
-        Assert.True(response.Headers.Contains("x-request-id"));
-        answer.Check(path, body);
-        return answer;
     }
 
     /// <summary>The contract: the schemas of OpenAI, its framing of streams, or its envelope.</summary>
-    private void Check(string path, string body)
+    public void Check(string path, string body)
     {
         if (Status >= 400)
         {

@@ -7,6 +7,9 @@ internal sealed class OllamaServer : IAsyncDisposable
 {
     public const string Model = "smollm2:135m";
 
+    /// <summary>The same weights with a template for function calls.</summary>
+    public const string ToolsModel = "smollm2-tools:latest";
+
     private readonly string _folder = Directory.CreateTempSubdirectory("cube-ollama-").FullName;
     private ServiceProcess? _process;
 
@@ -24,8 +27,7 @@ internal sealed class OllamaServer : IAsyncDisposable
 
     public static async Task<OllamaServer> StartAsync()
     {
-        var (program, models) = (Program, Models);
-
+        var program = Program;
         var server = new OllamaServer();
         server._process = ServiceProcess.Start("ollama", program, ["serve"], server.Environment);
         using var http = new HttpClient(new SocketsHttpHandler());
@@ -41,9 +43,15 @@ internal sealed class OllamaServer : IAsyncDisposable
                 return false;
             }
         }, "Ollama answers");
-        await using var create = ServiceProcess.Start("ollama", program, ["create", Model, "-f", Path.Combine(models, "Modelfile")], server.Environment);
-        Assert.True(await create.WaitForExitAsync() == 0, create.Output);
+        await server.CreateAsync(Model, "Modelfile");
         return server;
+    }
+
+    /// <summary>Makes a model from a file in the folder of models.</summary>
+    public async Task CreateAsync(string model, string file)
+    {
+        await using var create = ServiceProcess.Start("ollama", Program, ["create", model, "-f", Path.Combine(Models, file)], Environment);
+        Assert.True(await create.WaitForExitAsync() == 0, create.Output);
     }
 
     public async ValueTask DisposeAsync()
