@@ -38,6 +38,7 @@ internal static class IdentityExtensions
     public static WebApplication UseIdentity(this WebApplication app)
     {
         app.UseForwardedHeaders();
+        app.UseHeadRequests();
         app.UseManagementErrors();
         app.UseRouting();
         app.UseMiddleware<CallerMiddleware>();

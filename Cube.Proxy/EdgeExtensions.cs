@@ -13,6 +13,7 @@ using Cube.Proxy.Routing.Api;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Hosting;
 using Cube.ServiceDefaults.Peers;
+using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.Options;
 
@@ -37,6 +38,7 @@ internal static class EdgeExtensions
         services.AddOptions<RoutingOptions>().BindConfiguration(RoutingOptions.Section);
         services.AddSingleton<FirstRoutes>().AddSingleton<RouteStore>().AddSingleton<RouteApi>();
         services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
+        services.AddCors().AddSingleton<IConfigureOptions<CorsOptions>, AllowedOrigins>();
         services.AddHybridCache(static cache => cache.MaximumKeyLength = 1024);
         services.AddHttpForwarder();
         services.AddSingleton<Peers>().AddSingleton<ServedModels>().AddSingleton<NativeModels>().AddSingleton<CatalogueStore>().AddSingleton<CatalogueApi>().AddSingleton<ForwardStage>().AddSingleton<InferenceForwarder>().AddSingleton<CacheSalts>();
@@ -54,8 +56,9 @@ internal static class EdgeExtensions
             // Ours answer before Kestrel's would, see HeaderLimits.
             kestrel.Limits.MaxRequestHeadersTotalSize = 16 * HeaderLimits.MaxTotal;
             kestrel.Limits.MaxRequestHeaderCount = 50 * HeaderLimits.MaxCount;
-            // A client that reads slowly holds the upstream back; it is not cut off.
+            // A client that reads slowly holds the upstream back; only one that takes nothing is cut off, see ClientWriter.
             kestrel.Limits.MinResponseDataRate = null;
+            kestrel.RequestHeaderEncodingSelector = HeaderEncodings.Of;
             kestrel.Limits.MaxRequestBodySize = kestrel.ApplicationServices.GetRequiredService<IOptions<ProxyOptions>>().Value.MaxRequestBodyBytes;
         });
         return builder;
@@ -68,6 +71,13 @@ internal static class EdgeExtensions
         app.UseMiddleware<RequestIds>();
         app.UseMiddleware<RequestFraming>();
         app.UseMiddleware<HeaderLimits>();
+        app.UseHeadRequests();
+        if (app.Services.GetRequiredService<IOptions<ProxyOptions>>().Value.Cors.Origins.Length > 0)
+        {
+            // Answers preflight requests, which have no token, and adds its headers to every other answer, errors included.
+            app.UseCors();
+        }
+
         app.MapWhen(DomainPath.Matches, static domain => domain
             .UseMiddleware<EnvelopeStage>()
             .UseMiddleware<AuthenticationStage>()

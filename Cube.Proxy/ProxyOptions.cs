@@ -1,3 +1,4 @@
+using Cube.Proxy.Edge;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Proxy;
@@ -24,6 +25,11 @@ internal sealed class ProxyOptions
 
     /// <summary>How long a whole stream may last: 1 second to 24 hours.</summary>
     public TimeSpan StreamTotalTimeout { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>How long a client may take nothing of an answer before its connection is aborted: 1 second to 1 hour. A client that reads slowly is not cut off.</summary>
+    public TimeSpan ClientStallTimeout { get; set; } = TimeSpan.FromMinutes(2);
+
+    public CorsSettings Cors { get; set; } = new();
 
     /// <summary>
     /// A secret that replicas share, so that a user's prefix cache in a model server is the same through each of them; at least 16 characters.
@@ -68,6 +74,16 @@ internal sealed class ProxyOptionsValidator : IValidateOptions<ProxyOptions>
         if (options.StreamTotalTimeout < TimeSpan.FromSeconds(1) || options.StreamTotalTimeout > TimeSpan.FromHours(24))
         {
             faults.AddError("Proxy__StreamTotalTimeout must be between 00:00:01 and 1.00:00:00.");
+        }
+
+        if (options.ClientStallTimeout < TimeSpan.FromSeconds(1) || options.ClientStallTimeout > TimeSpan.FromHours(1))
+        {
+            faults.AddError("Proxy__ClientStallTimeout must be between 00:00:01 and 01:00:00.");
+        }
+
+        foreach (var origin in options.Cors.Origins.Where(static origin => !CorsSettings.IsOrigin(origin)))
+        {
+            faults.AddError($"Proxy__Cors__Origins holds '{origin}', which is no origin such as https://app.example.com.");
         }
 
         if (options.CacheSaltKey is { Length: < 16 })

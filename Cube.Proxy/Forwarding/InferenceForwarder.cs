@@ -250,8 +250,7 @@ internal sealed class InferenceForwarder
         }
 
         context.Response.ContentLength = output.Length;
-        await context.Response.BodyWriter.WriteAsync(output.Written, context.RequestAborted);
-        return AnswerEnd.Complete;
+        return await context.WriteToClientAsync(output.Written, _options.ClientStallTimeout) ? AnswerEnd.Complete : AnswerEnd.Aborted;
     }
 
     /// <returns>Null where the client has got an error already: nothing of its request has left this proxy.</returns>

@@ -1,3 +1,4 @@
+using System.Text;
 using Cube.Proxy.Authentication;
 using Cube.Proxy.Forwarding;
 using Cube.Proxy.OpenApi;
@@ -73,6 +74,12 @@ internal static class ManagementExtensions
             foreach (var name in Claims)
             {
                 proxyRequest.Headers.Remove(name);
+            }
+
+            // Identity reads no header with other characters, and HttpClient cannot send them.
+            foreach (var header in httpContext.Request.Headers.Where(static header => !Ascii.IsValid(header.Value.ToString())))
+            {
+                proxyRequest.Headers.Remove(header.Key);
             }
 
             proxyRequest.Headers.Host = null;

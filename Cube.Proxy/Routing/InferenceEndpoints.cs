@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Cube.ServiceDefaults.Hosting;
 using Cube.Proxy.OpenAi;
 
 namespace Cube.Proxy.Routing;
@@ -148,7 +149,7 @@ internal static class InferenceEndpoints
     private sealed class PathEntry(InferenceEndpoint[] endpoints)
     {
         private readonly EndpointMatch.Found[] _found = [.. endpoints.Select(static endpoint => new EndpointMatch.Found(endpoint))];
-        private readonly EndpointMatch.OtherMethod _other = new(string.Join(", ", endpoints.Select(static endpoint => endpoint.Method)));
+        private readonly EndpointMatch.OtherMethod _other = new(HeadRequests.WithHead(string.Join(", ", endpoints.Select(static endpoint => endpoint.Method))));
 
         public EndpointMatch Find(string method)
         {

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Cube.ServiceDefaults.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
@@ -75,8 +76,16 @@ public static partial class ManagementErrorExtensions
                 await ManagementError.Of(status).WriteAsync(context, status);
             }
         });
-        return app.UseStatusCodePages(pages =>
-            ManagementError.Of(pages.HttpContext.Response.StatusCode).WriteAsync(pages.HttpContext, pages.HttpContext.Response.StatusCode));
+        return app.UseStatusCodePages(static pages =>
+        {
+            var response = pages.HttpContext.Response;
+            if (response.Headers.Allow is { Count: > 0 } allowed)
+            {
+                response.Headers.Allow = HeadRequests.WithHead(allowed.ToString());
+            }
+
+            return ManagementError.Of(response.StatusCode).WriteAsync(pages.HttpContext, response.StatusCode);
+        });
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A request failed with {Status}: {Method} {Endpoint}")]

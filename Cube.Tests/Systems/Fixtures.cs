@@ -17,6 +17,9 @@ public sealed class FakeSystem(PostgresServer postgres) : IAsyncLifetime
 {
     public PostgresServer Postgres => postgres;
 
+    /// <summary>The origin of a web application that may call the proxy from a browser.</summary>
+    public const string WebApplication = "http://localhost:5173";
+
     public FakeBackend Backend { get; } = new();
 
     public CubeSystem Cube { get; private set; } = null!;
@@ -31,7 +34,7 @@ public sealed class FakeSystem(PostgresServer postgres) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         await Backend.StartAsync();
-        Cube = await CubeSystem.StartAsync(postgres, ("vllm", Backend.Address));
+        Cube = await CubeSystem.StartAsync(postgres, ("vllm", Backend.Address), new KeyValuePair<string, string>("Proxy__Cors__Origins__0", WebApplication));
     }
 
     public async ValueTask DisposeAsync()

@@ -115,9 +115,9 @@ internal sealed class StreamRelay(HttpContext context, IAnswerStream answer, Pro
             response.Headers["x-accel-buffering"] = "no";
         }
 
-        var result = await context.Response.BodyWriter.WriteAsync(output.Written, context.RequestAborted);
+        var isTaken = await context.WriteToClientAsync(output.Written, options.ClientStallTimeout);
         output.Truncate(0);
-        return !result.IsCompleted && !result.IsCanceled;
+        return isTaken;
     }
 
     private async Task<AnswerEnd> FailAsync(OpenAiError error)
