@@ -186,7 +186,7 @@ internal static class InteropExpectations
     {
         Assert.Equal(200, answer.Status);
         var messages = JsonElement.Parse(Assert.Single(received).Body).GetProperty("messages").EnumerateArray();
-        var call = Assert.Single(messages.Where(static message => message.TryGetProperty("tool_calls", out _))).GetProperty("tool_calls")[0];
+        var call = Assert.Single(messages, static message => message.TryGetProperty("tool_calls", out _)).GetProperty("tool_calls")[0];
         Assert.Equal(JsonValueKind.Object, JsonElement.Parse(call.GetProperty("function").GetProperty("arguments").GetString()!).ValueKind);
     }
 
@@ -206,8 +206,8 @@ internal static class InteropExpectations
     private static IEnumerable<JsonElement> Choices(ClientAnswer answer) => answer.Events.SelectMany(static json => json.GetProperty("choices").EnumerateArray());
 
     /// <summary>The elements of an array two levels below, or none.</summary>
-    private static IEnumerable<JsonElement> Items(JsonElement json, string member, string array) =>
+    private static JsonElement.ArrayEnumerator Items(JsonElement json, string member, string array) =>
         json.TryGetProperty(member, out var owner) && owner.ValueKind == JsonValueKind.Object && owner.TryGetProperty(array, out var items) && items.ValueKind == JsonValueKind.Array
             ? items.EnumerateArray()
-            : [];
+            : default;
 }
