@@ -1,3 +1,5 @@
+using System.IO.Pipelines;
+
 namespace Cube.Proxy.OpenAi.Answers;
 
 /// <summary>Writes an answer to the client as fast as the client takes it. A client that takes nothing for a while would hold the model server's connection and the proxy's memory.</summary>
@@ -17,23 +19,25 @@ internal static class ClientWriter
         {
             var slice = bytes[..Math.Min(bytes.Length, Slice)];
             var write = context.Response.BodyWriter.WriteAsync(slice, context.RequestAborted);
-            if (!write.IsCompleted)
+            FlushResult result;
+            if (write.IsCompletedSuccessfully)
             {
-                var task = write.AsTask();
+                result = write.Result;
+            }
+            else
+            {
                 try
                 {
-                    await task.WaitAsync(patience);
+                    result = await write.AsTask().WaitAsync(patience);
                 }
                 catch (TimeoutException)
                 {
                     context.Abort();
                     return false;
                 }
-
-                write = new(task);
             }
 
-            if (await write is { IsCompleted: true } or { IsCanceled: true })
+            if (result.IsCompleted || result.IsCanceled)
             {
                 return false;
             }
