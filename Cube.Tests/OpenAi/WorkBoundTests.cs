@@ -95,7 +95,8 @@ public sealed class WorkBoundTests(ReplaySystem system)
     public async Task A_large_body_of_many_small_parts_has_its_answer_in_seconds(string kind)
     {
         var (cube, _, tenant) = system["ollama"];
-        var (path, body) = Large(kind, 4 << 20);
+        // Below the limit of values in a body, so that the checks behind it are what is measured.
+        var (path, body) = Large(kind, 1500 << 10);
         var watch = Stopwatch.StartNew();
         var answer = await ClientAnswer.AskAsync(cube, tenant, path, body);
         Assert.Equal(400, answer.Status);
