@@ -1,6 +1,6 @@
 using System.Text.Json;
 using BenchmarkDotNet.Attributes;
-using Cube.Attest;
+using Cube.Attestation.Cli;
 using Cube.Attestation;
 using Cube.Attestation.Certificates;
 using Cube.Attestation.Evidence;

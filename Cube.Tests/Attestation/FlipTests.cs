@@ -1,4 +1,4 @@
-using Cube.Attest;
+using Cube.Attestation.Cli;
 using Cube.Attestation.Certificates;
 using Cube.Attestation.Tdx;
 using Cube.Attestation.Tpm;

@@ -1,4 +1,4 @@
-using Cube.Attest;
+using Cube.Attestation.Cli;
 using Cube.Attestation;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Policy;

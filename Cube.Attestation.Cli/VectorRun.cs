@@ -1,9 +1,8 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Cube.Attestation;
 using Cube.Attestation.Parsing;
 
-namespace Cube.Attest;
+namespace Cube.Attestation.Cli;
 
 /// <summary>Judges every case of a manifest by the baseline of vector runs, which is never the product's: no policy, only what the case names.</summary>
 internal static class VectorRun

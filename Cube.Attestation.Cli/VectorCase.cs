@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Cube.Attestation;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Azure;
 using Cube.Attestation.Certificates;
@@ -9,7 +8,7 @@ using Cube.Attestation.Evidence;
 using Cube.Attestation.Parsing;
 using Cube.Attestation.Tdx;
 
-namespace Cube.Attest;
+namespace Cube.Attestation.Cli;
 
 /// <summary>
 /// One directory of evidence files with what it is to be judged by: <c>tech</c> and <c>verify</c> of its entry in a manifest. An unknown

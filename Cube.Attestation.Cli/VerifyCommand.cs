@@ -1,13 +1,12 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Cube.Attestation;
 using Cube.Attestation.Azure;
 using Cube.Attestation.Certificates;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Parsing;
 using Cube.Attestation.Policy;
 
-namespace Cube.Attest;
+namespace Cube.Attestation.Cli;
 
 /// <summary>What <c>cube-attest verify</c> was asked for.</summary>
 internal sealed record VerifyRequest(FileSystemInfo Evidence, FileInfo? Policy, DateTimeOffset? At, byte[]? Binder, FileInfo? GoogleRoot, FileInfo? MaaKeys);

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using Cube.Attest;
-using Cube.Attestation;
+using Cube.Attestation.Cli;
 using Cube.Attestation.Parsing;
 using Cube.Attestation.Policy;
 

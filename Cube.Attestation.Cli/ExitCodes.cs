@@ -1,6 +1,5 @@
-using Cube.Attestation;
 
-namespace Cube.Attest;
+namespace Cube.Attestation.Cli;
 
 internal static class ExitCodes
 {
