@@ -14,26 +14,26 @@ internal static class AgentExtensions
             kestrel.Limits.MinResponseDataRate = null;
             kestrel.Limits.MinRequestBodyDataRate = null;
         });
-        builder.Services.AddHostedService<TlsOnly>();
+        builder.Services.AddHostedService<HttpsUrlsValidator>();
         return builder;
     }
 
     /// <summary>Whatever nobody maps is OpenAI's <c>unknown_url</c>, in the envelope.</summary>
-    public static WebApplication MapNothingElse(this WebApplication app)
+    public static WebApplication MapNotFoundFallback(this WebApplication app)
     {
-        app.MapFallback(static context => context.WriteOwnErrorAsync(OpenAiError.UnknownUrl));
+        app.MapFallback(static context => context.WriteAgentErrorAsync(OpenAiError.UnknownUrl));
         return app;
     }
 
     /// <summary>Answers with an error of the agent's own, which the proxy may pass on as it is.</summary>
-    public static Task WriteOwnErrorAsync(this HttpContext context, OpenAiError error)
+    public static Task WriteAgentErrorAsync(this HttpContext context, OpenAiError error)
     {
         context.Response.Headers[AgentHeaders.OwnError] = "1";
         return error.WriteAsync(context);
     }
 
     /// <summary>Stops the start where an address is plain http. Every listener is TLS, so that it would not mean what it says.</summary>
-    private sealed class TlsOnly(IConfiguration configuration) : IHostedService
+    private sealed class HttpsUrlsValidator(IConfiguration configuration) : IHostedService
     {
         public Task StartAsync(CancellationToken cancellationToken) =>
             (configuration[WebHostDefaults.ServerUrlsKey] ?? "").Split(';').FirstOrDefault(static address => address.StartsWith("http://", StringComparison.OrdinalIgnoreCase)) is { } address

@@ -14,6 +14,6 @@ return await ServiceHost.RunAsync(() =>
     app.UseAttestation();
     app.MapDefaultEndpoints("cube-agent", () => app.Services.GetRequiredService<EvidenceQueue>().Type);
     app.MapBackend();
-    app.MapNothingElse();
+    app.MapNotFoundFallback();
     return app;
 });

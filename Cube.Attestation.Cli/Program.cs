@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Cube.Attestation;
 using Cube.Attestation.Cli;
 using Cube.Attestation.Parsing;
 using Cube.Attestation.Policy;
@@ -47,11 +48,11 @@ verify.SetAction(result =>
         VerifyCommand.Write(verdict, result.GetValue(json), Console.Out);
         return ExitCodes.Of(verdict.Outcome);
     }
-    catch (Refusal refusal)
+    catch (AppraisalException exception)
     {
         var now = TimeProvider.System.GetUtcNow();
         VerifyCommand.Write(
-            new Verdict { Outcome = Outcome.Invalid, Code = refusal.Code, Detail = refusal.Message, Type = "unknown", EvaluatedAt = now, ExpiresAt = now, EvidenceSha256 = string.Empty },
+            new Verdict { Outcome = Outcome.Invalid, Code = exception.Code, Detail = exception.Message, Type = "unknown", EvaluatedAt = now, ExpiresAt = now, EvidenceSha256 = string.Empty },
             result.GetValue(json), Console.Out);
         return ExitCodes.Invalid;
     }

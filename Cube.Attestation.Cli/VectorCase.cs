@@ -40,25 +40,25 @@ internal sealed class VectorCase
 
     public bool IsSimulated => _technology == "simulated" || Has("evidence.json");
 
-    /// <exception cref="Refusal">Code <see cref="Codes.Malformed"/>: an unknown technology or input.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.Malformed"/>: an unknown technology or input.</exception>
     public void RequireKnown()
     {
-        Refusal.Unless(_technologies.Contains(_technology), Codes.Malformed, $"The technology '{_technology}' is unknown.");
+        AppraisalException.ThrowUnless(_technologies.Contains(_technology), Codes.Malformed, $"The technology '{_technology}' is unknown.");
         if (_verify.ValueKind == JsonValueKind.Undefined)
         {
             return;
         }
 
-        Refusal.Unless(_verify.ValueKind == JsonValueKind.Object, Codes.Malformed, "'verify' is not an object.");
+        AppraisalException.ThrowUnless(_verify.ValueKind == JsonValueKind.Object, Codes.Malformed, "'verify' is not an object.");
         foreach (var input in _verify.EnumerateObject())
         {
-            Refusal.Unless(_inputs.Contains(input.Name), Codes.Malformed, $"The input '{input.Name}' is unknown.");
+            AppraisalException.ThrowUnless(_inputs.Contains(input.Name), Codes.Malformed, $"The input '{input.Name}' is unknown.");
         }
     }
 
     public DateTimeOffset At(TimeProvider clock) => Text("at") is not { } at ? clock.GetUtcNow()
         : DateTimeOffset.TryParse(at, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var instant) ? instant
-        : throw new Refusal(Codes.Malformed, "'at' is not an instant.");
+        : throw new AppraisalException(Codes.Malformed, "'at' is not an instant.");
 
     public EvidenceDocument Evidence()
     {
@@ -98,14 +98,14 @@ internal sealed class VectorCase
     }
 
     /// <summary>What to compare, with the keys and the root of the case itself. Only a vector run asks for this.</summary>
-    public Checks ChecksWithOwnRoots(EvidenceDocument evidence) => Checks(evidence) with
+    public AppraisalOptions OptionsWithOwnRoots(EvidenceDocument evidence) => Options(evidence) with
     {
         MaaKeys = evidence.Token is null ? null : MaaKeys.Parse(Bytes("jwks.json")),
         GoogleRoot = evidence.LaunchEndorsement is null ? null : OwnRoot() ?? Certificate.Parse(Bytes("root.der")),
     };
 
     /// <summary>What to compare. Absent inputs compare nothing.</summary>
-    public Checks Checks(EvidenceDocument evidence) => new()
+    public AppraisalOptions Options(EvidenceDocument evidence) => new()
     {
         ReportData = Has("session.json") ? SessionBinder() : Hex("expect_report_data"),
         Nonce = evidence.Token is null ? Hex("nonce") : null,
@@ -114,7 +114,7 @@ internal sealed class VectorCase
         RequireCrl = Flag("require_crl") ?? false,
         AllowMaskedChipId = Flag("allow_masked_chip_id") ?? false,
         Maa = evidence.Token is { } token
-            ? new MaaDemands(Text("issuer") ?? IssuerOf(token), Text("tee") ?? "sevsnpvm", Number("max_age") is { } age ? TimeSpan.FromSeconds(age) : null, Flag("require_compliance") ?? true, Hex("nonce"))
+            ? new MaaRequirements(Text("issuer") ?? IssuerOf(token), Text("tee") ?? "sevsnpvm", Number("max_age") is { } age ? TimeSpan.FromSeconds(age) : null, Flag("require_compliance") ?? true, Hex("nonce"))
             : null,
         Measurement = Hex("measurement"),
         MrTd = Hex("mrtd"),
@@ -133,7 +133,7 @@ internal sealed class VectorCase
 
         if (Text("root") == "synthetic ARK")
         {
-            List<Certificate> own = [.. Certificate.ParsePem(Bytes("chain.pem"), most: 4).Where(IsRoot)];
+            List<Certificate> own = [.. Certificate.ParsePem(Bytes("chain.pem"), maxCount: 4).Where(IsRoot)];
             return anchors with { Amd = own, AmdIntermediates = [] };
         }
 
@@ -151,9 +151,9 @@ internal sealed class VectorCase
 
         var bytes = Bytes(root);
         var certificate = bytes.AsSpan().StartsWith("-----BEGIN"u8)
-            ? Certificate.ParsePem(bytes, most: 1) is [var only] ? only : throw new Refusal(Codes.Pem, "The root is not one certificate.")
+            ? Certificate.ParsePem(bytes, maxCount: 1) is [var only] ? only : throw new AppraisalException(Codes.Pem, "The root is not one certificate.")
             : Certificate.Parse(bytes);
-        return IsRoot(certificate) ? certificate : throw new Refusal(Codes.UntrustedRoot, "The root is not signed by itself.");
+        return IsRoot(certificate) ? certificate : throw new AppraisalException(Codes.UntrustedRoot, "The root is not signed by itself.");
     }
 
     /// <summary>A case brings its root along, so that nothing else says whether that is whole.</summary>
@@ -176,7 +176,7 @@ internal sealed class VectorCase
             return [];
         }
 
-        return Has("chain.pem") ? [leaf, .. Pem.Certificates(Bytes("chain.pem"), most: 4)] : [leaf];
+        return Has("chain.pem") ? [leaf, .. Pem.Certificates(Bytes("chain.pem"), maxCount: 4)] : [leaf];
     }
 
     private TdxCollateral? Collateral()
@@ -230,7 +230,7 @@ internal sealed class VectorCase
     private static string IssuerOf(string token)
     {
         var parts = token.Split('.');
-        Refusal.Unless(parts.Length == 3, Codes.JwtFormat, "It is not a signed JWT.");
+        AppraisalException.ThrowUnless(parts.Length == 3, Codes.JwtFormat, "It is not a signed JWT.");
         using var payload = Json.Parse(Json.Base64Of(parts[1], Codes.JwtFormat), Codes.JwtFormat);
         return payload.RootElement.Text("iss", Codes.JwtIssuer);
     }
@@ -245,7 +245,7 @@ internal sealed class VectorCase
 
     private byte[]? Hex(string name) => Text(name) is { } text ? Json.Hex(text, Codes.Malformed) : null;
 
-    private static Refusal Wrong(string name) => new(Codes.Malformed, $"The input '{name}' is of another kind.");
+    private static AppraisalException Wrong(string name) => new(Codes.Malformed, $"The input '{name}' is of another kind.");
 
     private bool Has(string file) => File.Exists(Path.Combine(_directory, file));
 
@@ -256,9 +256,9 @@ internal sealed class VectorCase
     /// <summary>A file of the case: a name, not a path to somewhere else.</summary>
     private byte[] Bytes(string file)
     {
-        Refusal.Unless(file == Path.GetFileName(file) && Has(file), Codes.EvidencePart, $"The file '{file}' is not there.");
+        AppraisalException.ThrowUnless(file == Path.GetFileName(file) && Has(file), Codes.EvidencePart, $"The file '{file}' is not there.");
         var path = Path.Combine(_directory, file);
-        Refusal.Unless(new FileInfo(path).Length <= 4 * EvidenceDocument.MostBytes, Codes.TooLarge, $"The file '{file}' is too large.");
+        AppraisalException.ThrowUnless(new FileInfo(path).Length <= 4 * EvidenceDocument.MaxBytes, Codes.TooLarge, $"The file '{file}' is too large.");
         return File.ReadAllBytes(path);
     }
 }

@@ -40,16 +40,16 @@ internal static class VectorRun
             }
 
             vector.RequireKnown();
-            Refusal.Unless(!vector.IsSimulated, Codes.SimulatedNotAllowed, "Simulated evidence is never valid.");
+            AppraisalException.ThrowUnless(!vector.IsSimulated, Codes.SimulatedNotAllowed, "Simulated evidence is never valid.");
             var evidence = vector.Evidence();
-            var checks = vector.ChecksWithOwnRoots(evidence);
-            var claims = new Examination(vector.Anchors(), checks, vector.At(clock)).Examine(evidence);
-            Compare(checks, claims);
+            var options = vector.OptionsWithOwnRoots(evidence);
+            var claims = new EvidenceAppraiser(vector.Anchors(), options, vector.At(clock)).Appraise(evidence);
+            Compare(options, claims);
             return new("valid", null, claims.Tdx?.TcbStatus?.ToString());
         }
-        catch (Refusal refusal)
+        catch (AppraisalException exception)
         {
-            return new("invalid", refusal.Code, null);
+            return new("invalid", exception.Code, null);
         }
 #pragma warning disable CA1031 // An exception is invalid, whatever it is.
         catch (Exception)
@@ -60,11 +60,11 @@ internal static class VectorRun
     }
 
     /// <summary>Inputs that a case may give beside those that its platform compares anyway.</summary>
-    private static void Compare(Checks checks, Claims claims)
+    private static void Compare(AppraisalOptions options, Claims claims)
     {
         var reportData = claims.Snp?.ReportData ?? claims.Tdx?.ReportData;
-        Refusal.Unless(checks.ReportData is not { } expected || (reportData is { } found && found.Span.SequenceEqual(expected)), Codes.ReportData, "The evidence is bound to something else.");
-        Refusal.Unless(checks.Measurement is not { } measurement || claims.Snp is not { } snp || snp.Measurement.Span.SequenceEqual(measurement), Codes.GceMeasurement, "The measurement is another one.");
-        Refusal.Unless(checks.MrTd is not { } mrTd || claims.Tdx is not { } tdx || tdx.MrTd.Span.SequenceEqual(mrTd), Codes.GceMeasurement, "The MRTD is another one.");
+        AppraisalException.ThrowUnless(options.ReportData is not { } expected || (reportData is { } found && found.Span.SequenceEqual(expected)), Codes.ReportData, "The evidence is bound to something else.");
+        AppraisalException.ThrowUnless(options.Measurement is not { } measurement || claims.Snp is not { } snp || snp.Measurement.Span.SequenceEqual(measurement), Codes.GceMeasurement, "The measurement is another one.");
+        AppraisalException.ThrowUnless(options.MrTd is not { } mrTd || claims.Tdx is not { } tdx || tdx.MrTd.Span.SequenceEqual(mrTd), Codes.GceMeasurement, "The MRTD is another one.");
     }
 }

@@ -25,7 +25,7 @@ internal static class VerifyCommand
     };
 
     /// <exception cref="PolicyException">The policy does not load.</exception>
-    /// <exception cref="Refusal">The evidence cannot be read at all.</exception>
+    /// <exception cref="AppraisalException">The evidence cannot be read at all.</exception>
     public static Verdict Judge(VerifyRequest request, TimeProvider clock)
     {
         List<NamedPolicy> policies = request.Policy is { } file
@@ -46,7 +46,7 @@ internal static class VerifyCommand
         var evidence = EvidenceJson.Read(File.ReadAllBytes(request.Evidence.FullName));
         var at = request.At ?? clock.GetUtcNow();
         return request.Binder is { } binder
-            ? verifier.Verify(evidence, new BoundTo(binder, Binding.Connection, "given", []), policies, at)
+            ? verifier.Verify(evidence, new BindingContext(binder, Binding.Connection, "given", []), policies, at)
             : verifier.VerifyDetached(evidence, policies, at);
     }
 
@@ -84,15 +84,15 @@ internal static class VerifyCommand
     {
         using var entry = Json.Parse(File.ReadAllBytes(Path.Combine(directory.FullName, "case.json")), Codes.Malformed);
         var vector = new VectorCase(directory.FullName, entry.RootElement);
-        Refusal.Unless(!vector.IsData, Codes.EvidencePart, "The directory holds no evidence.");
+        AppraisalException.ThrowUnless(!vector.IsData, Codes.EvidencePart, "The directory holds no evidence.");
         vector.RequireKnown();
         var evidence = vector.Evidence();
-        var checks = vector.Checks(evidence) with
+        var options = vector.Options(evidence) with
         {
             MaaKeys = request.MaaKeys is { } keys ? MaaKeys.Parse(File.ReadAllBytes(keys.FullName)) : null,
             GoogleRoot = request.GoogleRoot is { } root ? Certificate.Parse(File.ReadAllBytes(root.FullName)) : null,
         };
-        return verifier.Verify(evidence, policies, checks, bound: null, request.At ?? vector.At(clock));
+        return verifier.Verify(evidence, policies, options, bound: null, request.At ?? vector.At(clock));
     }
 
     private static IEnumerable<(string Name, string Value)> Facts(Verdict verdict)

@@ -6,7 +6,7 @@ using Cube.Attestation.Tpm;
 
 namespace Cube.Attestation;
 
-/// <summary>What genuine evidence says, part by part. Only parts whose signatures and bindings hold are here.</summary>
+/// <summary>The claims of authentic Evidence. Only parts whose signatures and bindings were verified are set.</summary>
 public sealed record Claims
 {
     /// <summary>One of <see cref="Evidence.EvidenceType"/>.</summary>
@@ -22,12 +22,12 @@ public sealed record Claims
 
     public MaaClaims? Maa { get; init; }
 
-    /// <summary>Google endorses the measurement.</summary>
+    /// <summary>Set if Google's endorsement contains the measurement.</summary>
     public LaunchClaims? Launch { get; init; }
 
     public SimulatedClaims? Simulated { get; init; }
 
-    /// <summary>When the first certificate, list or document behind the claims ends; null where there is none.</summary>
+    /// <summary>Earliest end of validity of the certificates, revocation lists and documents behind the claims; null if there are none.</summary>
     public DateTimeOffset? ExpiresAt
     {
         get
@@ -38,6 +38,6 @@ public sealed record Claims
     }
 }
 
-/// <param name="SnpSvn">Security version of the firmware, by Google's count.</param>
-/// <param name="Vcpus">The number of vCPUs that the measurement was endorsed for; null where nobody asked.</param>
+/// <param name="SnpSvn">Security version number (SVN) that Google assigns to the firmware.</param>
+/// <param name="Vcpus">The number of vCPUs that the endorsement was checked for; null if the policy names none.</param>
 public sealed record LaunchClaims(uint SnpSvn, uint? Vcpus, DateTimeOffset ExpiresAt);

@@ -1,6 +1,6 @@
 namespace Cube.Attestation;
 
-/// <summary>Why evidence was refused, as stable codes: they go into audit records, metrics and answers, and never change their meaning.</summary>
+/// <summary>Stable reason codes of rejected Evidence. They appear in audit records, metrics and responses; their meaning never changes.</summary>
 public static class Codes
 {
     // Any evidence
@@ -84,7 +84,6 @@ public static class Codes
     public const string QeNotSupported = "qe-not-supported";
     public const string TcbNotSupported = "tcb-not-supported";
     public const string TcbRevoked = "tcb-revoked";
-    public const string TcbRollback = "tcb-rollback";
     public const string EventLog = "event-log";
     public const string EventLogReplay = "event-log-replay";
 
@@ -145,9 +144,6 @@ public static class Codes
     // Policy
     public const string PolicyEmpty = "policy-empty";
     public const string PolicyMissing = "policy-missing";
-    public const string NotConfidential = "not-confidential";
-    public const string EvidenceTooOld = "evidence-too-old";
-    public const string BindingTooWeak = "binding-too-weak";
 
     // Attested TLS
     public const string AtlsVersion = "atls-version";

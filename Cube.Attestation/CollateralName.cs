@@ -1,6 +1,6 @@
 namespace Cube.Attestation;
 
-/// <summary>Under what a vendor's document is kept: by what it says, never by where it came from.</summary>
+/// <summary>Names under which vendor documents are stored. A name follows from the content of the document, never from its origin.</summary>
 public static class CollateralName
 {
     private const string VcekPrefix = "amd-vcek";
@@ -8,7 +8,7 @@ public static class CollateralName
     /// <param name="product">Milan, Genoa or Turin.</param>
     public static string AmdCrl(string product, bool isVlek) => $"amd-crl/{(isVlek ? "vlek" : "vcek")}/{product}";
 
-    /// <param name="path">Below AMD's key distribution service, with chip and TCB.</param>
+    /// <param name="path">Path below AMD's KDS, with chip id and TCB.</param>
     public static string Vcek(string path) => VcekPrefix + path;
 
     /// <param name="fmspc">12 hexadecimal digits, upper case.</param>
@@ -17,9 +17,9 @@ public static class CollateralName
 
     public static string MaaKeys(string issuer) => $"maa/{issuer}";
 
-    /// <summary>No vendor signs the keys of an instance of Microsoft's: they are worth as much as the connection that they came over.</summary>
+    /// <summary>False for the JWKS of a Microsoft Azure Attestation instance: no vendor signs it, so only the TLS connection authenticates it.</summary>
     public static bool IsSigned(string name) => !name.StartsWith("maa/", StringComparison.Ordinal);
 
-    /// <summary>A chip's certificate for one TCB never changes.</summary>
+    /// <summary>True for documents that never change: the VCEK certificate of a chip and TCB.</summary>
     public static bool IsFinal(string name) => name.StartsWith(VcekPrefix, StringComparison.Ordinal);
 }

@@ -5,14 +5,14 @@ using Cube.Attestation.Tdx;
 
 namespace Cube.Attestation;
 
-/// <summary>What a vendor's document is worth.</summary>
-/// <param name="EndsAt">When it counts no longer; null where it is refused.</param>
-/// <param name="Fault">Why it is refused, or null.</param>
-public sealed record CollateralJudgement(DateTimeOffset? EndsAt, string? Fault);
+/// <summary>The result of verifying a vendor document.</summary>
+/// <param name="ExpiresAt">End of validity; null if the document is rejected.</param>
+/// <param name="Error">Why the document is rejected, or null.</param>
+public sealed record CollateralAppraisal(DateTimeOffset? ExpiresAt, string? Error);
 
 /// <summary>
-/// Judges vendors' documents by themselves, before any machine is: that their vendor signed them, that they are what their name says,
-/// and that they have not ended. So a bad one never takes the place of a good one, and anybody may hand one over.
+/// Verifies vendor documents independently of any Evidence: the vendor's signature, the match between content and name, and the validity period.
+/// An invalid document therefore never replaces a valid one, and documents may come from an untrusted source.
 /// </summary>
 public sealed class CollateralVerifier
 {
@@ -26,7 +26,7 @@ public sealed class CollateralVerifier
     internal CollateralVerifier(TrustAnchors anchors) => _anchors = anchors;
 
     /// <param name="name">One of <see cref="CollateralName"/>.</param>
-    public CollateralJudgement Judge(string name, byte[] content, DateTimeOffset now)
+    public CollateralAppraisal Verify(string name, byte[] content, DateTimeOffset now)
     {
         try
         {
@@ -35,18 +35,18 @@ public sealed class CollateralVerifier
                 ["amd-crl", "vcek" or "vlek", var product] => AmdCrl(product, content, now),
                 ["amd-vcek", "vcek", "v1", var product, _] => Vcek(name, product, content, now),
                 ["intel", var fmspc, ("platform" or "processor") and var ca] => Intel(fmspc, ca, content, now),
-                _ => throw new Refusal(Codes.Collateral, "No vendor signs a document of this name."),
+                _ => throw new AppraisalException(Codes.Collateral, "No vendor signs documents with this name."),
             }, null);
         }
-        catch (Refusal refusal)
+        catch (AppraisalException exception)
         {
-            return new(null, refusal.Message);
+            return new(null, exception.Message);
         }
-#pragma warning disable CA1031 // As in EvidenceVerifier: whatever a parser did not foresee is a refusal, with its reason for whoever handed it over.
+#pragma warning disable CA1031 // As in EvidenceVerifier: an unexpected parser exception is a rejection.
         catch (Exception)
 #pragma warning restore CA1031
         {
-            return new(null, "The document cannot be read.");
+            return new(null, "The document cannot be parsed.");
         }
     }
 
@@ -61,26 +61,26 @@ public sealed class CollateralVerifier
     {
         var leaf = Certificate.Parse(content);
         var intermediate = _anchors.AmdIntermediates.FirstOrDefault(known => known.Subject.Span.SequenceEqual(leaf.Issuer.Span))
-            ?? throw new Refusal(Codes.ChainIssuer, "The certificate is not one of AMD's.");
-        var expires = Chain.Verify([leaf, intermediate, Root(product)], _anchors.Amd, now);
+            ?? throw new AppraisalException(Codes.ChainIssuer, "AMD did not issue the certificate.");
+        var expires = CertificateChain.Verify([leaf, intermediate, Root(product)], _anchors.Amd, now);
         var extensions = VekExtensions.Of(leaf);
-        Refusal.Unless(extensions.HardwareId is { } chip && chip.Length == (product == "Turin" ? 8 : 64) && name == CollateralName.Vcek(CollateralNeeds.VcekPathOf(product, chip, extensions.Tcb)),
-            Codes.Product, "The certificate is another chip's, or for another TCB.");
+        AppraisalException.ThrowUnless(extensions.HardwareId is { } chip && chip.Length == (product == "Turin" ? 8 : 64) && name == CollateralName.Vcek(CollateralRequirements.VcekPathOf(product, chip, extensions.Tcb)),
+            Codes.Product, "The certificate belongs to another chip or TCB than its name states.");
         return expires;
     }
 
     private DateTimeOffset Intel(string fmspc, string ca, byte[] content, DateTimeOffset now)
     {
         var collateral = TdxCollateral.Parse(content);
-        var authority = TdxDocuments.PlatformIssuers(collateral) is [var first, ..] ? first : throw new Refusal(Codes.CrlIssuer, "The revocation list of platforms has no issuer.");
-        Refusal.Unless(TdxVerifier.IsNamed(authority, ca == "platform" ? "PCK Platform CA" : "PCK Processor CA"),
-            Codes.CrlIssuer, "The revocation list of platforms is another authority's.");
-        var (_, listsExpire) = TdxDocuments.Lists(authority, _anchors.Intel[0], collateral, now);
-        var (tcbInfo, _, statementsExpire) = TdxDocuments.Statements(collateral, _anchors, now);
-        Refusal.Unless(Convert.ToHexString(tcbInfo.Fmspc) == fmspc, Codes.TcbInfoMismatch, "The TCB info is another platform's.");
+        var authority = TdxCollateralVerifier.PckCrlIssuers(collateral) is [var first, ..] ? first : throw new AppraisalException(Codes.CrlIssuer, "The PCK revocation list has no issuer chain.");
+        AppraisalException.ThrowUnless(TdxVerifier.IsNamed(authority, ca == "platform" ? "PCK Platform CA" : "PCK Processor CA"),
+            Codes.CrlIssuer, "The PCK revocation list was issued by another certification authority.");
+        var (_, listsExpire) = TdxCollateralVerifier.VerifyRevocationLists(authority, _anchors.Intel[0], collateral, now);
+        var (tcbInfo, _, statementsExpire) = TdxCollateralVerifier.VerifyTcbInfoAndQeIdentity(collateral, _anchors, now);
+        AppraisalException.ThrowUnless(Convert.ToHexString(tcbInfo.Fmspc) == fmspc, Codes.TcbInfoMismatch, "The TCB info is for another platform.");
         return listsExpire < statementsExpire ? listsExpire : statementsExpire;
     }
 
     private Certificate Root(string product) => _anchors.Amd.FirstOrDefault(root => root.CommonName == $"ARK-{product}")
-        ?? throw new Refusal(Codes.Product, "AMD has no such product.");
+        ?? throw new AppraisalException(Codes.Product, "AMD publishes no root certificate for this product.");
 }

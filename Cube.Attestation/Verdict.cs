@@ -2,58 +2,58 @@ namespace Cube.Attestation;
 
 public enum Outcome
 {
-    /// <summary>Genuine, bound, and what the policy demands.</summary>
+    /// <summary>The Evidence is authentic, bound, and satisfies the policies.</summary>
     Valid,
 
-    /// <summary>Refused; the code says why.</summary>
+    /// <summary>The Evidence is rejected; the code names the reason.</summary>
     Invalid,
 
-    /// <summary>Evidence for development: it proves nothing, and says so.</summary>
+    /// <summary>Simulated Evidence for development: it proves nothing.</summary>
     Simulated,
 
-    /// <summary>Something that is needed to judge is missing. For traffic that is a refusal.</summary>
+    /// <summary>An input of the Appraisal is missing. The proxy treats this as a rejection.</summary>
     Indeterminate,
 }
 
-/// <summary>What evidence is bound to.</summary>
+/// <summary>What the Evidence is bound to.</summary>
 public enum Binding
 {
     None,
 
-    /// <summary>The key in a certificate: not to this connection.</summary>
+    /// <summary>The key of the TLS certificate, but not this connection.</summary>
     Certificate,
 
-    /// <summary>A key inside the TEE that stands in for the hardware for a short time.</summary>
+    /// <summary>A short-lived key inside the TEE that the hardware has attested.</summary>
     LeaseKey,
 
-    /// <summary>Key, nonce and connection.</summary>
+    /// <summary>The key, the nonce and the TLS connection.</summary>
     Connection,
 }
 
-/// <summary>One thing that was compared.</summary>
-/// <param name="Field">Name in the policy, such as <c>snp.measurements</c>.</param>
-/// <param name="Expected">What the policy demands.</param>
-/// <param name="Found">What the evidence says.</param>
-/// <param name="Policy">Id of the policy that demands it.</param>
+/// <summary>The result of one policy comparison.</summary>
+/// <param name="Field">Path of the policy field, such as <c>snp.measurements</c>.</param>
+/// <param name="Expected">The required value.</param>
+/// <param name="Found">The value in the Evidence.</param>
+/// <param name="Policy">Id of the policy that contains the field.</param>
 public sealed record Finding(string Field, string Expected, string Found, bool Ok, string Policy);
 
 /// <summary>
-/// The judgement of evidence, the only one there is. It names hardware by hash only, so that it may go into answers, audit and traces.
+/// The Attestation Result (RFC 9334) of an Appraisal. It identifies hardware by hash only, so that it may appear in responses, audit records and traces.
 /// </summary>
 public sealed record Verdict
 {
     public required Outcome Outcome { get; init; }
 
-    /// <summary>One of <see cref="Codes"/>, or <c>policy-</c> and the field; null where the outcome is valid or simulated.</summary>
+    /// <summary>One of <see cref="Codes"/>, or <c>policy-</c> and the field; null if the outcome is valid or simulated.</summary>
     public string? Code { get; init; }
 
-    /// <summary>One sentence for a person.</summary>
+    /// <summary>A human-readable sentence.</summary>
     public string? Detail { get; init; }
 
     /// <summary>One of <see cref="Evidence.EvidenceType"/>.</summary>
     public required string Type { get; init; }
 
-    /// <summary>AMD's product, for SEV-SNP.</summary>
+    /// <summary>AMD product, for SEV-SNP.</summary>
     public string? Product { get; init; }
 
     /// <summary>Hex of MEASUREMENT or MRTD.</summary>
@@ -62,28 +62,28 @@ public sealed record Verdict
     /// <summary>The reported TCB of AMD, or TEE_TCB_SVN of Intel in hex.</summary>
     public string? Tcb { get; init; }
 
-    /// <summary>In Intel's words; null without collateral, and for AMD.</summary>
+    /// <summary>Intel's TCB status; null without collateral and for AMD.</summary>
     public string? TcbStatus { get; init; }
 
     public IReadOnlyList<string> Advisories { get; init; } = [];
 
-    /// <summary>SHA-256 of the chip id, hex: enough to tell machines apart, not to name them.</summary>
+    /// <summary>SHA-256 of the chip id in hex. It distinguishes machines without revealing the id.</summary>
     public string? ChipIdSha256 { get; init; }
 
     public Binding Binding { get; init; }
 
-    /// <summary>How the connection was bound: <c>tls-unique-finished</c>, <c>tls-exporter</c>, <c>none-simulated</c>.</summary>
+    /// <summary>The channel binding type: <c>tls-unique-finished</c>, <c>tls-exporter</c>, <c>none-simulated</c>.</summary>
     public string? ChannelBinding { get; init; }
 
     /// <summary>Hex.</summary>
     public string? Nonce { get; init; }
 
-    /// <summary>Hex of what the evidence had to be bound to; with it the verdict can be repeated from what is kept.</summary>
+    /// <summary>Expected binder in hex. With it, the Appraisal can be repeated from the stored Evidence.</summary>
     public string? Binder { get; init; }
 
     public required DateTimeOffset EvaluatedAt { get; init; }
 
-    /// <summary>No use of the verdict after this: the lease, or the first certificate, list or document to end.</summary>
+    /// <summary>End of validity: the end of the lease, or the earliest expiry of a certificate, revocation list or document.</summary>
     public required DateTimeOffset ExpiresAt { get; init; }
 
     public string? PolicyId { get; init; }
@@ -93,18 +93,18 @@ public sealed record Verdict
     /// <summary>Hex.</summary>
     public required string EvidenceSha256 { get; init; }
 
-    /// <summary>Everything that the policies compared, in their order.</summary>
+    /// <summary>All policy comparisons, in the order of the policies.</summary>
     public IReadOnlyList<Finding> Findings { get; init; } = [];
 
-    /// <summary>What the evidence says; null where it is not genuine.</summary>
+    /// <summary>The verified claims; null if the Evidence is not authentic.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
     public Claims? Claims { get; init; }
 
-    /// <summary>The evidence itself, to be kept by its hash.</summary>
+    /// <summary>The Evidence, for storage under its hash.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
     public Evidence.EvidenceDocument? Evidence { get; init; }
 
-    /// <summary>A request may be sent under it, as far as the policies at its time go.</summary>
+    /// <summary>True if the verdict permits requests under the policies that it was made with.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
     public bool OpensConnections => Outcome is Outcome.Valid or Outcome.Simulated;
 }

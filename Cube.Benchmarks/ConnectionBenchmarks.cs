@@ -22,7 +22,7 @@ public class ConnectionBenchmarks
     private static readonly IReadOnlyList<NamedPolicy> _policies = [new("platform", 1, PolicyJson.Parse("""{"types":["simulated"]}"""u8, allowSimulated: true))];
     private WebApplication _server = null!;
     private Uri _address = null!;
-    private AttestedDialer _dialer = null!;
+    private AttestedChannelFactory _dialer = null!;
     private AttestedChannel _attested = null!;
     private HttpMessageInvoker _plain = null!;
 
@@ -40,7 +40,7 @@ public class ConnectionBenchmarks
         _server.MapGet("/alive", static () => "alive");
         await _server.StartAsync();
         _address = new Uri(_server.Urls.Single().Replace("http://", "https://", StringComparison.Ordinal));
-        _dialer = new AttestedDialer(new EvidenceVerifier(new VerifierSettings { AllowSimulated = true }), static (evidence, _) => ValueTask.FromResult(evidence), allowUnbound: false, TimeProvider.System);
+        _dialer = new AttestedChannelFactory(new EvidenceVerifier(new VerifierSettings { AllowSimulated = true }), static (evidence, _) => ValueTask.FromResult(evidence), allowUnbound: false, TimeProvider.System);
         _attested = await _dialer.OpenAsync(_address, _policies, default);
         _plain = Plain();
         await PlainRequest();

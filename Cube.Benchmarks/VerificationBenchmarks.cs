@@ -12,7 +12,7 @@ namespace Cube.Benchmarks;
 public class VerificationBenchmarks
 {
     private EvidenceDocument _evidence = null!;
-    private Checks _checks = null!;
+    private AppraisalOptions _checks = null!;
     private DateTimeOffset _at;
 
     [Params("snp/milan-v3-vcek", "snp/turin-v5-vcek", "tdx/v5-uptodate", "az-snp/milan-challenge", "az-tdx/ak-cert-chain-2026", "maa/real-eus2-azurevm-snp-2025", "vtpm/swtpm-ecdsa")]
@@ -26,9 +26,9 @@ public class VerificationBenchmarks
         var entry = manifest.RootElement.EnumerateArray().Single(entry => entry.GetProperty("id").ValueEquals(Vector)).Clone();
         var vector = new VectorCase(Path.Combine(directory, Vector), entry);
         (_evidence, _at) = (vector.Evidence(), vector.At(TimeProvider.System));
-        _checks = vector.ChecksWithOwnRoots(_evidence);
+        _checks = vector.OptionsWithOwnRoots(_evidence);
     }
 
     [Benchmark]
-    public Claims Verify() => new Examination(Vector.StartsWith("vtpm", StringComparison.Ordinal) ? TrustAnchors.Vendor with { GoogleTpm = [], GoogleTpmIntermediates = [] } : TrustAnchors.Vendor, _checks, _at).Examine(_evidence);
+    public Claims Verify() => new EvidenceAppraiser(Vector.StartsWith("vtpm", StringComparison.Ordinal) ? TrustAnchors.Vendor with { GoogleTpm = [], GoogleTpmIntermediates = [] } : TrustAnchors.Vendor, _checks, _at).Appraise(_evidence);
 }

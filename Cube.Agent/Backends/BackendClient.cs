@@ -15,7 +15,7 @@ internal sealed class BackendClient : IDisposable
     /// .NET's pool can limit connections, not idle ones, and a limit on connections would make streams wait for one another.
     /// So what is opened beyond the hundredth in use closes after its one exchange.
     /// </summary>
-    public bool IsCrowded => Volatile.Read(ref _inUse) > IdleConnections;
+    public bool HasExcessConnections => Volatile.Read(ref _inUse) > IdleConnections;
 
     /// <summary>Counts an exchange from its first byte to its last.</summary>
     public Exchange Begin()

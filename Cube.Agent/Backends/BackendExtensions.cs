@@ -19,7 +19,7 @@ internal static class BackendExtensions
     ];
 
     /// <summary>What vLLM has besides.</summary>
-    private static readonly (string Method, string Path)[] OfVllm =
+    private static readonly (string Method, string Path)[] VllmEndpoints =
     [
         ("POST", "/tokenize"),
         ("POST", "/detokenize"),
@@ -34,7 +34,7 @@ internal static class BackendExtensions
     ];
 
     /// <summary>What Ollama has besides. Of what takes anything out of the machine there is nothing.</summary>
-    private static readonly (string Method, string Path)[] OfOllama =
+    private static readonly (string Method, string Path)[] OllamaEndpoints =
     [
         ("POST", "/api/chat"),
         ("POST", "/api/generate"),
@@ -47,7 +47,7 @@ internal static class BackendExtensions
     ];
 
     /// <summary>What changes its models, where the machine's own configuration lets it.</summary>
-    private static readonly (string Method, string Path)[] ChangesOfOllama =
+    private static readonly (string Method, string Path)[] OllamaModelManagementEndpoints =
     [
         ("POST", "/api/pull"),
         ("POST", "/api/create"),
@@ -85,17 +85,17 @@ internal static class BackendExtensions
         var kind = options.Kind.ToLowerInvariant();
         var (transformer, address) = (new BackendTransformer(client, kind), options.Url!.AbsoluteUri);
         var config = new ForwarderRequestConfig { ActivityTimeout = options.ActivityTimeout };
-        foreach (var (method, path) in ((string, string)[])[.. Endpoints, .. options.ParsedKind == BackendKind.Vllm ? OfVllm : OfOllama, .. options.AllowModelChanges ? ChangesOfOllama : []])
+        foreach (var (method, path) in ((string, string)[])[.. Endpoints, .. options.ParsedKind == BackendKind.Vllm ? VllmEndpoints : OllamaEndpoints, .. options.AllowModelChanges ? OllamaModelManagementEndpoints : []])
         {
             app.MapMethods(path, [method], async context =>
             {
                 using var exchange = client.Begin();
                 Activity.Current?.SetTag("cube.backend", kind);
-                context.Features.Set<IHttpResetFeature>(QuietEnd.Instance);
+                context.Features.Set<IHttpResetFeature>(SuppressedResetFeature.Instance);
                 var error = await forwarder.SendAsync(context, address, client.Invoker, config, transformer, context.RequestAborted);
                 if (error != ForwarderError.None && !context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
                 {
-                    await context.WriteOwnErrorAsync(Explain(error));
+                    await context.WriteAgentErrorAsync(Explain(error));
                 }
             });
         }

@@ -6,14 +6,14 @@ namespace Cube.Agent.Backends;
 /// <summary>Asks the model server itself: Ollama at <c>/</c>, vLLM at <c>/health</c>.</summary>
 internal sealed class BackendHealthCheck(BackendClient client, IOptions<BackendOptions> options) : IHealthCheck
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
 
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         var path = options.Value.ParsedKind == BackendKind.Vllm ? "health" : "";
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(options.Value.Url!, path));
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timeout.CancelAfter(Patience);
+        timeout.CancelAfter(Timeout);
         try
         {
             using var response = await client.Invoker.SendAsync(request, timeout.Token);

@@ -17,7 +17,7 @@ internal sealed class BackendTransformer(BackendClient client, string kind) : Ht
     {
         proxyRequest.Version = HttpVersion.Version11;
         proxyRequest.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
-        proxyRequest.Headers.ConnectionClose = client.IsCrowded ? true : null;
+        proxyRequest.Headers.ConnectionClose = client.HasExcessConnections ? true : null;
         foreach (var name in Passed)
         {
             if (proxyRequest.Content is { } content && httpContext.Request.Headers.TryGetValue(name, out var value))

@@ -14,7 +14,7 @@ namespace Cube.Agent.Evidence;
 /// </summary>
 internal static class AttestationEndpoint
 {
-    private const int MostBody = 4096;
+    private const int MaxBody = 4096;
 
     public static void MapAttestation(this WebApplication app) => app.MapPost("/attestation", AnswerAsync);
 
@@ -29,7 +29,7 @@ internal static class AttestationEndpoint
     {
         if (await ReadAsync(context.Request) is not var (reportData, nonce, asJson))
         {
-            await context.WriteOwnErrorAsync(OpenAiError.InvalidAttestationRequest);
+            await context.WriteAgentErrorAsync(OpenAiError.InvalidAttestationRequest);
             return;
         }
 
@@ -41,7 +41,7 @@ internal static class AttestationEndpoint
         }
         catch (EvidenceUnavailableException)
         {
-            await context.WriteOwnErrorAsync(OpenAiError.EvidenceUnavailable);
+            await context.WriteAgentErrorAsync(OpenAiError.EvidenceUnavailable);
             return;
         }
 
@@ -53,16 +53,16 @@ internal static class AttestationEndpoint
 
     private static async Task<(byte[] ReportData, byte[] Nonce, bool AsJson)?> ReadAsync(HttpRequest request)
     {
-        if (request.ContentLength is > MostBody)
+        if (request.ContentLength is > MaxBody)
         {
             return null;
         }
 
         try
         {
-            var buffer = new byte[MostBody + 1];
+            var buffer = new byte[MaxBody + 1];
             var length = await request.Body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, request.HttpContext.RequestAborted);
-            using var json = JsonDocument.Parse(buffer.AsMemory(0, Math.Min(length, MostBody)), new JsonDocumentOptions { AllowDuplicateProperties = false });
+            using var json = JsonDocument.Parse(buffer.AsMemory(0, Math.Min(length, MaxBody)), new JsonDocumentOptions { AllowDuplicateProperties = false });
             var root = json.RootElement;
             if (root.ValueKind != JsonValueKind.Object || root.EnumerateObject().Any(static member => member.Name is not ("report_data" or "nonce" or "to_json")))
             {

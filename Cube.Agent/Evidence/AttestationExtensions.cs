@@ -27,10 +27,10 @@ internal static class AttestationExtensions
         services.AddSingleton<IValidateOptions<AttestationOptions>, AttestationOptionsValidator>();
         services.AddOptions<AttestationOptions>().BindConfiguration(AttestationOptions.Section).ValidateOnStart();
         // To the host and to Microsoft; no proxy of the environment stands between.
-        services.AddHttpClient("imds", static client => (client.Timeout, client.MaxResponseContentBufferSize) = (TimeSpan.FromSeconds(5), Imds.Most)).ConfigurePrimaryHttpMessageHandler(HopHandler.Create);
-        services.AddHttpClient("maa", static client => (client.Timeout, client.MaxResponseContentBufferSize) = (TimeSpan.FromSeconds(8), MaaProvider.Most));
+        services.AddHttpClient("imds", static client => (client.Timeout, client.MaxResponseContentBufferSize) = (TimeSpan.FromSeconds(5), ImdsClient.MaxResponseBytes)).ConfigurePrimaryHttpMessageHandler(HopHandler.Create);
+        services.AddHttpClient("maa", static client => (client.Timeout, client.MaxResponseContentBufferSize) = (TimeSpan.FromSeconds(8), MaaProvider.MaxResponseBytes));
         services.AddSingleton<AgentKey>().AddSingleton<EvidenceQueue>();
-        services.AddSingleton(static provider => Platforms.Choose(provider));
+        services.AddSingleton(static provider => EvidenceProviderFactory.Create(provider));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             // Many requests share one connection that was verified once.
@@ -55,7 +55,7 @@ internal static class AttestationExtensions
         app.Use(static (context, next) =>
             context.Features.Get<IAttestedConnectionFeature>() is not null || _open.Contains(context.Request.Path.Value)
                 ? next(context)
-                : context.WriteOwnErrorAsync(OpenAiError.AttestationRequired));
+                : context.WriteAgentErrorAsync(OpenAiError.AttestationRequired));
         app.MapAttestation();
         return app;
     }

@@ -10,7 +10,7 @@ internal static class GuideExtensions
     private static readonly ActivitySource Source = new("Cube.Agent.Guide");
 
     public static void AddGuide(this WebApplicationBuilder builder) =>
-        builder.Services.AddSingleton(static _ => new GuideModel(Passages.Load()));
+        builder.Services.AddSingleton(static _ => new GuideModel(DocumentationIndex.Load()));
 
     public static void MapGuide(this WebApplication app)
     {
@@ -33,12 +33,12 @@ internal static class GuideExtensions
         var (request, error) = await GuideRequest.ReadAsync(context.Request, chat);
         if (request is null)
         {
-            await context.WriteOwnErrorAsync(error!);
+            await context.WriteAgentErrorAsync(error!);
             return;
         }
 
         using var span = Source.StartActivity($"{(chat ? "chat" : "text_completion")} {GuideModel.Id}", ActivityKind.Internal);
-        var answer = new GuideAnswer(request, model.Answer(request.Question), chat, time.GetUtcNow());
+        var answer = new GuideResponse(request, model.Answer(request.Question), chat, time.GetUtcNow());
         span?.SetTag("gen_ai.operation.name", chat ? "chat" : "text_completion")
             .SetTag("gen_ai.request.model", GuideModel.Id)
             .SetTag("gen_ai.usage.input_tokens", request.PromptTokens)
@@ -51,10 +51,10 @@ internal static class GuideExtensions
 
         context.Response.ContentType = "application/json";
         await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
-        answer.WriteWhole(json);
+        answer.WriteBuffered(json);
     }
 
-    private static async Task StreamAsync(HttpContext context, GuideAnswer answer, bool usage)
+    private static async Task StreamAsync(HttpContext context, GuideResponse answer, bool usage)
     {
         context.Response.ContentType = "text/event-stream; charset=utf-8";
         context.Response.Headers.CacheControl = "no-cache, no-transform";

@@ -110,14 +110,14 @@ internal sealed record HostPostgres(string Cluster, PostgresPrograms Programs, s
     private async Task WaitForPredecessorAsync()
     {
         var file = Path.Combine(Cluster, "postmaster.pid");
-        for (var patience = Stopwatch.StartNew(); File.Exists(file) && patience.Elapsed < TimeSpan.FromSeconds(30); await Task.Delay(200))
+        for (var waited = Stopwatch.StartNew(); File.Exists(file) && waited.Elapsed < TimeSpan.FromSeconds(30); await Task.Delay(200))
         {
             if (!int.TryParse((await File.ReadAllLinesAsync(file)).FirstOrDefault(), CultureInfo.InvariantCulture, out var pid) || !IsPostgres(pid))
             {
                 return;
             }
 
-            if (patience.Elapsed > TimeSpan.FromSeconds(5) && !OperatingSystem.IsWindows())
+            if (waited.Elapsed > TimeSpan.FromSeconds(5) && !OperatingSystem.IsWindows())
             {
                 // SIGINT is PostgreSQL's fast shutdown: sessions end, nothing that was committed is lost.
                 await Commands.SucceedsAsync("kill", ["-INT", pid.ToString(CultureInfo.InvariantCulture)], TimeSpan.FromSeconds(5));

@@ -12,7 +12,7 @@ internal sealed record PostgresPrograms(string Folder, int Major)
 
     public string this[string program] => Path.Combine(Folder, OperatingSystem.IsWindows() ? program + ".exe" : program);
 
-    /// <param name="cluster">Major version of the cluster that is there already, or null where there is none.</param>
+    /// <param name="cluster">Major version of the cluster that is there already, or null if there is none.</param>
     /// <param name="progress">Where to say what takes long.</param>
     /// <exception cref="StartupException">There is none and none can be fetched.</exception>
     public static async Task<PostgresPrograms> FindAsync(int? cluster, TextWriter progress)

@@ -8,12 +8,12 @@ namespace Cube.AppHost.Startup;
 internal static class Commands
 {
     /// <returns>Whether it was there and ended well in time. Says nothing itself.</returns>
-    public static async Task<bool> SucceedsAsync(string program, string[] arguments, TimeSpan patience)
+    public static async Task<bool> SucceedsAsync(string program, string[] arguments, TimeSpan limit)
     {
         try
         {
             using var process = Start(program, arguments);
-            using var timeout = new CancellationTokenSource(patience);
+            using var timeout = new CancellationTokenSource(limit);
             var output = Task.WhenAll(process.StandardOutput.ReadToEndAsync(timeout.Token), process.StandardError.ReadToEndAsync(timeout.Token));
             try
             {

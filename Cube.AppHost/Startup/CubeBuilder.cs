@@ -12,7 +12,7 @@ internal sealed class CubeBuilder
 
     private CubeBuilder(IDistributedApplicationBuilder builder, CubeSettings settings, DataDirectory? data)
     {
-        (Builder, Settings, PublishedWithout) = (builder, settings, data);
+        (Builder, Settings, RunData) = (builder, settings, data);
         _containers = new(() => ContainerRuntime.IsAvailableAsync(settings.Servers));
     }
 
@@ -21,9 +21,9 @@ internal sealed class CubeBuilder
     public CubeSettings Settings { get; }
 
     /// <summary>Only a Cube that runs has one.</summary>
-    public DataDirectory Data => PublishedWithout ?? throw new InvalidOperationException("Nothing is kept when a deployment is published.");
+    public DataDirectory Data => RunData ?? throw new InvalidOperationException("Nothing is kept when a deployment is published.");
 
-    private DataDirectory? PublishedWithout { get; }
+    private DataDirectory? RunData { get; }
 
     /// <exception cref="StartupException">A setting is wrong, a port taken, or the data directory not to be used.</exception>
     public static CubeBuilder Create(string[] args)
@@ -64,10 +64,10 @@ internal sealed class CubeBuilder
 
     public Task<bool> HasContainersAsync() => _containers.Value;
 
-    public ParameterDefault Secret(string name) => PublishedWithout is { } data
+    public ParameterDefault Secret(string name) => RunData is { } data
         ? new StoredSecret(data, name)
         : new GenerateParameterDefault { MinLength = 24, Special = false };
 
     /// <summary>One volume a data directory, so that two of them do not share a database.</summary>
-    public string VolumeName(string resource) => PublishedWithout is { } data ? $"cube-{resource}-{data.Id}" : $"cube-{resource}";
+    public string VolumeName(string resource) => RunData is { } data ? $"cube-{resource}-{data.Id}" : $"cube-{resource}";
 }

@@ -13,7 +13,7 @@ namespace Cube.AppHost.Startup;
 /// <summary>Steps of the topology that would blur it.</summary>
 internal static class CubeResources
 {
-    public const string FirstDomain = "default";
+    public const string SeedDomain = "default";
     public const string AdminPassword = "admin-password";
 
     /// <summary>A service of Cube's, in the environment that the AppHost itself is in.</summary>
@@ -63,11 +63,11 @@ internal static class CubeResources
     /// <summary>What the agent proves, and whom the proxy believes.</summary>
     public static void AddAttestation(this CubeBuilder cube, IResourceBuilder<ProjectResource> agent, IResourceBuilder<ProjectResource> proxy)
     {
-        const string Platform = "Attestation__Platform", FirstPolicy = "Attestation__FirstPolicy";
+        const string Platform = "Attestation__Platform", SeedPolicy = "Attestation__FirstPolicy";
         if (cube.Builder.ExecutionContext.IsPublishMode)
         {
             agent.WithEnvironment(Platform, cube.Builder.AddParameter("attestation-platform").WithDescription("What the agent runs on: sev-snp, tdx, azure."));
-            proxy.WithEnvironment(FirstPolicy, cube.Builder.AddParameter("attestation-policy").WithDescription("The platform's first attestation policy, as JSON."));
+            proxy.WithEnvironment(SeedPolicy, cube.Builder.AddParameter("attestation-policy").WithDescription("The platform's first attestation policy, as JSON."));
             return;
         }
 
@@ -77,7 +77,7 @@ internal static class CubeResources
             proxy.WithEnvironment("Attestation__Simulated", "true");
         }
 
-        proxy.WithEnvironment(FirstPolicy, cube.Settings.AttestationPolicy ?? """{"types":["simulated"]}""");
+        proxy.WithEnvironment(SeedPolicy, cube.Settings.AttestationPolicy ?? """{"types":["simulated"]}""");
     }
 
     /// <summary>The model server that the agent forwards to.</summary>

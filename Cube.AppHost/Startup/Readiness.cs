@@ -21,7 +21,7 @@ internal sealed partial class Readiness(
     IHostApplicationLifetime lifetime, IServiceProvider services) : BackgroundService
 {
     /// <summary>How long nothing is said of a resource that does not get ready.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(30);
 
     /// <summary>Why this process ends, where it does not end well.</summary>
     public static string? Failure { get; private set; }
@@ -59,7 +59,7 @@ internal sealed partial class Readiness(
         try
         {
             var healthy = resources.WaitForResourceHealthyAsync(resource.Name, WaitBehavior.StopOnResourceUnavailable, ct);
-            while (await Task.WhenAny(healthy, Task.Delay(Patience, ct)) != healthy && !ct.IsCancellationRequested)
+            while (await Task.WhenAny(healthy, Task.Delay(ReportInterval, ct)) != healthy && !ct.IsCancellationRequested)
             {
                 Console.WriteLine($"  {resource.Name,-12}not ready after {clock.Elapsed.TotalSeconds:F0} s; its log is in the dashboard");
             }
@@ -69,12 +69,12 @@ internal sealed partial class Readiness(
         }
         catch (DistributedApplicationException)
         {
-            throw new StartupException($"{resource.Name} did not start. {await LastWordsAsync(resource)}");
+            throw new StartupException($"{resource.Name} did not start. {await LastOutputAsync(resource)}");
         }
     }
 
     /// <summary>What a program said last on standard error is most often why it ended.</summary>
-    private async Task<string> LastWordsAsync(IResource resource)
+    private async Task<string> LastOutputAsync(IResource resource)
     {
         var said = new List<LogLine>();
         await foreach (var lines in logs.GetAllAsync(resource))
@@ -147,7 +147,7 @@ internal sealed partial class Readiness(
         var connectionString = await topology.Database.GetConnectionStringAsync(ct);
         await using var source = NpgsqlDataSource.Create(connectionString ?? "");
         await using var query = source.CreateCommand("select id from domains where lower(route) = $1");
-        query.Parameters.AddWithValue(CubeResources.FirstDomain);
+        query.Parameters.AddWithValue(CubeResources.SeedDomain);
         return (Guid?)await query.ExecuteScalarAsync(ct);
     }
 

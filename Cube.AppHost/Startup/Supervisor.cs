@@ -37,7 +37,7 @@ internal sealed class Supervisor(
                     var pause = pauses.GetValueOrDefault(id, FirstPause);
                     pauses[id] = pause * 2 < LongestPause ? pause * 2 : LongestPause;
                     Console.WriteLine($"  {change.Resource.Name,-12}has ended by itself and is started again");
-                    _ = StartAgainAsync(change.Resource, pause, ct);
+                    _ = RestartAsync(change.Resource, pause, ct);
                 }
             }
         }
@@ -47,7 +47,7 @@ internal sealed class Supervisor(
         }
     }
 
-    private async Task StartAgainAsync(IResource resource, TimeSpan pause, CancellationToken ct)
+    private async Task RestartAsync(IResource resource, TimeSpan pause, CancellationToken ct)
     {
         for (; !ct.IsCancellationRequested; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {

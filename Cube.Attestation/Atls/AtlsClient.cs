@@ -14,21 +14,21 @@ public delegate ValueTask<EvidenceDocument> CompleteEvidence(EvidenceDocument ev
 /// <param name="allowUnbound">Whether simulated evidence may go without a channel binding where this system's TLS offers none.</param>
 internal sealed class AtlsClient(EvidenceVerifier verifier, CompleteEvidence complete, bool allowUnbound, TimeProvider clock)
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _exchangeTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>Asks for evidence, checks it against one's own view of the connection, and returns the verdict that opens it.</summary>
     /// <exception cref="AttestationException">The connection must not be used.</exception>
     public async Task<(Verdict Verdict, string SpkiSha256)> HandshakeAsync(SslStream tls, IReadOnlyList<NamedPolicy> policies, CancellationToken ct)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        timeout.CancelAfter(_patience);
+        timeout.CancelAfter(_exchangeTimeout);
         try
         {
             return await ExchangeAsync(tls, policies, timeout.Token);
         }
-        catch (Refusal refusal)
+        catch (AppraisalException exception)
         {
-            throw new AttestationException(refusal.Code, refusal.Message);
+            throw new AttestationException(exception.Code, exception.Message);
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
@@ -38,19 +38,19 @@ internal sealed class AtlsClient(EvidenceVerifier verifier, CompleteEvidence com
 
     private async Task<(Verdict Verdict, string SpkiSha256)> ExchangeAsync(SslStream tls, IReadOnlyList<NamedPolicy> policies, CancellationToken ct)
     {
-        var finished = ChannelBindings.FinishedOf(tls);
+        var finished = ChannelBindings.GetFinished(tls);
         var (type, value) = finished is not null ? (ChannelBindings.Finished, finished)
             : allowUnbound ? (ChannelBindings.NoneSimulated, [])
-            : throw new Refusal(Codes.AtlsChannelBinding, "This system's TLS offers no channel binding.");
+            : throw new AppraisalException(Codes.AtlsChannelBinding, "This system's TLS offers no channel binding.");
         var nonce = RandomNumberGenerator.GetBytes(AtlsRequest.NonceSize);
         await tls.WriteAsync(new AtlsRequest(nonce, [type], policies.Count > 0 ? policies[^1].Id : "none").ToFrame(), ct);
         var response = await ReadAsync(tls, ct);
         // The client fixes the binding; there is nothing to negotiate down to.
-        Refusal.Unless(response.ChannelBinding == type, Codes.AtlsChannelBinding, "The machine bound its evidence in another way than asked for.");
+        AppraisalException.ThrowUnless(response.ChannelBinding == type, Codes.AtlsChannelBinding, "The machine bound its evidence in another way than asked for.");
 
         // The key of this very handshake, as this side saw it; never one that the evidence names.
         var spki = ((X509Certificate2)tls.RemoteCertificate!).PublicKey.ExportSubjectPublicKeyInfo();
-        var bound = new BoundTo(
+        var bound = new BindingContext(
             Binder.Compute(spki, nonce, type, value), type == ChannelBindings.Finished ? Binding.Connection : Binding.None, type, nonce);
         var evidence = await complete(response.Evidence, ct);
         var verdict = verifier.Verify(evidence, bound, policies, clock.GetUtcNow());
@@ -67,12 +67,12 @@ internal sealed class AtlsClient(EvidenceVerifier verifier, CompleteEvidence com
         var header = new byte[AtlsFrame.HeaderSize];
         await ReadExactlyAsync(tls, header, ct);
         var length = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(1));
-        Refusal.Unless(header[0] is AtlsFrame.Evidence or AtlsFrame.Error && length is > 0 and <= AtlsFrame.MostEvidence, Codes.AtlsFrame, "The machine does not speak attested TLS.");
+        AppraisalException.ThrowUnless(header[0] is AtlsFrame.Evidence or AtlsFrame.Error && length is > 0 and <= AtlsFrame.MaxEvidence, Codes.AtlsFrame, "The machine does not speak attested TLS.");
         var body = new byte[length];
         await ReadExactlyAsync(tls, body, ct);
         return header[0] == AtlsFrame.Evidence
             ? AtlsResponse.Parse(body)
-            : throw new Refusal(AtlsResponse.ErrorCode(body), "The machine gives no evidence.");
+            : throw new AppraisalException(AtlsResponse.ErrorCode(body), "The machine gives no evidence.");
     }
 
     private static async Task ReadExactlyAsync(Stream tls, byte[] buffer, CancellationToken ct)
@@ -83,7 +83,7 @@ internal sealed class AtlsClient(EvidenceVerifier verifier, CompleteEvidence com
         }
         catch (EndOfStreamException)
         {
-            throw new Refusal(Codes.AtlsFrame, "The machine ended the connection instead of giving evidence.");
+            throw new AppraisalException(Codes.AtlsFrame, "The machine ended the connection instead of giving evidence.");
         }
     }
 }

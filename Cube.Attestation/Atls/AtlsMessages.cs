@@ -19,10 +19,10 @@ internal static class AtlsFrame
     public const byte Evidence = 2;
     public const byte Error = 3;
     public const int HeaderSize = 5;
-    public const int MostRequest = 4096;
+    public const int MaxRequest = 4096;
 
     /// <summary>Evidence grows by a third in base64, twice.</summary>
-    public const int MostEvidence = EvidenceDocument.MostBytes + 1024;
+    public const int MaxEvidence = EvidenceDocument.MaxBytes + 1024;
 
     public static byte[] Make(byte type, ReadOnlySpan<byte> json)
     {
@@ -47,16 +47,16 @@ internal sealed record AtlsRequest(byte[] Nonce, IReadOnlyList<string> ChannelBi
         policy_id = PolicyId,
     }));
 
-    /// <exception cref="Refusal">Codes <see cref="Codes.AtlsVersion"/> and <see cref="Codes.AtlsFrame"/>.</exception>
+    /// <exception cref="AppraisalException">Codes <see cref="Codes.AtlsVersion"/> and <see cref="Codes.AtlsFrame"/>.</exception>
     public static AtlsRequest Parse(ReadOnlyMemory<byte> json)
     {
         using var document = Json.Parse(json, Codes.AtlsFrame);
         var root = document.RootElement;
-        Refusal.Unless(root.Number("v", Codes.AtlsVersion) == 1, Codes.AtlsVersion, "Another version of attested TLS is asked for.");
-        Refusal.Unless(root.Text("role", Codes.AtlsFrame) == "server", Codes.AtlsFrame, "Only the server's evidence can be asked for.");
+        AppraisalException.ThrowUnless(root.Number("v", Codes.AtlsVersion) == 1, Codes.AtlsVersion, "Another version of attested TLS is asked for.");
+        AppraisalException.ThrowUnless(root.Text("role", Codes.AtlsFrame) == "server", Codes.AtlsFrame, "Only the server's evidence can be asked for.");
         var types = root.Items("cb_types", Codes.AtlsFrame).Select(static type => type.ToString()).ToList();
-        Refusal.Unless(types.Count is >= 1 and <= 8, Codes.AtlsFrame, "No binding is offered, or too many.");
-        Refusal.Unless(root.Member("nonce", Codes.AtlsFrame) is { ValueKind: JsonValueKind.String } text && text.TryGetBytesFromBase64(out var nonce) && nonce.Length == NonceSize,
+        AppraisalException.ThrowUnless(types.Count is >= 1 and <= 8, Codes.AtlsFrame, "No binding is offered, or too many.");
+        AppraisalException.ThrowUnless(root.Member("nonce", Codes.AtlsFrame) is { ValueKind: JsonValueKind.String } text && text.TryGetBytesFromBase64(out var nonce) && nonce.Length == NonceSize,
             Codes.AtlsFrame, "The nonce has not 32 bytes.");
         return new AtlsRequest(root.Member("nonce", Codes.AtlsFrame).GetBytesFromBase64(), types, root.Text("policy_id", Codes.AtlsFrame));
     }
@@ -80,12 +80,12 @@ internal sealed record AtlsResponse(string ChannelBinding, EvidenceDocument Evid
         return AtlsFrame.Make(AtlsFrame.Evidence, stream.ToArray());
     }
 
-    /// <exception cref="Refusal">Code <see cref="Codes.AtlsFrame"/>, or one of the evidence's.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.AtlsFrame"/>, or one of the evidence's.</exception>
     public static AtlsResponse Parse(ReadOnlyMemory<byte> json)
     {
         using var document = Json.Parse(json, Codes.AtlsFrame);
         var root = document.RootElement;
-        Refusal.Unless(root.Number("v", Codes.AtlsVersion) == 1, Codes.AtlsVersion, "The answer is of another version of attested TLS.");
+        AppraisalException.ThrowUnless(root.Number("v", Codes.AtlsVersion) == 1, Codes.AtlsVersion, "The answer is of another version of attested TLS.");
         var evidence = System.Text.Encoding.UTF8.GetBytes(root.Member("evidence", Codes.AtlsFrame).GetRawText());
         return new AtlsResponse(root.Text("cb_type", Codes.AtlsFrame), EvidenceJson.Read(evidence));
     }

@@ -46,7 +46,7 @@ public sealed class EvidenceUnavailableException : Exception
 /// <summary>Attested TLS on the side of the machine: TLS 1.3 with full handshakes only, one exchange, then HTTP.</summary>
 public static class AtlsServer
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _exchangeTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>Serves the listener with attested TLS.</summary>
     /// <param name="certificate">The certificate of the moment; its key never leaves memory.</param>
@@ -56,7 +56,7 @@ public static class AtlsServer
         listen.Protocols = HttpProtocols.Http1AndHttp2;
         listen.UseHttps(new TlsHandshakeCallbackOptions
         {
-            HandshakeTimeout = _patience,
+            HandshakeTimeout = _exchangeTimeout,
             OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
             {
                 ServerCertificateContext = certificate(),
@@ -80,7 +80,7 @@ public static class AtlsServer
     private static async Task<bool> AnswerAsync(ConnectionContext connection, MakeEvidence evidence, bool allowUnbound)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);
-        timeout.CancelAfter(_patience);
+        timeout.CancelAfter(_exchangeTimeout);
         try
         {
             if (await ReadRequestAsync(connection, timeout.Token) is not { } request)
@@ -88,7 +88,7 @@ public static class AtlsServer
                 return true;
             }
 
-            var tls = connection.Features.Get<ISslStreamFeature>()?.SslStream ?? throw new Refusal(Codes.AtlsNotTls, "The connection is not TLS.");
+            var tls = connection.Features.Get<ISslStreamFeature>()?.SslStream ?? throw new AppraisalException(Codes.AtlsNotTls, "The connection is not TLS.");
             var (type, value) = Bind(tls, request, allowUnbound);
             var spki = ((X509Certificate2)tls.LocalCertificate!).PublicKey.ExportSubjectPublicKeyInfo();
             var made = await evidence(Binder.Compute(spki, request.Nonce, type, value), timeout.Token);
@@ -96,9 +96,9 @@ public static class AtlsServer
             connection.Features.Set<IAttestedConnectionFeature>(new Attested(type));
             return true;
         }
-        catch (Refusal refusal)
+        catch (AppraisalException exception)
         {
-            await RefuseAsync(connection, refusal.Code);
+            await RefuseAsync(connection, exception.Code);
         }
         catch (EvidenceUnavailableException)
         {
@@ -158,7 +158,7 @@ public static class AtlsServer
         Span<byte> header = stackalloc byte[AtlsFrame.HeaderSize];
         buffer.Slice(0, AtlsFrame.HeaderSize).CopyTo(header);
         var length = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(header[1..]);
-        Refusal.Unless(length is > 0 and <= AtlsFrame.MostRequest, Codes.AtlsFrame, "A request for evidence is empty or too long.");
+        AppraisalException.ThrowUnless(length is > 0 and <= AtlsFrame.MaxRequest, Codes.AtlsFrame, "A request for evidence is empty or too long.");
         if (buffer.Length < AtlsFrame.HeaderSize + length)
         {
             return false;
@@ -171,14 +171,14 @@ public static class AtlsServer
 
     private static (string Type, byte[] Value) Bind(SslStream tls, AtlsRequest request, bool allowUnbound)
     {
-        if (request.ChannelBindings.Contains(ChannelBindings.Finished) && ChannelBindings.FinishedOf(tls) is { } finished)
+        if (request.ChannelBindings.Contains(ChannelBindings.Finished) && ChannelBindings.GetFinished(tls) is { } finished)
         {
             return (ChannelBindings.Finished, finished);
         }
 
         return allowUnbound && request.ChannelBindings.Contains(ChannelBindings.NoneSimulated)
             ? (ChannelBindings.NoneSimulated, [])
-            : throw new Refusal(Codes.AtlsChannelBinding, "There is no way to bind evidence to this connection that both ends have.");
+            : throw new AppraisalException(Codes.AtlsChannelBinding, "There is no way to bind evidence to this connection that both ends have.");
     }
 
     private static async Task RefuseAsync(ConnectionContext connection, string code)

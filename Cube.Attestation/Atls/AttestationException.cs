@@ -27,7 +27,7 @@ public sealed class AttestationException : IOException
     public Verdict? Verdict { get; }
 
     /// <returns>The refusal that lies in <paramref name="exception"/> or below it, or null.</returns>
-    public static AttestationException? In(Exception? exception)
+    public static AttestationException? Find(Exception? exception)
     {
         for (; exception is not null; exception = exception.InnerException)
         {
@@ -36,7 +36,7 @@ public sealed class AttestationException : IOException
                 return found;
             }
 
-            if (exception is AggregateException several && several.InnerExceptions.Select(In).FirstOrDefault(static inner => inner is not null) is { } inner)
+            if (exception is AggregateException several && several.InnerExceptions.Select(Find).FirstOrDefault(static inner => inner is not null) is { } inner)
             {
                 return inner;
             }

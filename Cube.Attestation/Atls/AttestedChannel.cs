@@ -38,7 +38,7 @@ public sealed class AttestedChannel : IDisposable
     public DateTimeOffset Until => new(Interlocked.Read(ref _until), TimeSpan.Zero);
 
     /// <summary>New requests may use it: the connection stands, its own lease runs, and nobody has retired it.</summary>
-    public bool TakesRequests => !_stream.IsClosed && Volatile.Read(ref _isRetired) == 0 && _clock.GetUtcNow() < Verdict.ExpiresAt;
+    public bool AcceptsRequests => !_stream.IsClosed && Volatile.Read(ref _isRetired) == 0 && _clock.GetUtcNow() < Verdict.ExpiresAt;
 
     /// <summary>The connection stands; streams may still run on it.</summary>
     public bool IsOpen => !_stream.IsClosed;
@@ -56,9 +56,9 @@ public sealed class AttestedChannel : IDisposable
 
     /// <summary>Lets running streams go on, because <paramref name="fresh"/> has just proved the same key under the policies in force.</summary>
     /// <returns>False where it is another key.</returns>
-    public bool ExtendBy(AttestedChannel fresh)
+    public bool TryExtend(AttestedChannel fresh)
     {
-        if (fresh.SpkiSha256 != SpkiSha256 || !fresh.TakesRequests)
+        if (fresh.SpkiSha256 != SpkiSha256 || !fresh.AcceptsRequests)
         {
             return false;
         }
@@ -83,7 +83,7 @@ public sealed class AttestedChannel : IDisposable
 }
 
 /// <summary>Opens attested connections: TCP, TLS 1.3 with a full handshake, the exchange, the verdict. There is no other way to an <see cref="AttestedChannel"/>.</summary>
-public sealed class AttestedDialer(EvidenceVerifier verifier, CompleteEvidence complete, bool allowUnbound, TimeProvider clock)
+public sealed class AttestedChannelFactory(EvidenceVerifier verifier, CompleteEvidence complete, bool allowUnbound, TimeProvider clock)
 {
     private readonly AtlsClient _client = new(verifier, complete, allowUnbound, clock);
 
@@ -148,7 +148,7 @@ public sealed class AttestedDialer(EvidenceVerifier verifier, CompleteEvidence c
         catch (Exception exception)
         {
             invoker.Dispose();
-            if (AttestationException.In(exception) is { } refused && exception is not AttestationException)
+            if (AttestationException.Find(exception) is { } refused && exception is not AttestationException)
             {
                 throw refused;
             }

@@ -11,9 +11,6 @@ internal sealed class AttestedStream(Stream tls) : Stream
 
     public bool IsClosed => _isClosed;
 
-    /// <summary>Why the connection was taken away; null while it stands, and where it just ended.</summary>
-    public AttestationException? Reason => _reason;
-
     public override bool CanRead => tls.CanRead;
 
     public override bool CanSeek => false;

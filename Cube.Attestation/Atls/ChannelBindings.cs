@@ -19,7 +19,7 @@ public static class ChannelBindings
     private const int HeaderSize = 32;
 
     /// <returns>The client's Finished message of a full handshake, or null where this system's TLS does not give it.</returns>
-    public static byte[]? FinishedOf(SslStream tls)
+    public static byte[]? GetFinished(SslStream tls)
     {
         using var binding = Unique(tls);
         if (binding is null || binding.IsInvalid)

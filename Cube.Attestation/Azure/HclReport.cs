@@ -19,30 +19,30 @@ internal sealed class HclReport
 {
     private const int SlotSize = 1184;
     private const int RuntimeOffset = 1236;
-    private const int Most = 64 * 1024;
+    private const int MaxBytes = 64 * 1024;
 
     private HclReport(ReadOnlyMemory<byte> bytes)
     {
         var reader = new ByteReader(bytes.Span, Codes.HclSize);
-        Refusal.Unless(reader.Take(4).SequenceEqual("HCLA"u8), Codes.HclSignature, "It is not a report of Azure's paravisor.");
-        Refusal.Unless(reader.U32() is 1 or 2, Codes.HclVersion, "The paravisor's report has an unknown version.");
+        AppraisalException.ThrowUnless(reader.Take(4).SequenceEqual("HCLA"u8), Codes.HclSignature, "It is not a report of Azure's paravisor.");
+        AppraisalException.ThrowUnless(reader.U32() is 1 or 2, Codes.HclVersion, "The paravisor's report has an unknown version.");
         var size = reader.U32();
-        Refusal.Unless(reader.U32() == 2 && reader.U32() == 0 && !reader.Take(12).ContainsAnyExcept((byte)0), Codes.HclReserved, "Reserved parts of the paravisor's report have other values.");
+        AppraisalException.ThrowUnless(reader.U32() == 2 && reader.U32() == 0 && !reader.Take(12).ContainsAnyExcept((byte)0), Codes.HclReserved, "Reserved parts of the paravisor's report have other values.");
         var slot = bytes.Slice(reader.Position, Math.Min(SlotSize, reader.Left));
         reader.Take(SlotSize);
         var dataSize = reader.U32();
-        Refusal.Unless(reader.U32() == 1, Codes.HclVersion, "The paravisor's runtime data have an unknown version.");
+        AppraisalException.ThrowUnless(reader.U32() == 1, Codes.HclVersion, "The paravisor's runtime data have an unknown version.");
         var type = reader.U32();
-        Refusal.Unless(type is 2 or 4, Codes.HclReportType, "The paravisor's report carries no SNP and no TDX report.");
-        Refusal.Unless(reader.U32() == 1, Codes.HclHashType, "The runtime data are bound with another hash than SHA-256.");
+        AppraisalException.ThrowUnless(type is 2 or 4, Codes.HclReportType, "The paravisor's report carries no SNP and no TDX report.");
+        AppraisalException.ThrowUnless(reader.U32() == 1, Codes.HclHashType, "The runtime data are bound with another hash than SHA-256.");
         var variable = reader.U32();
-        Refusal.Unless(variable <= (uint)reader.Left && dataSize == variable + 20 && size == variable + RuntimeOffset, Codes.HclSize, "The sizes in the paravisor's report do not fit.");
+        AppraisalException.ThrowUnless(variable <= (uint)reader.Left && dataSize == variable + 20 && size == variable + RuntimeOffset, Codes.HclSize, "The sizes in the paravisor's report do not fit.");
         RuntimeBytes = bytes.Slice(reader.Position, (int)variable);
         reader.Take((int)variable);
-        Refusal.Unless(!reader.Take(reader.Left).ContainsAnyExcept((byte)0), Codes.HclReserved, "Something follows the runtime data.");
+        AppraisalException.ThrowUnless(!reader.Take(reader.Left).ContainsAnyExcept((byte)0), Codes.HclReserved, "Something follows the runtime data.");
         IsSnp = type == 2;
-        HardwareReport = IsSnp ? slot : slot[..LocalTdReport.Size];
-        Refusal.Unless(IsSnp || !slot.Span[LocalTdReport.Size..].ContainsAnyExcept((byte)0), Codes.HclReserved, "Something follows the TDREPORT.");
+        HardwareReport = IsSnp ? slot : slot[..TdReport.Size];
+        AppraisalException.ThrowUnless(IsSnp || !slot.Span[TdReport.Size..].ContainsAnyExcept((byte)0), Codes.HclReserved, "Something follows the TDREPORT.");
     }
 
     public bool IsSnp { get; }
@@ -51,10 +51,10 @@ internal sealed class HclReport
 
     public ReadOnlyMemory<byte> RuntimeBytes { get; }
 
-    /// <exception cref="Refusal">One of the codes of Azure.</exception>
+    /// <exception cref="AppraisalException">One of the codes of Azure.</exception>
     public static HclReport Parse(ReadOnlyMemory<byte> bytes)
     {
-        Refusal.Unless(bytes.Length is > RuntimeOffset and <= Most, Codes.HclSize, "The paravisor's report is too short or too long.");
+        AppraisalException.ThrowUnless(bytes.Length is > RuntimeOffset and <= MaxBytes, Codes.HclSize, "The paravisor's report is too short or too long.");
         return new HclReport(bytes);
     }
 
@@ -72,13 +72,13 @@ internal sealed record RuntimeData(RsaKey Ak, bool? SecureBoot, bool? ConsoleEna
 {
     private const string Code = Codes.HclRuntimeData;
 
-    /// <exception cref="Refusal">Code <see cref="Codes.HclRuntimeData"/>: also where there is not exactly one attestation key.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.HclRuntimeData"/>: also where there is not exactly one attestation key.</exception>
     public static RuntimeData Parse(ReadOnlyMemory<byte> utf8)
     {
         using var document = Json.Parse(utf8, Code);
         var root = document.RootElement;
         var keys = root.Items("keys", Code).Where(static key => key.Optional("kid") is { ValueKind: JsonValueKind.String } kid && kid.ValueEquals("HCLAkPub")).ToList();
-        Refusal.Unless(keys.Count == 1 && keys[0].Text("kty", Code) == "RSA", Code, "There is not exactly one RSA attestation key.");
+        AppraisalException.ThrowUnless(keys.Count == 1 && keys[0].Text("kty", Code) == "RSA", Code, "There is not exactly one RSA attestation key.");
         var ak = new RsaKey(new RSAParameters
         {
             Modulus = Json.Base64Of(keys[0].Text("n", Code), Code),

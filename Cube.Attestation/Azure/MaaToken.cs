@@ -11,14 +11,14 @@ internal sealed class MaaKeys
 {
     private readonly Dictionary<string, RsaKey> _keys = new(StringComparer.Ordinal);
 
-    /// <exception cref="Refusal">Code <see cref="Codes.MaaKeys"/>.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.MaaKeys"/>.</exception>
     public static MaaKeys Parse(ReadOnlyMemory<byte> jwks)
     {
         using var document = Json.Parse(jwks, Codes.MaaKeys);
         var keys = new MaaKeys();
         foreach (var jwk in document.RootElement.Items("keys", Codes.MaaKeys))
         {
-            Refusal.Unless(keys._keys.Count < 64, Codes.MaaKeys, "The issuer has too many keys.");
+            AppraisalException.ThrowUnless(keys._keys.Count < 64, Codes.MaaKeys, "The issuer has too many keys.");
             if (jwk.Optional("kty") is { ValueKind: JsonValueKind.String } type && type.ValueEquals("RSA"))
             {
                 keys._keys.TryAdd(jwk.Text("kid", Codes.MaaKeys), Read(jwk));
@@ -47,11 +47,11 @@ internal sealed class MaaKeys
         {
             return first.ValueKind == JsonValueKind.String && Certificate.Parse(first.GetBytesFromBase64()).Key is RsaKey key
                 ? key
-                : throw new Refusal(Codes.MaaKeys, "A key of the issuer is not an RSA key.");
+                : throw new AppraisalException(Codes.MaaKeys, "A key of the issuer is not an RSA key.");
         }
         catch (FormatException)
         {
-            throw new Refusal(Codes.MaaKeys, "A certificate of the issuer cannot be read.");
+            throw new AppraisalException(Codes.MaaKeys, "A certificate of the issuer cannot be read.");
         }
     }
 }
@@ -60,7 +60,7 @@ internal sealed class MaaKeys
 /// <param name="Issuer">The configured instance, without a trailing slash.</param>
 /// <param name="Tee">sevsnpvm or tdxvm.</param>
 /// <param name="MaxAge">Since it was issued; null leaves it to the token's own end.</param>
-internal sealed record MaaDemands(string Issuer, string Tee, TimeSpan? MaxAge, bool RequireCompliance, byte[]? Nonce);
+internal sealed record MaaRequirements(string Issuer, string Tee, TimeSpan? MaxAge, bool RequireCompliance, byte[]? Nonce);
 
 /// <summary>
 /// A token of Microsoft Azure Attestation: a JWT (RFC 7519), RS256 and nothing else.
@@ -72,80 +72,80 @@ internal sealed record MaaDemands(string Issuer, string Tee, TimeSpan? MaxAge, b
 /// </summary>
 internal static class MaaToken
 {
-    private const int Most = 64 * 1024;
+    private const int MaxBytes = 64 * 1024;
     private static readonly TimeSpan _skew = TimeSpan.FromMinutes(5);
 
-    /// <exception cref="Refusal">One of the codes of Microsoft Azure Attestation.</exception>
-    public static MaaClaims Verify(string token, MaaKeys keys, MaaDemands demands, DateTimeOffset now)
+    /// <exception cref="AppraisalException">One of the codes of Microsoft Azure Attestation.</exception>
+    public static MaaClaims Verify(string token, MaaKeys keys, MaaRequirements requirements, DateTimeOffset now)
     {
-        Refusal.Unless(token.Length <= Most && token.Count('.') == 2, Codes.JwtFormat, "It is not a signed JWT, or too long.");
+        AppraisalException.ThrowUnless(token.Length <= MaxBytes && token.Count('.') == 2, Codes.JwtFormat, "It is not a signed JWT, or too long.");
         var dot = token.IndexOf('.', StringComparison.Ordinal);
         var lastDot = token.LastIndexOf('.');
         using var header = Json.Parse(Json.Base64Of(token[..dot], Codes.JwtFormat), Codes.JwtFormat);
         CheckHeader(header.RootElement, keys, Encoding.ASCII.GetBytes(token[..lastDot]), token[(lastDot + 1)..]);
         using var payload = Json.Parse(Json.Base64Of(token[(dot + 1)..lastDot], Codes.JwtFormat), Codes.JwtFormat);
         var claims = payload.RootElement;
-        Refusal.Unless(claims.Text("iss", Codes.JwtIssuer) == demands.Issuer, Codes.JwtIssuer, "The token is another issuer's.");
+        AppraisalException.ThrowUnless(claims.Text("iss", Codes.JwtIssuer) == requirements.Issuer, Codes.JwtIssuer, "The token is another issuer's.");
         // Never followed; one that points elsewhere is a sign of an attempt.
-        Refusal.Unless(header.RootElement.Optional("jku") is not { } jku || (jku.ValueKind == JsonValueKind.String && jku.ValueEquals(demands.Issuer + "/certs")),
+        AppraisalException.ThrowUnless(header.RootElement.Optional("jku") is not { } jku || (jku.ValueKind == JsonValueKind.String && jku.ValueEquals(requirements.Issuer + "/certs")),
             Codes.JwtJku, "The token points to keys of somebody else.");
-        var (issued, expires) = CheckDates(claims, demands, now);
-        return CheckTee(claims, demands, issued, expires);
+        var (issued, expires) = CheckDates(claims, requirements, now);
+        return CheckTee(claims, requirements, issued, expires);
     }
 
     private static void CheckHeader(JsonElement header, MaaKeys keys, byte[] signed, string signature)
     {
-        Refusal.Unless(header.Text("alg", Codes.JwtAlg) == "RS256", Codes.JwtAlg, "The token is not signed with RS256.");
-        Refusal.Unless(header.Optional("crit") is null, Codes.JwtFormat, "The token has a critical header.");
-        var key = keys.Find(header.Text("kid", Codes.JwtKid)) ?? throw new Refusal(Codes.JwtKid, "The issuer has no such key.");
-        Refusal.Unless(key.Verify(signed, Json.Base64Of(signature, Codes.JwtFormat), HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1),
+        AppraisalException.ThrowUnless(header.Text("alg", Codes.JwtAlg) == "RS256", Codes.JwtAlg, "The token is not signed with RS256.");
+        AppraisalException.ThrowUnless(header.Optional("crit") is null, Codes.JwtFormat, "The token has a critical header.");
+        var key = keys.Find(header.Text("kid", Codes.JwtKid)) ?? throw new AppraisalException(Codes.JwtKid, "The issuer has no such key.");
+        AppraisalException.ThrowUnless(key.Verify(signed, Json.Base64Of(signature, Codes.JwtFormat), HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1),
             Codes.JwtSignature, "The token is not signed by its issuer.");
     }
 
-    private static (DateTimeOffset Issued, DateTimeOffset Expires) CheckDates(JsonElement claims, MaaDemands demands, DateTimeOffset now)
+    private static (DateTimeOffset Issued, DateTimeOffset Expires) CheckDates(JsonElement claims, MaaRequirements requirements, DateTimeOffset now)
     {
         var expires = Date(claims, "exp");
         var issued = Date(claims, "iat");
-        Refusal.Unless(now <= expires + _skew, Codes.JwtExpired, "The token has expired.");
-        Refusal.Unless(Date(claims, "nbf") <= now + _skew && issued <= now + _skew, Codes.JwtNotYetValid, "The token is not valid yet.");
-        Refusal.Unless(demands.MaxAge is not { } most || now - issued <= most, Codes.JwtTooOld, "The token was issued too long ago.");
+        AppraisalException.ThrowUnless(now <= expires + _skew, Codes.JwtExpired, "The token has expired.");
+        AppraisalException.ThrowUnless(Date(claims, "nbf") <= now + _skew && issued <= now + _skew, Codes.JwtNotYetValid, "The token is not valid yet.");
+        AppraisalException.ThrowUnless(requirements.MaxAge is not { } most || now - issued <= most, Codes.JwtTooOld, "The token was issued too long ago.");
         return (issued, expires);
     }
 
     private static DateTimeOffset Date(JsonElement claims, string name) =>
         claims.Member(name, Codes.JwtClaim) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var seconds) && seconds is >= 0 and < 253_402_300_800
             ? DateTimeOffset.FromUnixTimeSeconds(seconds)
-            : throw new Refusal(Codes.JwtClaim, $"'{name}' is not a date.");
+            : throw new AppraisalException(Codes.JwtClaim, $"'{name}' is not a date.");
 
-    private static MaaClaims CheckTee(JsonElement claims, MaaDemands demands, DateTimeOffset issued, DateTimeOffset expires)
+    private static MaaClaims CheckTee(JsonElement claims, MaaRequirements requirements, DateTimeOffset issued, DateTimeOffset expires)
     {
         var isGuest = claims.Text("x-ms-attestation-type", Codes.MaaType) == "azurevm";
         var tee = isGuest
-            ? claims.Optional("x-ms-isolation-tee") ?? throw new Refusal(Codes.MaaNoIsolationTee, "The token is one of Trusted Launch, not of a confidential machine.")
+            ? claims.Optional("x-ms-isolation-tee") ?? throw new AppraisalException(Codes.MaaNoIsolationTee, "The token is one of Trusted Launch, not of a confidential machine.")
             : claims;
-        Refusal.Unless(tee.Text("x-ms-attestation-type", Codes.MaaType) == demands.Tee, Codes.MaaType, "The token is about another kind of machine.");
+        AppraisalException.ThrowUnless(tee.Text("x-ms-attestation-type", Codes.MaaType) == requirements.Tee, Codes.MaaType, "The token is about another kind of machine.");
         var isCompliant = tee.Optional("x-ms-compliance-status") is { ValueKind: JsonValueKind.String } status && status.ValueEquals("azure-compliant-cvm");
-        Refusal.Unless(isCompliant || !demands.RequireCompliance, Codes.MaaCompliance, "Microsoft does not call the machine compliant.");
-        CheckNotDebuggable(tee, demands.Tee);
+        AppraisalException.ThrowUnless(isCompliant || !requirements.RequireCompliance, Codes.MaaCompliance, "Microsoft does not call the machine compliant.");
+        CheckNotDebuggable(tee, requirements.Tee);
         var secureBoot = SecureBoot(claims, tee, isGuest);
-        Refusal.Unless(!isGuest || secureBoot == true, Codes.MaaSecureBoot, "The machine did not boot securely.");
+        AppraisalException.ThrowUnless(!isGuest || secureBoot == true, Codes.MaaSecureBoot, "The machine did not boot securely.");
         var nonce = Nonce(claims, isGuest);
-        if (demands.Nonce is { } expected)
+        if (requirements.Nonce is { } expected)
         {
-            Refusal.Unless(nonce is not null, Codes.MaaNonceMissing, "The token carries no nonce.");
-            Refusal.Unless(CryptographicOperations.FixedTimeEquals(nonce, expected), Codes.MaaNonce, "The token was issued for another nonce.");
+            AppraisalException.ThrowUnless(nonce is not null, Codes.MaaNonceMissing, "The token carries no nonce.");
+            AppraisalException.ThrowUnless(CryptographicOperations.FixedTimeEquals(nonce, expected), Codes.MaaNonce, "The token was issued for another nonce.");
         }
 
         return new MaaClaims
         {
-            Issuer = demands.Issuer,
-            Tee = demands.Tee,
+            Issuer = requirements.Issuer,
+            Tee = requirements.Tee,
             IsGuestToken = isGuest,
             IsCompliant = isCompliant,
             SecureBoot = secureBoot,
             Nonce = nonce,
             UserData = UserData(tee),
-            Measurement = Hex(tee, demands.Tee == "tdxvm" ? "tdx_mrtd" : "x-ms-sevsnpvm-launchmeasurement", 48),
+            Measurement = Hex(tee, requirements.Tee == "tdxvm" ? "tdx_mrtd" : "x-ms-sevsnpvm-launchmeasurement", 48),
             IdKeyDigest = Hex(tee, "x-ms-sevsnpvm-idkeydigest", 48),
             GuestSvn = tee.Optional("x-ms-sevsnpvm-guestsvn") is { ValueKind: JsonValueKind.Number } svn && svn.TryGetUInt32(out var number) ? number : null,
             TcbStatus = tee.Optional("attester_tcb_status") is { ValueKind: JsonValueKind.String } tcb ? tcb.GetString() : null,
@@ -159,16 +159,16 @@ internal static class MaaToken
         const string Detail = "The machine may be debugged by its host.";
         if (kind == "sevsnpvm")
         {
-            Refusal.Unless(IsFalse(tee, "x-ms-sevsnpvm-is-debuggable"), Codes.MaaDebug, Detail);
-            Refusal.Unless(tee.Optional("x-ms-sevsnpvm-vmpl") is not { } vmpl || (vmpl.ValueKind == JsonValueKind.Number && vmpl.TryGetInt32(out var level) && level == 0),
+            AppraisalException.ThrowUnless(IsFalse(tee, "x-ms-sevsnpvm-is-debuggable"), Codes.MaaDebug, Detail);
+            AppraisalException.ThrowUnless(tee.Optional("x-ms-sevsnpvm-vmpl") is not { } vmpl || (vmpl.ValueKind == JsonValueKind.Number && vmpl.TryGetInt32(out var level) && level == 0),
                 Codes.Vmpl, "The report behind the token was asked from a lower privilege level.");
         }
         else
         {
-            Refusal.Unless(IsFalse(tee, "tdx_td_attributes_debug"), Codes.MaaDebug, Detail);
-            Refusal.Unless(tee.Optional("dbgstat") is not { } state || (state.ValueKind == JsonValueKind.String && state.GetString()!.StartsWith("disabled", StringComparison.Ordinal)),
+            AppraisalException.ThrowUnless(IsFalse(tee, "tdx_td_attributes_debug"), Codes.MaaDebug, Detail);
+            AppraisalException.ThrowUnless(tee.Optional("dbgstat") is not { } state || (state.ValueKind == JsonValueKind.String && state.GetString()!.StartsWith("disabled", StringComparison.Ordinal)),
                 Codes.MaaDebug, Detail);
-            Refusal.Unless(tee.Optional("attester_tcb_status") is not { ValueKind: JsonValueKind.String } status || !status.ValueEquals("Revoked"), Codes.MaaTcb, "The platform's TCB level is revoked.");
+            AppraisalException.ThrowUnless(tee.Optional("attester_tcb_status") is not { ValueKind: JsonValueKind.String } status || !status.ValueEquals("Revoked"), Codes.MaaTcb, "The platform's TCB level is revoked.");
         }
     }
 
@@ -192,7 +192,7 @@ internal static class MaaToken
             return null;
         }
 
-        return encoded.TryGetBytesFromBase64(out var bytes) ? bytes : throw new Refusal(Codes.MaaNonce, "The token's nonce cannot be read.");
+        return encoded.TryGetBytesFromBase64(out var bytes) ? bytes : throw new AppraisalException(Codes.MaaNonce, "The token's nonce cannot be read.");
     }
 
     private static byte[]? UserData(JsonElement tee) =>

@@ -5,8 +5,8 @@ using Cube.Attestation.Parsing;
 namespace Cube.Attestation.Certificates;
 
 /// <summary>
-/// An X.509 v3 certificate (RFC 5280 section 4.1), read strictly and without the platform's chain engine: that one fetches, asks the
-/// machine's own roots, does not know RSASSA-PSS everywhere, and says less about what it refuses.
+/// An X.509 v3 certificate (RFC 5280 section 4.1), parsed strictly. <c>X509Chain</c> is not used: it fetches certificates, trusts the
+/// roots of the operating system, does not support RSASSA-PSS on every platform, and reports errors less precisely.
 /// <code>
 /// tbs: SEQUENCE { [0] version v3, serial INTEGER, algorithm, issuer Name, validity SEQUENCE { from, to }, subject Name,
 ///                 spki SubjectPublicKeyInfo, [3] extensions }
@@ -25,11 +25,11 @@ internal sealed class Certificate
         _signed = SignedObject.Parse(der);
         var tbs = new AsnReader(_signed.Tbs, AsnEncodingRules.DER).ReadSequence();
         Serial = ReadVersionAndSerial(tbs);
-        Refusal.Unless(tbs.ReadEncodedValue().Span.SequenceEqual(_signed.Algorithm.Span), Codes.Certificate, "A certificate names two signature algorithms.");
+        AppraisalException.ThrowUnless(tbs.ReadEncodedValue().Span.SequenceEqual(_signed.Algorithm.Span), Codes.Certificate, "A certificate names two signature algorithms.");
         Issuer = tbs.ReadEncodedValue();
         var validity = tbs.ReadSequence();
-        NotBefore = Times.Read(validity);
-        NotAfter = Times.Read(validity);
+        NotBefore = Asn1Time.Read(validity);
+        NotAfter = Asn1Time.Read(validity);
         validity.ThrowIfNotEmpty();
         Subject = tbs.ReadEncodedValue();
         CommonName = ReadCommonName(Subject);
@@ -62,14 +62,14 @@ internal sealed class Certificate
 
     public PublicKey Key { get; }
 
-    /// <summary>It may sign certificates: CA:TRUE, and a key usage that says so where there is one.</summary>
+    /// <summary>True if the certificate may sign certificates: CA:TRUE, and keyCertSign if there is a key usage.</summary>
     public bool IsCa { get; }
 
     public bool IsSelfIssued => Issuer.Span.SequenceEqual(Subject.Span);
 
     public byte[] Sha256 => SHA256.HashData(Der.Span);
 
-    /// <exception cref="Refusal">Code <see cref="Codes.Certificate"/>.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.Certificate"/>.</exception>
     public static Certificate Parse(ReadOnlyMemory<byte> der)
     {
         try
@@ -78,29 +78,29 @@ internal sealed class Certificate
         }
         catch (Exception exception) when (exception is AsnContentException or CryptographicException or ArgumentException)
         {
-            throw new Refusal(Codes.Certificate, "A certificate cannot be read.");
+            throw new AppraisalException(Codes.Certificate, "A certificate cannot be parsed.");
         }
     }
 
-    /// <summary>As it comes from a TPM's NV index: followed by zeros up to the size of the index.</summary>
+    /// <summary>Parses a certificate from an NV index of a TPM: zeros fill the index after the certificate.</summary>
     public static Certificate ParsePadded(ReadOnlyMemory<byte> der)
     {
         if (!AsnDecoder.TryReadEncodedValue(der.Span, AsnEncodingRules.DER, out _, out _, out _, out var length)
             || der.Span[length..].ContainsAnyExcept((byte)0))
         {
-            throw new Refusal(Codes.Certificate, "A certificate cannot be read, or is followed by something else than zeros.");
+            throw new AppraisalException(Codes.Certificate, "A certificate cannot be parsed, or bytes other than zeros follow it.");
         }
 
         return Parse(der[..length]);
     }
 
-    public static List<Certificate> ParsePem(ReadOnlySpan<byte> pem, int most) => [.. Pem.Certificates(pem, most).Select(static der => Parse(der))];
+    public static List<Certificate> ParsePem(ReadOnlySpan<byte> pem, int maxCount) => [.. Pem.Certificates(pem, maxCount).Select(static der => Parse(der))];
 
     public bool IsSignedBy(Certificate issuer) => _signed.IsSignedBy(issuer.Key);
 
     public bool IsValidAt(DateTimeOffset now) => NotBefore <= now && now <= NotAfter;
 
-    /// <returns>The value of an extension, or null.</returns>
+    /// <returns>The value of the extension, or null.</returns>
     public byte[]? Extension(string oid) => _extensions.TryGetValue(oid, out var value) ? value : null;
 
     private static ReadOnlyMemory<byte> ReadVersionAndSerial(AsnReader tbs)
@@ -108,7 +108,7 @@ internal sealed class Certificate
         var version = tbs.ReadSequence(new Asn1Tag(TagClass.ContextSpecific, 0));
         var isV3 = version.ReadInteger() == 2;
         version.ThrowIfNotEmpty();
-        Refusal.Unless(isV3, Codes.Certificate, "A certificate is not X.509 v3.");
+        AppraisalException.ThrowUnless(isV3, Codes.Certificate, "A certificate is not X.509 v3.");
         return tbs.ReadIntegerBytes();
     }
 
@@ -124,7 +124,7 @@ internal sealed class Certificate
                 var attribute = set.ReadSequence();
                 if (attribute.ReadObjectIdentifier() == "2.5.4.3")
                 {
-                    Refusal.Unless(found is null, Codes.Certificate, "A certificate has two common names.");
+                    AppraisalException.ThrowUnless(found is null, Codes.Certificate, "A certificate has two common names.");
                     var tag = attribute.PeekTag();
                     found = tag.TagClass == TagClass.Universal && (UniversalTagNumber)tag.TagValue is UniversalTagNumber.UTF8String
                         or UniversalTagNumber.PrintableString or UniversalTagNumber.IA5String or UniversalTagNumber.T61String
@@ -148,9 +148,9 @@ internal sealed class Certificate
             var critical = extension.PeekTag().HasSameClassAndValue(Asn1Tag.Boolean) && extension.ReadBoolean();
             var value = extension.ReadOctetString();
             extension.ThrowIfNotEmpty();
-            // RFC 5280 section 4.2: what is critical and not understood is a refusal. Names and usages of a leaf are judged by who asks for it.
-            Refusal.Unless(!critical || oid is BasicConstraints or KeyUsage or "2.5.29.37" or "2.5.29.17", Codes.Certificate, "A certificate has an unknown critical extension.");
-            Refusal.Unless(_extensions.TryAdd(oid, value), Codes.Certificate, "A certificate has an extension twice.");
+            // RFC 5280 section 4.2: an unknown critical extension is an error. Callers check names and extended key usages of leaf certificates.
+            AppraisalException.ThrowUnless(!critical || oid is BasicConstraints or KeyUsage or "2.5.29.37" or "2.5.29.17", Codes.Certificate, "A certificate has an unknown critical extension.");
+            AppraisalException.ThrowUnless(_extensions.TryAdd(oid, value), Codes.Certificate, "A certificate has an extension twice.");
         }
     }
 
@@ -166,12 +166,12 @@ internal sealed class Certificate
         return isCa && (Extension(KeyUsage) is not { } usage || MaySignCertificates(usage));
     }
 
-    /// <summary>Bit 5 of RFC 5280 section 4.2.1.3. AMD does not trim the bits behind it, so that they are read as they are.</summary>
+    /// <summary>keyCertSign, bit 5 (RFC 5280 section 4.2.1.3). AMD does not trim trailing zero bits, so that DER's rule for them is not applied.</summary>
     private static bool MaySignCertificates(byte[] usage) => new AsnReader(usage, AsnEncodingRules.DER).ReadBitString(out _) is [var first, ..] && (first & 0x04) != 0;
 }
 
-/// <summary>Time in certificates and revocation lists: UTCTime or GeneralizedTime (RFC 5280 section 4.1.2.5).</summary>
-internal static class Times
+/// <summary>The Time type of certificates and revocation lists: UTCTime or GeneralizedTime (RFC 5280 section 4.1.2.5).</summary>
+internal static class Asn1Time
 {
     public static DateTimeOffset Read(AsnReader reader) => reader.PeekTag().HasSameClassAndValue(Asn1Tag.UtcTime)
         ? reader.ReadUtcTime(twoDigitYearMax: 2049)

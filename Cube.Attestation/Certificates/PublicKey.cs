@@ -4,21 +4,20 @@ using Cube.Attestation.Parsing;
 
 namespace Cube.Attestation.Certificates;
 
-/// <summary>A key to verify with: RSA of 2048 to 4096 bits, or ECDSA on P-256 or P-384. Its numbers only; a native key lives for one call.</summary>
+/// <summary>A public key: RSA of 2048 to 4096 bits, or ECDSA on P-256 or P-384. It holds the parameters; each verification creates and disposes a native key.</summary>
 internal abstract class PublicKey
 {
-    /// <summary>A key that its owner has bound to one hash signs over no other. Null for certificates, which bind none.</summary>
-    public HashAlgorithmName? OnlyHash { get; init; }
+    /// <summary>The only hash algorithm that the key may be used with (TPM keys); null for keys of certificates.</summary>
+    public HashAlgorithmName? RequiredHash { get; init; }
 
     /// <summary>
-    /// Reads the numbers alone: that they make a key, a point of its curve above all, is seen by whoever verifies with it. Chains are
-    /// refused for many cheaper reasons before that.
+    /// Reads the parameters only. The first verification checks whether they form a key (for EC, a point on the curve), because that check is expensive.
     /// <code>
     /// SEQUENCE { SEQUENCE { algorithm OID, NULL | curve OID }, BIT STRING { SEQUENCE { modulus, exponent } | 04 x y } }
     /// </code>
     /// </summary>
     /// <param name="spki">DER SubjectPublicKeyInfo (RFC 5280 section 4.1, RFC 3279 section 2.3.1, RFC 5480 section 2).</param>
-    /// <exception cref="Refusal">Code <see cref="Codes.Certificate"/>: another kind of key.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.Certificate"/>: the key type is not supported.</exception>
     public static PublicKey FromSpki(ReadOnlyMemory<byte> spki)
     {
         try
@@ -39,7 +38,7 @@ internal abstract class PublicKey
         }
         catch (AsnContentException)
         {
-            throw new Refusal(Codes.Certificate, "A public key cannot be read.");
+            throw new AppraisalException(Codes.Certificate, "A public key cannot be parsed.");
         }
     }
 
@@ -52,12 +51,12 @@ internal sealed class RsaKey : PublicKey
 
     public RsaKey(RSAParameters parameters)
     {
-        Refusal.Unless(parameters.Modulus is { Length: >= 256 and <= 512 } && parameters.Exponent is { Length: >= 1 and <= 4 },
+        AppraisalException.ThrowUnless(parameters.Modulus is { Length: >= 256 and <= 512 } && parameters.Exponent is { Length: >= 1 and <= 4 },
             Codes.Certificate, "An RSA key has fewer than 2048 or more than 4096 bits.");
         _parameters = parameters;
     }
 
-    /// <exception cref="AsnContentException">It is no RSAPublicKey (RFC 8017 appendix A.1.1).</exception>
+    /// <exception cref="AsnContentException">The value is not an RSAPublicKey (RFC 8017 appendix A.1.1).</exception>
     public static RsaKey Read(AsnReader algorithm, byte[] bits)
     {
         algorithm.ReadNull();
@@ -69,8 +68,8 @@ internal sealed class RsaKey : PublicKey
         return key;
     }
 
-    /// <summary>As <see cref="PublicKey.OnlyHash"/>, for the padding.</summary>
-    public RSASignaturePadding? OnlyPadding { get; init; }
+    /// <summary>As <see cref="PublicKey.RequiredHash"/>, for the padding scheme.</summary>
+    public RSASignaturePadding? RequiredPadding { get; init; }
 
     public ReadOnlySpan<byte> Modulus => _parameters.Modulus;
 
@@ -78,7 +77,7 @@ internal sealed class RsaKey : PublicKey
 
     public bool Verify(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature, HashAlgorithmName hash, RSASignaturePadding padding)
     {
-        if ((OnlyPadding ?? padding) != padding || (OnlyHash ?? hash) != hash)
+        if ((RequiredPadding ?? padding) != padding || (RequiredHash ?? hash) != hash)
         {
             return false;
         }
@@ -90,12 +89,12 @@ internal sealed class RsaKey : PublicKey
         }
         catch (CryptographicException)
         {
-            // Numbers that make no key sign nothing.
+            // The parameters do not form a key.
             return false;
         }
     }
 
-    /// <summary>Without the zero that keeps its sign.</summary>
+    /// <summary>The positive integer without its leading sign byte.</summary>
     private static byte[] Positive(AsnReader numbers) => numbers.ReadIntegerBytes().Span switch
     {
         [0, .. { Length: > 0 } rest] => rest.ToArray(),
@@ -108,26 +107,26 @@ internal sealed class EcKey : PublicKey
 {
     private readonly ECParameters _parameters;
 
-    /// <summary>A point beside its curve signs nothing; nobody asks before that.</summary>
+    /// <summary>Does not check that the point is on the curve; verification with such a point fails.</summary>
     /// <param name="curve">P-256 or P-384.</param>
-    /// <param name="x">As long as the field: 32 or 48 bytes.</param>
-    /// <param name="y">As long as <paramref name="x"/>.</param>
+    /// <param name="x">Length of the field element: 32 or 48 bytes.</param>
+    /// <param name="y">Same length as <paramref name="x"/>.</param>
     public EcKey(ECCurve curve, ReadOnlySpan<byte> x, ReadOnlySpan<byte> y) =>
         _parameters = new ECParameters { Curve = curve, Q = new ECPoint { X = x.ToArray(), Y = y.ToArray() } };
 
     public bool IsP384 => _parameters.Q.X!.Length == 48;
 
     /// <param name="curve">Object identifier of a named curve.</param>
-    /// <param name="point">Not compressed: 4, x, y (SEC 1 section 2.3.3).</param>
-    /// <exception cref="AsnContentException">The point has another form.</exception>
-    /// <exception cref="Refusal">Code <see cref="Codes.Certificate"/>: another curve.</exception>
+    /// <param name="point">Uncompressed point: 4, x, y (SEC 1 section 2.3.3).</param>
+    /// <exception cref="AsnContentException">The point is not in uncompressed form.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.Certificate"/>: the curve is not supported.</exception>
     public static EcKey Read(string curve, ReadOnlySpan<byte> point)
     {
         var (named, size) = curve switch
         {
             "1.2.840.10045.3.1.7" => (ECCurve.NamedCurves.nistP256, 32),
             "1.3.132.0.34" => (ECCurve.NamedCurves.nistP384, 48),
-            _ => throw new Refusal(Codes.Certificate, "An EC key is on another curve than P-256 and P-384."),
+            _ => throw new AppraisalException(Codes.Certificate, "The curve of an EC key is neither P-256 nor P-384."),
         };
         return point.Length == 1 + 2 * size && point[0] == 4 ? new EcKey(named, point[1..(1 + size)], point[(1 + size)..]) : throw new AsnContentException();
     }
@@ -138,7 +137,7 @@ internal sealed class EcKey : PublicKey
     public bool VerifyDer(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature, HashAlgorithmName hash) =>
         Verify(data, signature, hash, DSASignatureFormat.Rfc3279DerSequence);
 
-    /// <param name="signature">r and s, as long as the field each.</param>
+    /// <param name="signature">r and s, each as long as the field element.</param>
     public bool VerifyRaw(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature, HashAlgorithmName hash) =>
         Verify(data, signature, hash, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
 
@@ -147,7 +146,7 @@ internal sealed class EcKey : PublicKey
 
     private bool Verify(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature, HashAlgorithmName hash, DSASignatureFormat format)
     {
-        if ((OnlyHash ?? hash) != hash)
+        if ((RequiredHash ?? hash) != hash)
         {
             return false;
         }
@@ -159,7 +158,7 @@ internal sealed class EcKey : PublicKey
         }
         catch (CryptographicException)
         {
-            // A point beside its curve signs nothing.
+            // The point is not on the curve.
             return false;
         }
     }

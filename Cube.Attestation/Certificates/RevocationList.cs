@@ -9,7 +9,7 @@ namespace Cube.Attestation.Certificates;
 /// tbs: SEQUENCE { version INTEGER OPTIONAL, algorithm, issuer Name, thisUpdate, nextUpdate OPTIONAL,
 ///                 revoked SEQUENCE OF SEQUENCE { serial INTEGER, date, extensions OPTIONAL } OPTIONAL, [0] extensions OPTIONAL }
 /// </code>
-/// One without a next update never ends, and is refused.
+/// A list without nextUpdate is rejected, because it would never expire.
 /// </summary>
 internal sealed class RevocationList
 {
@@ -25,10 +25,10 @@ internal sealed class RevocationList
             tbs.ReadInteger();
         }
 
-        Refusal.Unless(tbs.ReadEncodedValue().Span.SequenceEqual(_signed.Algorithm.Span), Codes.Crl, "A revocation list names two signature algorithms.");
+        AppraisalException.ThrowUnless(tbs.ReadEncodedValue().Span.SequenceEqual(_signed.Algorithm.Span), Codes.Crl, "A revocation list names two signature algorithms.");
         Issuer = tbs.ReadEncodedValue();
-        ThisUpdate = Times.Read(tbs);
-        NextUpdate = Times.Read(tbs);
+        ThisUpdate = Asn1Time.Read(tbs);
+        NextUpdate = Asn1Time.Read(tbs);
         if (tbs.HasData && tbs.PeekTag().HasSameClassAndValue(Asn1Tag.Sequence))
         {
             var list = tbs.ReadSequence();
@@ -40,7 +40,7 @@ internal sealed class RevocationList
 
         if (tbs.HasData)
         {
-            RefuseCriticalExtensions(tbs.ReadSequence(new Asn1Tag(TagClass.ContextSpecific, 0)).ReadSequence());
+            RejectCriticalExtensions(tbs.ReadSequence(new Asn1Tag(TagClass.ContextSpecific, 0)).ReadSequence());
         }
 
         tbs.ThrowIfNotEmpty();
@@ -52,7 +52,7 @@ internal sealed class RevocationList
 
     public DateTimeOffset NextUpdate { get; }
 
-    /// <exception cref="Refusal">Code <see cref="Codes.Crl"/>.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.Crl"/>.</exception>
     public static RevocationList Parse(ReadOnlyMemory<byte> der)
     {
         try
@@ -61,29 +61,29 @@ internal sealed class RevocationList
         }
         catch (Exception exception) when (exception is AsnContentException or ArgumentException)
         {
-            throw new Refusal(Codes.Crl, "A revocation list cannot be read.");
+            throw new AppraisalException(Codes.Crl, "A revocation list cannot be parsed.");
         }
     }
 
-    /// <exception cref="Refusal">Code <see cref="Codes.CrlIssuer"/>, or one of the two given.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.CrlIssuer"/>, or one of the two code arguments.</exception>
     public void Check(Certificate issuer, DateTimeOffset now, string signatureCode = Codes.CrlSignature, string expiredCode = Codes.CrlExpired)
     {
-        Refusal.Unless(Issuer.Span.SequenceEqual(issuer.Subject.Span), Codes.CrlIssuer, "A revocation list is another authority's.");
-        Refusal.Unless(_signed.IsSignedBy(issuer.Key), signatureCode, "A revocation list is not signed by its issuer.");
-        Refusal.Unless(ThisUpdate <= now && now <= NextUpdate, expiredCode, "A revocation list has expired or is not valid yet.");
+        AppraisalException.ThrowUnless(Issuer.Span.SequenceEqual(issuer.Subject.Span), Codes.CrlIssuer, "A revocation list was issued by another certification authority.");
+        AppraisalException.ThrowUnless(_signed.IsSignedBy(issuer.Key), signatureCode, "A revocation list is not signed by its issuer.");
+        AppraisalException.ThrowUnless(ThisUpdate <= now && now <= NextUpdate, expiredCode, "A revocation list has expired or is not valid yet.");
     }
 
-    /// <exception cref="Refusal">Code <see cref="Codes.CertRevoked"/>.</exception>
-    public void RefuseRevoked(Certificate certificate) => Refusal.Unless(
+    /// <exception cref="AppraisalException">Code <see cref="Codes.CertRevoked"/>.</exception>
+    public void ThrowIfRevoked(Certificate certificate) => AppraisalException.ThrowUnless(
         !_revoked.Any(serial => certificate.Serial.Span.SequenceEqual(serial)), Codes.CertRevoked, "A certificate has been revoked.");
 
-    private static void RefuseCriticalExtensions(AsnReader extensions)
+    private static void RejectCriticalExtensions(AsnReader extensions)
     {
         while (extensions.HasData)
         {
             var extension = extensions.ReadSequence();
             extension.ReadObjectIdentifier();
-            Refusal.Unless(!extension.PeekTag().HasSameClassAndValue(Asn1Tag.Boolean) || !extension.ReadBoolean(), Codes.Crl, "A revocation list has an unknown critical extension.");
+            AppraisalException.ThrowUnless(!extension.PeekTag().HasSameClassAndValue(Asn1Tag.Boolean) || !extension.ReadBoolean(), Codes.Crl, "A revocation list has an unknown critical extension.");
         }
     }
 }

@@ -5,9 +5,9 @@ using Cube.Attestation.Parsing;
 namespace Cube.Attestation.Certificates;
 
 /// <summary>
-/// What certificates and revocation lists have in common (RFC 5280 sections 4.1 and 5.1):
+/// The common structure of certificates and revocation lists (RFC 5280 sections 4.1 and 5.1):
 /// <code>SEQUENCE { tbs SEQUENCE, algorithm AlgorithmIdentifier, signature BIT STRING }</code>
-/// in DER, to the last byte.
+/// in DER, without trailing bytes.
 /// </summary>
 internal sealed class SignedObject
 {
@@ -18,10 +18,10 @@ internal sealed class SignedObject
 
     public ReadOnlyMemory<byte> Tbs { get; }
 
-    /// <summary>The AlgorithmIdentifier outside the signed part; it must be repeated inside.</summary>
+    /// <summary>The AlgorithmIdentifier outside the signed part; it must equal the one inside.</summary>
     public ReadOnlyMemory<byte> Algorithm { get; }
 
-    /// <exception cref="AsnContentException">It is not DER.</exception>
+    /// <exception cref="AsnContentException">The bytes are not this DER structure.</exception>
     public static SignedObject Parse(ReadOnlyMemory<byte> der)
     {
         var whole = new AsnReader(der, AsnEncodingRules.DER);
@@ -39,7 +39,7 @@ internal sealed class SignedObject
     public bool IsSignedBy(PublicKey key) => SignatureScheme.Parse(Algorithm).Verify(key, Tbs.Span, _signature);
 }
 
-/// <summary>A signature algorithm as a certificate names it, of the few that our vendors use.</summary>
+/// <summary>A signature algorithm of certificates and revocation lists. Only the algorithms that the vendors use are supported.</summary>
 internal sealed class SignatureScheme
 {
     private readonly HashAlgorithmName _hash;
@@ -47,7 +47,7 @@ internal sealed class SignatureScheme
 
     private SignatureScheme(HashAlgorithmName hash, RSASignaturePadding? padding) => (_hash, _padding) = (hash, padding);
 
-    /// <exception cref="Refusal">Code <see cref="Codes.Certificate"/>: another algorithm.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.Certificate"/>: the algorithm is not supported.</exception>
     public static SignatureScheme Parse(ReadOnlyMemory<byte> identifier)
     {
         var sequence = new AsnReader(identifier, AsnEncodingRules.DER).ReadSequence();
@@ -59,7 +59,7 @@ internal sealed class SignatureScheme
             "1.2.840.113549.1.1.10" => Pss(sequence.ReadSequence()),
             "1.2.840.10045.4.3.2" => new(HashAlgorithmName.SHA256, null),
             "1.2.840.10045.4.3.3" => new(HashAlgorithmName.SHA384, null),
-            _ => throw new Refusal(Codes.Certificate, "A certificate is signed with an algorithm that is not allowed."),
+            _ => throw new AppraisalException(Codes.Certificate, "A certificate is signed with an algorithm that is not allowed."),
         };
         sequence.ThrowIfNotEmpty();
         return scheme;
@@ -78,7 +78,7 @@ internal sealed class SignatureScheme
         return new(hash, RSASignaturePadding.Pkcs1);
     }
 
-    /// <summary>RFC 4055 section 3.1. The platform verifies a salt as long as the hash only, and nobody here uses another.</summary>
+    /// <summary>RFC 4055 section 3.1. .NET supports a salt of the length of the hash only; the vendors use no other length.</summary>
     private static SignatureScheme Pss(AsnReader parameters)
     {
         var hash = Hash(Tagged(parameters, 0));
@@ -95,7 +95,7 @@ internal sealed class SignatureScheme
         parameters.ThrowIfNotEmpty();
         return isMgf1 && maskHash == hash && salt == (hash == HashAlgorithmName.SHA384 ? 48 : hash == HashAlgorithmName.SHA256 ? 32 : 64)
             ? new(hash, RSASignaturePadding.Pss)
-            : throw new Refusal(Codes.Certificate, "A certificate is signed with PSS parameters that are not allowed.");
+            : throw new AppraisalException(Codes.Certificate, "A certificate is signed with PSS parameters that are not allowed.");
     }
 
     private static AsnReader Tagged(AsnReader reader, int tag) => reader.ReadSequence(new Asn1Tag(TagClass.ContextSpecific, tag));
@@ -108,7 +108,7 @@ internal sealed class SignatureScheme
             "2.16.840.1.101.3.4.2.1" => HashAlgorithmName.SHA256,
             "2.16.840.1.101.3.4.2.2" => HashAlgorithmName.SHA384,
             "2.16.840.1.101.3.4.2.3" => HashAlgorithmName.SHA512,
-            _ => throw new Refusal(Codes.Certificate, "A certificate is signed over a hash that is not allowed."),
+            _ => throw new AppraisalException(Codes.Certificate, "A certificate is signed over a hash that is not allowed."),
         };
         if (identifier.HasData)
         {

@@ -3,8 +3,8 @@ using Cube.Attestation.Parsing;
 namespace Cube.Attestation.Certificates;
 
 /// <summary>
-/// The vendors' roots, and the intermediates that they publish. They are part of this assembly; nothing outside it and its own tools can
-/// put another in their place.
+/// The Trust Anchors: the vendors' root certificates and published intermediates, embedded in this assembly.
+/// Only this assembly, its command line, its tests and its benchmarks can replace them.
 /// </summary>
 internal sealed record TrustAnchors
 {
@@ -15,7 +15,7 @@ internal sealed record TrustAnchors
     /// <summary>ARK of Milan, Genoa and Turin.</summary>
     public IReadOnlyList<Certificate> Amd { get; init; } = Roots("amd/ask_ark_milan", "amd/ask_ark_genoa", "amd/ask_ark_turin");
 
-    /// <summary>ASK and ASVK of the same products, for evidence that comes with its leaf only.</summary>
+    /// <summary>ASK and ASVK of the same products, for Evidence that contains only the leaf certificate.</summary>
     public IReadOnlyList<Certificate> AmdIntermediates { get; init; } = Intermediates(
         "amd/ask_ark_milan", "amd/ask_ark_genoa", "amd/ask_ark_turin", "amd/asvk_ark_milan", "amd/asvk_ark_genoa", "amd/asvk_ark_turin");
 
@@ -38,6 +38,6 @@ internal sealed record TrustAnchors
             ?? throw new InvalidOperationException($"The root {name} is not in this assembly.");
         using var bytes = new MemoryStream();
         stream.CopyTo(bytes);
-        return Certificate.ParsePem(bytes.ToArray(), most: 4);
+        return Certificate.ParsePem(bytes.ToArray(), maxCount: 4);
     }
 }

@@ -11,7 +11,7 @@ namespace Cube.Attestation.Evidence;
 public sealed record EvidenceDocument
 {
     public const int FormatVersion = 1;
-    public const int MostBytes = 256 * 1024;
+    public const int MaxBytes = 256 * 1024;
 
     /// <summary>One of <see cref="EvidenceType"/>.</summary>
     public required string Type { get; init; }

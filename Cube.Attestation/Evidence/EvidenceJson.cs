@@ -33,23 +33,23 @@ public static class EvidenceJson
             (evidence, code, detail) = (Read(utf8), string.Empty, string.Empty);
             return true;
         }
-        catch (Refusal refusal)
+        catch (AppraisalException exception)
         {
-            (evidence, code, detail) = (null, refusal.Code, refusal.Message);
+            (evidence, code, detail) = (null, exception.Code, exception.Message);
             return false;
         }
     }
 
-    /// <exception cref="Refusal">Codes <see cref="Codes.TooLarge"/>, <see cref="Codes.Malformed"/>, <see cref="Codes.EvidenceType"/>.</exception>
+    /// <exception cref="AppraisalException">Codes <see cref="Codes.TooLarge"/>, <see cref="Codes.Malformed"/>, <see cref="Codes.EvidenceType"/>.</exception>
     internal static EvidenceDocument Read(ReadOnlyMemory<byte> utf8)
     {
-        Refusal.Unless(utf8.Length <= EvidenceDocument.MostBytes, Codes.TooLarge, "The evidence is larger than 256 KiB.");
+        AppraisalException.ThrowUnless(utf8.Length <= EvidenceDocument.MaxBytes, Codes.TooLarge, "The evidence is larger than 256 KiB.");
         using var document = Json.Parse(utf8, Codes.Malformed);
         var root = document.RootElement;
-        OnlyKnows(root, "type", "format_version", "parts");
-        Refusal.Unless(root.Number("format_version", Codes.Malformed) == EvidenceDocument.FormatVersion, Codes.Malformed, "The evidence has an unknown format version.");
+        RejectUnknownMembers(root, "type", "format_version", "parts");
+        AppraisalException.ThrowUnless(root.Number("format_version", Codes.Malformed) == EvidenceDocument.FormatVersion, Codes.Malformed, "The evidence has an unknown format version.");
         var parts = root.Member("parts", Codes.Malformed);
-        OnlyKnows(parts, "report", "certificates", "certificate_table", "crl", "uvm_endorsement", "security_policy", "quote", "collateral", "cc_event_log",
+        RejectUnknownMembers(parts, "report", "certificates", "certificate_table", "crl", "uvm_endorsement", "security_policy", "quote", "collateral", "cc_event_log",
             "hcl_report", "tpm_quotes", "pcrs", "event_log", "ak_public", "ak_certificates", "launch_endorsement", "token", "simulated");
         return new EvidenceDocument
         {
@@ -155,12 +155,12 @@ public static class EvidenceJson
         }
     }
 
-    private static void OnlyKnows(JsonElement json, params string[] names)
+    private static void RejectUnknownMembers(JsonElement json, params string[] names)
     {
-        Refusal.Unless(json.ValueKind == JsonValueKind.Object, Codes.Malformed, "The evidence is not an object.");
+        AppraisalException.ThrowUnless(json.ValueKind == JsonValueKind.Object, Codes.Malformed, "The evidence is not an object.");
         foreach (var member in json.EnumerateObject())
         {
-            Refusal.Unless(names.Contains(member.Name), Codes.Malformed, "The evidence has an unknown member.");
+            AppraisalException.ThrowUnless(names.Contains(member.Name), Codes.Malformed, "The evidence has an unknown member.");
         }
     }
 
@@ -171,16 +171,16 @@ public static class EvidenceJson
     private static byte[] Bytes(JsonElement value) =>
         value.ValueKind == JsonValueKind.String && value.TryGetBytesFromBase64(out var bytes)
             ? bytes
-            : throw new Refusal(Codes.Malformed, "A part of the evidence is not base64.");
+            : throw new AppraisalException(Codes.Malformed, "A part of the evidence is not base64.");
 
-    private static List<T> List<T>(JsonElement json, string name, int most, Func<JsonElement, T> read)
+    private static List<T> List<T>(JsonElement json, string name, int maxCount, Func<JsonElement, T> read)
     {
         if (json.Optional(name) is not { } list)
         {
             return [];
         }
 
-        Refusal.Unless(list.ValueKind == JsonValueKind.Array && list.GetArrayLength() <= most, Codes.Malformed, "A part of the evidence is not a list, or too long.");
+        AppraisalException.ThrowUnless(list.ValueKind == JsonValueKind.Array && list.GetArrayLength() <= maxCount, Codes.Malformed, "A part of the evidence is not a list, or too long.");
         return [.. list.EnumerateArray().Select(read)];
     }
 }

@@ -27,31 +27,31 @@ internal sealed class LaunchEndorsement
     public required DateTimeOffset ExpiresAt { get; init; }
 
     /// <param name="root">The root that the operator configured; there is no other.</param>
-    /// <exception cref="Refusal">One of the codes of Google.</exception>
+    /// <exception cref="AppraisalException">One of the codes of Google.</exception>
     public static LaunchEndorsement Verify(ReadOnlyMemory<byte> bytes, Certificate? root, DateTimeOffset now)
     {
         if (root is null)
         {
-            throw new Refusal(Codes.GceRootMissing, "No root is configured for Google's launch endorsements.");
+            throw new AppraisalException(Codes.GceRootMissing, "No root is configured for Google's launch endorsements.");
         }
 
         var outer = Protobuf.Read(bytes, Code);
         var golden = Only(outer, 1);
         var signature = Only(outer, 2);
-        Refusal.Unless(outer.Count == 2, Code, "The endorsement has unknown parts.");
+        AppraisalException.ThrowUnless(outer.Count == 2, Code, "The endorsement has unknown parts.");
         var fields = Protobuf.Read(golden, Code);
         var signer = Certificate.Parse(Only(fields, 4));
         DateTimeOffset expires;
         try
         {
-            expires = Chain.Verify([signer, root], [root], now);
+            expires = CertificateChain.Verify([signer, root], [root], now);
         }
-        catch (Refusal refusal)
+        catch (AppraisalException exception)
         {
-            throw new Refusal(Codes.GceCertificate, refusal.Message);
+            throw new AppraisalException(Codes.GceCertificate, exception.Message);
         }
 
-        Refusal.Unless(signer.Key is RsaKey key && key.Verify(golden.Span, signature.Span, HashAlgorithmName.SHA256, RSASignaturePadding.Pss),
+        AppraisalException.ThrowUnless(signer.Key is RsaKey key && key.Verify(golden.Span, signature.Span, HashAlgorithmName.SHA256, RSASignaturePadding.Pss),
             Codes.GceSignature, "The endorsement is not signed by its certificate.");
         var endorsement = new LaunchEndorsement { ExpiresAt = expires };
         endorsement.ReadGolden(fields);
@@ -101,7 +101,7 @@ internal sealed class LaunchEndorsement
             {
                 var entry = Protobuf.Read(field.Bytes, Code);
                 var vcpus = entry.LastOrDefault(static part => part.Number == 1).Value;
-                Refusal.Unless(vcpus <= uint.MaxValue && _measurements.TryAdd((uint)vcpus, Sized(Only(entry, 2))), Code, "The endorsement has a number of vCPUs twice.");
+                AppraisalException.ThrowUnless(vcpus <= uint.MaxValue && _measurements.TryAdd((uint)vcpus, Sized(Only(entry, 2))), Code, "The endorsement has a number of vCPUs twice.");
             }
         }
     }
@@ -109,9 +109,9 @@ internal sealed class LaunchEndorsement
     private static ReadOnlyMemory<byte> Only(List<Protobuf.Field> fields, int number)
     {
         var found = fields.FindAll(field => field.Number == number);
-        return found.Count == 1 && !found[0].Bytes.IsEmpty ? found[0].Bytes : throw new Refusal(Code, $"Field {number} of the endorsement is missing, or there twice.");
+        return found.Count == 1 && !found[0].Bytes.IsEmpty ? found[0].Bytes : throw new AppraisalException(Code, $"Field {number} of the endorsement is missing, or there twice.");
     }
 
     private static byte[] Sized(ReadOnlyMemory<byte> measurement) =>
-        measurement.Length == 48 ? measurement.ToArray() : throw new Refusal(Code, "A measurement has not 48 bytes.");
+        measurement.Length == 48 ? measurement.ToArray() : throw new AppraisalException(Code, "A measurement has not 48 bytes.");
 }

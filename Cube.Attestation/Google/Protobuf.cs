@@ -8,20 +8,20 @@ namespace Cube.Attestation.Google;
 /// </summary>
 internal static class Protobuf
 {
-    private const int MostFields = 4096;
+    private const int MaxFields = 4096;
 
     public readonly record struct Field(int Number, ulong Value, ReadOnlyMemory<byte> Bytes);
 
-    /// <exception cref="Refusal">With <paramref name="code"/>.</exception>
+    /// <exception cref="AppraisalException">With <paramref name="code"/>.</exception>
     public static List<Field> Read(ReadOnlyMemory<byte> message, string code)
     {
         var fields = new List<Field>();
         var reader = new ByteReader(message.Span, code);
         while (reader.Left > 0)
         {
-            Refusal.Unless(fields.Count < MostFields, code, "A message has too many fields.");
+            AppraisalException.ThrowUnless(fields.Count < MaxFields, code, "A message has too many fields.");
             var tag = Varint(ref reader, code);
-            Refusal.Unless(tag >> 3 is >= 1 and <= int.MaxValue, code, "A field has no number.");
+            AppraisalException.ThrowUnless(tag >> 3 is >= 1 and <= int.MaxValue, code, "A field has no number.");
             var number = (int)(tag >> 3);
             switch (tag & 7)
             {
@@ -33,7 +33,7 @@ internal static class Protobuf
                     break;
                 case 2:
                     var length = Varint(ref reader, code);
-                    Refusal.Unless(length <= (ulong)reader.Left, code, "A field is cut off.");
+                    AppraisalException.ThrowUnless(length <= (ulong)reader.Left, code, "A field is cut off.");
                     fields.Add(new Field(number, 0, message.Slice(reader.Position, (int)length)));
                     reader.Take((int)length);
                     break;
@@ -41,7 +41,7 @@ internal static class Protobuf
                     fields.Add(new Field(number, reader.U32(), default));
                     break;
                 default:
-                    throw new Refusal(code, "A field has an unknown type.");
+                    throw new AppraisalException(code, "A field has an unknown type.");
             }
         }
 
@@ -61,6 +61,6 @@ internal static class Protobuf
             }
         }
 
-        throw new Refusal(code, "A number is too long.");
+        throw new AppraisalException(code, "A number is too long.");
     }
 }

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Cube.Attestation.Parsing;
 
-/// <summary>Reads a binary layout from front to back. What is not there is a refusal with the code of that layout.</summary>
+/// <summary>Reads a binary structure sequentially. A read beyond the end throws <see cref="AppraisalException"/> with the given code.</summary>
 internal ref struct ByteReader(ReadOnlySpan<byte> bytes, string code)
 {
     private readonly ReadOnlySpan<byte> _bytes = bytes;
@@ -11,12 +11,12 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes, string code)
 
     public readonly int Left => _bytes.Length - Position;
 
-    /// <exception cref="Refusal">Fewer than <paramref name="count"/> bytes are left.</exception>
+    /// <exception cref="AppraisalException">Fewer than <paramref name="count"/> bytes are left.</exception>
     public ReadOnlySpan<byte> Take(int count)
     {
         if (count < 0 || count > Left)
         {
-            throw new Refusal(code, $"{count} bytes are announced at offset {Position}, {Left} are there.");
+            throw new AppraisalException(code, $"{count} bytes are required at offset {Position}, {Left} are left.");
         }
 
         var taken = _bytes.Slice(Position, count);
@@ -38,15 +38,15 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes, string code)
 
     public ulong U64Big() => BinaryPrimitives.ReadUInt64BigEndian(Take(8));
 
-    /// <summary>A length of 4 bytes, little-endian, and as many bytes.</summary>
+    /// <summary>Reads a u32 little-endian length and that many bytes.</summary>
     public ReadOnlySpan<byte> Sized() => Take(Length(U32()));
 
-    /// <summary>A TPM2B: a length of 2 bytes, big-endian, and as many bytes.</summary>
+    /// <summary>Reads a TPM2B: a u16 big-endian length and that many bytes.</summary>
     public ReadOnlySpan<byte> Tpm2B() => Take(U16Big());
 
-    /// <exception cref="Refusal">Bytes are left over.</exception>
-    public readonly void End() => Refusal.Unless(Left == 0, code, $"{Left} bytes follow the end.");
+    /// <exception cref="AppraisalException">Unread bytes remain.</exception>
+    public readonly void End() => AppraisalException.ThrowUnless(Left == 0, code, $"{Left} bytes follow the end.");
 
     private readonly int Length(uint announced) =>
-        announced <= (uint)Left ? (int)announced : throw new Refusal(code, $"{announced} bytes are announced at offset {Position}, {Left} are there.");
+        announced <= (uint)Left ? (int)announced : throw new AppraisalException(code, $"{announced} bytes are required at offset {Position}, {Left} are left.");
 }

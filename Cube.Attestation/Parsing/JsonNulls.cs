@@ -4,13 +4,13 @@ using System.Text.Json;
 namespace Cube.Attestation.Parsing;
 
 /// <summary>
-/// Finds nulls in JSON. The serializer's own check of nullable annotations covers members of records, but neither elements of lists nor values of dictionaries.
+/// Finds nulls in JSON. The serializer checks nullable annotations of members, but not of list elements or dictionary values.
 /// </summary>
 public static class JsonNulls
 {
     /// <param name="utf8">Valid JSON.</param>
-    /// <returns>The path of the first null, such as <c>$.models[0]</c>; or null where there is none.</returns>
-    /// <exception cref="JsonException">It is no JSON.</exception>
+    /// <returns>The path of the first null, such as <c>$.models[0]</c>; or null if there is none.</returns>
+    /// <exception cref="JsonException">The text is not valid JSON.</exception>
     public static string? Find(ReadOnlySpan<byte> utf8)
     {
         var reader = new Utf8JsonReader(utf8);

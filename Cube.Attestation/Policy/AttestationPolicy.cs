@@ -3,23 +3,23 @@ using System.Text.Json.Serialization;
 namespace Cube.Attestation.Policy;
 
 /// <summary>
-/// What a machine must be before it sees a prompt. As JSON in snake_case; an unknown field is an error, and what is not said is refused:
-/// a type that is not listed, a machine that nothing identifies.
+/// The appraisal policy (RFC 9334) that an Attester must satisfy before it receives a prompt. JSON in snake_case; an unknown field is an error.
+/// The policy rejects evidence types that it does not list. It must contain a value that identifies the code of each type.
 /// </summary>
 public sealed record AttestationPolicy
 {
-    /// <summary>Types of <see cref="Evidence.EvidenceType"/> that are accepted. None refuses all.</summary>
+    /// <summary>Types of <see cref="Evidence.EvidenceType"/> that are accepted. An empty list rejects all Evidence.</summary>
     public IReadOnlyList<string> Types { get; init; } = [];
 
-    /// <summary>How long a verdict counts, in seconds, 60 to 900.</summary>
+    /// <summary>Validity of a verdict in seconds, 60 to 900.</summary>
     public int LeaseSeconds { get; init; } = 600;
 
-    /// <summary>What evidence must be bound to: <c>connection</c>, <c>lease-key</c>, <c>certificate</c>.</summary>
+    /// <summary>Accepted bindings of the Evidence: <c>connection</c>, <c>lease-key</c>, <c>certificate</c>.</summary>
     public IReadOnlyList<string> Bindings { get; init; } = ["connection"];
 
     /// <summary>
-    /// Whether administrators may change the models of a machine while it runs. Evidence speaks of what a machine was started with: whoever
-    /// says yes trusts what is loaded later.
+    /// Whether administrators may change the models of a running machine. Evidence covers what a machine was started with;
+    /// true accepts models that are loaded later without Evidence.
     /// </summary>
     public bool AllowModelChanges { get; init; }
 
@@ -32,13 +32,13 @@ public sealed record AttestationPolicy
     public MaaPolicy? Maa { get; init; }
 }
 
-/// <summary>Demands on SEV-SNP reports. One of measurements, id keys, utility VM and Google's endorsement must identify the code.</summary>
+/// <summary>Requirements on SEV-SNP reports. Measurements, id keys, utility VM endorsement or Google's endorsement must identify the code.</summary>
 public sealed record SnpPolicy
 {
     /// <summary>Allowed MEASUREMENTs, hex of 48 bytes.</summary>
     public IReadOnlyList<string>? Measurements { get; init; }
 
-    /// <summary>Allowed signers of ID blocks, each with the guest SVN from which on it is accepted.</summary>
+    /// <summary>Allowed signers of ID blocks, each with the minimum guest SVN.</summary>
     public IReadOnlyList<IdKeyPolicy>? IdKeys { get; init; }
 
     public UvmPolicy? Uvm { get; init; }
@@ -51,10 +51,10 @@ public sealed record SnpPolicy
     /// <summary>Milan, Genoa, Turin.</summary>
     public IReadOnlyList<string> Products { get; init; } = ["Milan", "Genoa", "Turin"];
 
-    /// <summary>By product, the least of each component of the reported TCB.</summary>
+    /// <summary>Minimum of each component of the reported TCB, by product.</summary>
     public IReadOnlyDictionary<string, TcbPolicy>? MinimumTcb { get; init; }
 
-    /// <summary>The same for the committed TCB, below which the host cannot go back.</summary>
+    /// <summary>Minimum of the committed TCB, by product. The host cannot roll back below the committed TCB.</summary>
     public IReadOnlyDictionary<string, TcbPolicy>? MinimumCommittedTcb { get; init; }
 
     public IReadOnlyDictionary<string, TcbPolicy>? MinimumLaunchTcb { get; init; }
@@ -62,7 +62,7 @@ public sealed record SnpPolicy
     /// <summary>major.minor.build</summary>
     public string? MinimumFirmware { get; init; }
 
-    /// <summary>Bits of the mitigation vector that must be set, as hex; only reports of version 5 have one.</summary>
+    /// <summary>Required bits of CURRENT_MIT_VECTOR, as hex; only reports of version 5 contain it.</summary>
     public string? Mitigations { get; init; }
 
     public uint? MinimumGuestSvn { get; init; }
@@ -70,14 +70,14 @@ public sealed record SnpPolicy
     /// <summary>0 to 3.</summary>
     public uint MaxVmpl { get; init; }
 
-    /// <summary>Exact guest policy, as hex or decimal text.</summary>
+    /// <summary>Exact value of the guest policy.</summary>
     public ulong? GuestPolicy { get; init; }
 
     public IReadOnlyList<string>? HostData { get; init; }
 
     public IReadOnlyList<string>? ChipIds { get; init; }
 
-    /// <summary>Providers whose VLEKs are accepted; null accepts no VLEK.</summary>
+    /// <summary>Cloud providers (CSP_ID) whose VLEKs are accepted; null accepts no VLEK.</summary>
     public IReadOnlyList<string>? CspIds { get; init; }
 
     public string? FamilyId { get; init; }
@@ -88,7 +88,7 @@ public sealed record SnpPolicy
 
     public bool AllowMigrationAgent { get; init; }
 
-    /// <summary>AMD's revocation list must be there and good.</summary>
+    /// <summary>Whether a valid revocation list of AMD is required.</summary>
     public bool RequireCrl { get; init; } = true;
 }
 
@@ -98,12 +98,12 @@ public sealed record IdKeyPolicy(string Digest, uint MinimumGuestSvn);
 /// <param name="Feed">Such as <c>ContainerPlat-AMD-UVM</c>.</param>
 public sealed record UvmPolicy(string Feed, int MinimumSvn);
 
-/// <param name="Vcpus">The number of vCPUs that the machine was ordered with; needed for SEV-SNP, whose measurement depends on it.</param>
+/// <param name="Vcpus">The number of vCPUs of the machine. Required for SEV-SNP, whose measurement depends on it.</param>
 public sealed record LaunchPolicy(uint? Vcpus = null, uint MinimumSvn = 0);
 
 public sealed record TcbPolicy(byte Bootloader = 0, byte Tee = 0, byte Snp = 0, byte Microcode = 0, byte Fmc = 0);
 
-/// <summary>Demands on TDX quotes. One of MRTDs and Google's endorsement must identify the code.</summary>
+/// <summary>Requirements on TDX quotes. MRTDs or Google's endorsement must identify the code.</summary>
 public sealed record TdxPolicy
 {
     /// <summary>Allowed MRTDs, hex of 48 bytes.</summary>
@@ -116,7 +116,7 @@ public sealed record TdxPolicy
 
     public IReadOnlyList<string> TcbStatuses { get; init; } = ["UpToDate"];
 
-    /// <summary>Advisories that are accepted; null accepts those of an accepted status.</summary>
+    /// <summary>Accepted Intel advisories; null accepts all advisories of an accepted status.</summary>
     public IReadOnlyList<string>? AllowedAdvisories { get; init; }
 
     public int? MinimumTcbEvaluationNumber { get; init; }
@@ -144,11 +144,11 @@ public sealed record TdxPolicy
 
     public bool AllowMigration { get; init; }
 
-    /// <summary>The event log must come along, and its replay give the RTMRs.</summary>
+    /// <summary>Whether an event log is required whose replay results in the RTMRs.</summary>
     public bool RequireEventLog { get; init; }
 }
 
-/// <summary>Demands on Azure's machines, beside those on their SNP or TDX report.</summary>
+/// <summary>Requirements on Azure machines, in addition to those on their SNP or TDX report.</summary>
 public sealed record AzurePolicy
 {
     public bool RequireSecureBoot { get; init; } = true;
@@ -156,13 +156,13 @@ public sealed record AzurePolicy
     /// <summary>Bank (sha256 and longer) → register → allowed values.</summary>
     public IReadOnlyDictionary<string, IReadOnlyDictionary<string, IReadOnlyList<string>>>? Pcrs { get; init; }
 
-    /// <summary>The attestation key's certificate must lead to Microsoft's root.</summary>
+    /// <summary>Whether the certificate of the attestation key must chain to a Microsoft root.</summary>
     public bool RequireAkCertificate { get; init; }
 
     public bool RequireEventLog { get; init; }
 }
 
-/// <summary>Demands on tokens of Microsoft Azure Attestation. The machine is identified by the measurements or id keys below.</summary>
+/// <summary>Requirements on tokens of Microsoft Azure Attestation. Measurements or id keys must identify the code.</summary>
 public sealed record MaaPolicy
 {
     /// <summary>Allowed instances, such as <c>https://sharedweu.weu.attest.azure.net</c>.</summary>
@@ -179,10 +179,10 @@ public sealed record MaaPolicy
 
     public bool RequireCompliance { get; init; } = true;
 
-    /// <summary>Since the token was issued, in seconds.</summary>
+    /// <summary>Maximum age of the token in seconds.</summary>
     public int MaxAgeSeconds { get; init; } = 600;
 }
 
-/// <summary>A policy under the name it is kept by.</summary>
+/// <summary>A policy with its stored id and version.</summary>
 /// <param name="Id">Such as <c>platform</c>, or a domain's id.</param>
 public sealed record NamedPolicy(string Id, int Version, [property: JsonIgnore] AttestationPolicy Policy);

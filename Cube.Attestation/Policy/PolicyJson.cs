@@ -6,7 +6,7 @@ using Cube.Attestation.Parsing;
 
 namespace Cube.Attestation.Policy;
 
-/// <summary>A policy that cannot be loaded, with a sentence that names the field.</summary>
+/// <summary>The policy is invalid. The message names the field.</summary>
 public sealed class PolicyException : Exception
 {
     public PolicyException()
@@ -24,10 +24,10 @@ public sealed class PolicyException : Exception
     }
 }
 
-/// <summary>Policies as JSON. A field that is unknown, twice or of another kind stops the loading: a misspelt demand is no demand.</summary>
+/// <summary>Reads and writes policies as JSON. An unknown or duplicate field, or a value of the wrong type, is an error: a misspelt requirement would otherwise be ignored.</summary>
 public static class PolicyJson
 {
-    public const int MostBytes = 256 * 1024;
+    public const int MaxBytes = 256 * 1024;
 
     private static readonly JsonSerializerOptions _options = new()
     {
@@ -38,15 +38,15 @@ public static class PolicyJson
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = false,
         MaxDepth = 16,
-        // The text is stored and sent as JSON, never as HTML: what was sent must not grow when it is written.
+        // The text is used as JSON only, never inside HTML. Escaping must not make it longer than the text that was sent.
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    /// <param name="allowSimulated">False in Production: a policy that names simulated evidence does not load there.</param>
-    /// <exception cref="PolicyException">The policy has a field that is unknown or cannot mean anything.</exception>
+    /// <param name="allowSimulated">False in Production: a policy that accepts simulated Evidence is an error there.</param>
+    /// <exception cref="PolicyException">The policy has an unknown field or an invalid value.</exception>
     public static AttestationPolicy Parse(ReadOnlySpan<byte> utf8, bool allowSimulated)
     {
-        if (utf8.Length > MostBytes)
+        if (utf8.Length > MaxBytes)
         {
             throw new PolicyException("The policy is larger than 256 KiB.");
         }
@@ -57,30 +57,30 @@ public static class PolicyJson
             policy = JsonSerializer.Deserialize<AttestationPolicy>(utf8, _options) ?? throw new PolicyException("The policy is null.");
             if (JsonNulls.Find(utf8) is { } path)
             {
-                throw new PolicyException($"The policy has a null at {Shown(path)}: leave out what it does not demand.");
+                throw new PolicyException($"The policy has a null at {Shown(path)}: leave out fields without a value.");
             }
         }
         catch (JsonException exception)
         {
-            throw new PolicyException($"The policy cannot be read at {Shown(exception.Path ?? "its start")}: it is no JSON, or a field there is unknown, twice, or of another kind.");
+            throw new PolicyException($"The policy cannot be read at {Shown(exception.Path ?? "its start")}: the JSON is invalid, or a field is unknown, duplicate, or of the wrong type.");
         }
 
-        PolicyRules.Check(policy, allowSimulated);
+        PolicyRules.Validate(policy, allowSimulated);
         return policy;
     }
 
     /// <summary>
-    /// The text that is stored for a policy. It is held to the limit of a policy and read once more: the limit counts what will be loaded, not what was sent.
+    /// Returns the text to store for a policy. It parses the text again, because the size limit applies to the stored text, not to the text that was sent.
     /// </summary>
-    /// <exception cref="PolicyException">What would be stored could not be loaded, or no machine could satisfy it.</exception>
+    /// <exception cref="PolicyException">The stored text could not be loaded, or no machine can satisfy the policy.</exception>
     public static string Write(AttestationPolicy policy, bool allowSimulated)
     {
-        PolicyRules.CheckSatisfiable(policy);
+        PolicyRules.RequireSatisfiable(policy);
         var utf8 = JsonSerializer.SerializeToUtf8Bytes(policy, _options);
         Parse(utf8, allowSimulated);
         return Encoding.UTF8.GetString(utf8);
     }
 
-    /// <summary>Names of members come from the sender and may be of any length.</summary>
+    /// <summary>Member names come from the caller and may be of any length.</summary>
     private static string Shown(string path) => path.Length <= 200 ? path : $"{path.AsSpan(0, 200)}…";
 }

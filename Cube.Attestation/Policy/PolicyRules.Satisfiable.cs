@@ -3,7 +3,7 @@ using Cube.Attestation.Evidence;
 namespace Cube.Attestation.Policy;
 
 /// <summary>
-/// What a policy must not be when it is saved: one that no machine can satisfy. A proxy would open connections for it in vain. Stored ones still load; they refuse every machine.
+/// Rejects a policy that no machine can satisfy when it is saved. Stored policies of this kind still load and reject every machine.
 /// </summary>
 internal static partial class PolicyRules
 {
@@ -14,19 +14,19 @@ internal static partial class PolicyRules
     private const ulong TdxSeptVeDisable = 1UL << 28;
     private const ulong TdxMigratable = 1UL << 29;
 
-    /// <exception cref="PolicyException">A demand admits nothing, or contradicts another one.</exception>
-    public static void CheckSatisfiable(AttestationPolicy policy)
+    /// <exception cref="PolicyException">A field accepts no value, or two fields contradict each other.</exception>
+    public static void RequireSatisfiable(AttestationPolicy policy)
     {
-        Require(policy.Types.Count > 0, "types: there is none, so that no machine could satisfy the policy.");
-        Require(policy.Bindings.Contains("connection"), "bindings: every machine binds its evidence to the connection; without 'connection' none could satisfy the policy.");
+        Require(policy.Types.Count > 0, "types: the list is empty, so that no machine could satisfy the policy.");
+        Require(policy.Bindings.Contains("connection"), "bindings: every machine binds its evidence to the connection; without 'connection' no machine could satisfy the policy.");
         if (policy.Snp is { } snp)
         {
-            CheckSatisfiable(snp);
+            RequireSatisfiable(snp);
         }
 
         if (policy.Tdx is { } tdx)
         {
-            CheckSatisfiable(tdx);
+            RequireSatisfiable(tdx);
         }
 
         foreach (var (bank, registers) in policy.Azure?.Pcrs ?? new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<string>>>())
@@ -39,33 +39,33 @@ internal static partial class PolicyRules
 
         if (policy.Maa is { } maa)
         {
-            CheckSatisfiable(maa, isUsed: policy.Types.Contains(EvidenceType.Maa));
+            RequireSatisfiable(maa, isUsed: policy.Types.Contains(EvidenceType.Maa));
         }
     }
 
-    private static void CheckSatisfiable(SnpPolicy snp)
+    private static void RequireSatisfiable(SnpPolicy snp)
     {
         NotEmpty("snp.measurements", snp.Measurements);
         NotEmpty("snp.id_keys", snp.IdKeys);
         NotEmpty("snp.author_keys", snp.AuthorKeys);
         NotEmpty("snp.host_data", snp.HostData);
         NotEmpty("snp.chip_ids", snp.ChipIds);
-        Require(snp.Uvm is null || !string.IsNullOrEmpty(snp.Uvm.Feed), "snp.uvm.feed: it is empty.");
+        Require(snp.Uvm is null || !string.IsNullOrEmpty(snp.Uvm.Feed), "snp.uvm.feed: the value is empty.");
         foreach (var (field, minimums) in new[] { ("minimum_tcb", snp.MinimumTcb), ("minimum_committed_tcb", snp.MinimumCommittedTcb), ("minimum_launch_tcb", snp.MinimumLaunchTcb) })
         {
-            Require(minimums is null || snp.Products.Any(minimums.ContainsKey), $"snp.{field}: it names none of snp.products, and a product without a minimum is refused.");
+            Require(minimums is null || snp.Products.Any(minimums.ContainsKey), $"snp.{field}: it contains none of snp.products, and a product without a minimum is rejected.");
         }
 
         Require(snp.AllowMaskedChipId || snp.ChipIds is null || snp.ChipIds.Any(static id => id.AsSpan().ContainsAnyExcept('0')), "snp.chip_ids: only the masked id is allowed, and snp.allow_masked_chip_id is not set.");
         if (snp.GuestPolicy is { } guest)
         {
             Require((guest & SnpReserved) != 0, "snp.guest_policy: bit 17 is always set.");
-            Require((guest & SnpDebug) == 0, "snp.guest_policy: a machine that allows debugging is always refused.");
-            Require((guest & SnpMigrationAgent) == 0 || snp.AllowMigrationAgent, "snp.guest_policy: it demands a migration agent, and snp.allow_migration_agent is not set.");
+            Require((guest & SnpDebug) == 0, "snp.guest_policy: a machine that allows debugging is always rejected.");
+            Require((guest & SnpMigrationAgent) == 0 || snp.AllowMigrationAgent, "snp.guest_policy: the value allows a migration agent, and snp.allow_migration_agent is not set.");
         }
     }
 
-    private static void CheckSatisfiable(TdxPolicy tdx)
+    private static void RequireSatisfiable(TdxPolicy tdx)
     {
         NotEmpty("tdx.mr_tds", tdx.MrTds);
         NotEmpty("tdx.mr_seams", tdx.MrSeams);
@@ -78,25 +78,25 @@ internal static partial class PolicyRules
         }
 
         Require(tdx.GoogleLaunch is null or { MinimumSvn: 0, Vcpus: null }, "tdx.google_launch: Google's endorsement of a TDX machine has neither a security version nor a number of vCPUs; leave out minimum_svn and vcpus.");
-        Require(tdx.MinimumQeSvn is null or <= ushort.MaxValue, "tdx.minimum_qe_svn: it has 16 bits.");
-        Require(tdx.MinimumPceSvn is null or <= ushort.MaxValue, "tdx.minimum_pce_svn: it has 16 bits.");
+        Require(tdx.MinimumQeSvn is null or <= ushort.MaxValue, "tdx.minimum_qe_svn: the maximum is 65535.");
+        Require(tdx.MinimumPceSvn is null or <= ushort.MaxValue, "tdx.minimum_pce_svn: the maximum is 65535.");
         if (tdx.TdAttributes is { } text)
         {
             var attributes = BitConverter.ToUInt64(Convert.FromHexString(text));
-            Require((attributes & TdxDebug) == 0, "tdx.td_attributes: a machine that allows debugging is always refused.");
+            Require((attributes & TdxDebug) == 0, "tdx.td_attributes: a machine that allows debugging is always rejected.");
             Require((attributes & TdxSeptVeDisable) != 0 || !tdx.RequireSeptVeDisable, "tdx.td_attributes: SEPT_VE_DISABLE is not set, and tdx.require_sept_ve_disable is.");
-            Require((attributes & TdxMigratable) == 0 || tdx.AllowMigration, "tdx.td_attributes: it demands a machine that can migrate, and tdx.allow_migration is not set.");
+            Require((attributes & TdxMigratable) == 0 || tdx.AllowMigration, "tdx.td_attributes: the value allows migration, and tdx.allow_migration is not set.");
         }
     }
 
-    private static void CheckSatisfiable(MaaPolicy maa, bool isUsed)
+    private static void RequireSatisfiable(MaaPolicy maa, bool isUsed)
     {
         NotEmpty("maa.measurements", maa.Measurements);
         NotEmpty("maa.id_keys", maa.IdKeys);
-        Require(!isUsed || maa.Tee != "tdxvm" || Any(maa.Measurements), "maa: a TDX machine has no id key; give measurements.");
-        Require(maa.Tee != "tdxvm" || maa.TcbStatuses.Count > 0, "maa.tcb_statuses: it is empty.");
+        Require(!isUsed || maa.Tee != "tdxvm" || Any(maa.Measurements), "maa: TDX has no id keys; give measurements.");
+        Require(maa.Tee != "tdxvm" || maa.TcbStatuses.Count > 0, "maa.tcb_statuses: the list is empty.");
     }
 
     private static void NotEmpty<T>(string field, IReadOnlyList<T>? values) =>
-        Require(values is null or { Count: > 0 }, $"{field}: it is empty, so that no machine could satisfy it; leave it out to demand nothing.");
+        Require(values is null or { Count: > 0 }, $"{field}: the list is empty, so that no machine could satisfy it; omit the field to accept any value.");
 }

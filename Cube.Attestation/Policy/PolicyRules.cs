@@ -2,24 +2,24 @@ using Cube.Attestation.Evidence;
 
 namespace Cube.Attestation.Policy;
 
-/// <summary>What a policy must be so that it can mean something.</summary>
+/// <summary>Validates the values of a policy.</summary>
 internal static partial class PolicyRules
 {
-    public static void Check(AttestationPolicy policy, bool allowSimulated)
+    public static void Validate(AttestationPolicy policy, bool allowSimulated)
     {
         foreach (var type in policy.Types)
         {
-            Require(EvidenceType.Confidential.Contains(type) || type == EvidenceType.Simulated, $"types: '{type}' is no confidential platform.");
-            Require(type != EvidenceType.Simulated || allowSimulated, "types: simulated evidence is for development only.");
+            Require(EvidenceType.Confidential.Contains(type) || type == EvidenceType.Simulated, $"types: '{type}' is not a confidential evidence type.");
+            Require(type != EvidenceType.Simulated || allowSimulated, "types: simulated evidence is allowed in development only.");
             Require(type is not (EvidenceType.SevSnp or EvidenceType.AzureSnp) || policy.Snp is { } snp && (Any(snp.Measurements) || Any(snp.IdKeys) || snp.Uvm is not null || snp.GoogleLaunch is not null),
-                $"snp: nothing identifies the code of '{type}'; give measurements, id_keys, uvm or google_launch.");
+                $"snp: no field identifies the code of '{type}'; give measurements, id_keys, uvm or google_launch.");
             Require(type is not (EvidenceType.Tdx or EvidenceType.AzureTdx) || policy.Tdx is { } tdx && (Any(tdx.MrTds) || tdx.GoogleLaunch is not null),
-                $"tdx: nothing identifies the code of '{type}'; give mr_tds or google_launch.");
+                $"tdx: no field identifies the code of '{type}'; give mr_tds or google_launch.");
             Require(type != EvidenceType.Maa || policy.Maa is { } maa && maa.Issuers.Count > 0 && (Any(maa.Measurements) || Any(maa.IdKeys)),
                 "maa: give issuers, and measurements or id_keys.");
         }
 
-        Require(policy.Types.Distinct().Count() == policy.Types.Count, "types: a type is there twice.");
+        Require(policy.Types.Distinct().Count() == policy.Types.Count, "types: the list contains a type twice.");
         Require(policy.LeaseSeconds is >= 60 and <= 900, "lease_seconds: 60 to 900.");
         Require(policy.Bindings.Count > 0 && policy.Bindings.All(static binding => binding is "connection" or "lease-key" or "certificate"), "bindings: connection, lease-key, certificate.");
         if (policy.Snp is { } snpPolicy)
@@ -48,7 +48,7 @@ internal static partial class PolicyRules
         Hex("snp.mitigations", One(snp.Mitigations), 8);
         Require(snp.MaxVmpl <= 3, "snp.max_vmpl: 0 to 3.");
         Require(snp.Products.Count > 0 && snp.Products.All(IsProduct), "snp.products: Milan, Genoa, Turin.");
-        Require(new[] { snp.MinimumTcb, snp.MinimumCommittedTcb, snp.MinimumLaunchTcb }.All(static by => by is null || by.Keys.All(IsProduct)), "snp.minimum_tcb: its names are products.");
+        Require(new[] { snp.MinimumTcb, snp.MinimumCommittedTcb, snp.MinimumLaunchTcb }.All(static by => by is null || by.Keys.All(IsProduct)), "snp.minimum_tcb, snp.minimum_committed_tcb and snp.minimum_launch_tcb: the member names must be products.");
         Require(snp.MinimumFirmware is null || System.Version.TryParse(snp.MinimumFirmware, out _), "snp.minimum_firmware: major.minor.build.");
         Require(snp.GoogleLaunch is null || snp.GoogleLaunch.Vcpus is > 0, "snp.google_launch: give vcpus.");
     }
@@ -70,17 +70,17 @@ internal static partial class PolicyRules
         }
 
         Require(tdx.TcbStatuses.Count > 0 && tdx.TcbStatuses.All(static status => Enum.TryParse<Tdx.TcbStatus>(status, out var known) && known != Tdx.TcbStatus.Revoked),
-            "tdx.tcb_statuses: statuses of Intel's, but never Revoked.");
+            "tdx.tcb_statuses: use Intel's TCB statuses except Revoked.");
     }
 
     private static void Check(AzurePolicy? azure)
     {
         foreach (var (bank, registers) in azure?.Pcrs ?? new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<string>>>())
         {
-            Require(bank is "sha256" or "sha384" or "sha512", "azure.pcrs: banks are sha256, sha384, sha512; a SHA-1 bank satisfies no policy.");
+            Require(bank is "sha256" or "sha384" or "sha512", "azure.pcrs: the banks are sha256, sha384 and sha512.");
             foreach (var (register, values) in registers)
             {
-                Require(int.TryParse(register, out var index) && index is >= 0 and < 24, "azure.pcrs: registers are 0 to 23.");
+                Require(int.TryParse(register, out var index) && index is >= 0 and < 24, "azure.pcrs: the registers are 0 to 23.");
                 Hex("azure.pcrs", values, Tpm.TpmAlgorithm.DigestSize(bank));
             }
         }

@@ -33,17 +33,17 @@ public static class SimulatedEvidence
         };
     }
 
-    /// <exception cref="Refusal">Codes <see cref="Codes.Malformed"/> and <see cref="Codes.ReportSignature"/>.</exception>
+    /// <exception cref="AppraisalException">Codes <see cref="Codes.Malformed"/> and <see cref="Codes.ReportSignature"/>.</exception>
     internal static SimulatedClaims Verify(SimulatedStatement statement)
     {
         var bytes = Encoding.UTF8.GetBytes(statement.Statement);
-        Refusal.Unless(Certificates.PublicKey.FromSpki(statement.PublicKey) is Certificates.EcKey key && key.VerifyDer(bytes, statement.Signature, HashAlgorithmName.SHA256),
+        AppraisalException.ThrowUnless(Certificates.PublicKey.FromSpki(statement.PublicKey) is Certificates.EcKey key && key.VerifyDer(bytes, statement.Signature, HashAlgorithmName.SHA256),
             Codes.ReportSignature, "The simulated evidence is not signed by its key.");
         using var document = Json.Parse(bytes, Codes.Malformed);
         var json = document.RootElement;
-        Refusal.Unless(json.Text("type", Codes.Malformed) == EvidenceType.Simulated && json.Number("version", Codes.Malformed) == 1
+        AppraisalException.ThrowUnless(json.Text("type", Codes.Malformed) == EvidenceType.Simulated && json.Number("version", Codes.Malformed) == 1
             && json.Text("warning", Codes.Malformed) == Warning, Codes.Malformed, "The simulated evidence does not say what it is.");
-        Refusal.Unless(json.Member("issued_at", Codes.Malformed).TryGetDateTimeOffset(out var issued), Codes.Malformed, "The simulated evidence has no date.");
+        AppraisalException.ThrowUnless(json.Member("issued_at", Codes.Malformed).TryGetDateTimeOffset(out var issued), Codes.Malformed, "The simulated evidence has no date.");
         return new SimulatedClaims(json.Hex("report_data", Codes.Malformed, 64), json.Hex("measurement", Codes.Malformed, 48), issued);
     }
 }

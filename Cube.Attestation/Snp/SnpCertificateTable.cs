@@ -10,7 +10,7 @@ namespace Cube.Attestation.Snp;
 /// </summary>
 internal static class SnpCertificateTable
 {
-    private const int MostEntries = 16;
+    private const int MaxEntries = 16;
     private static readonly Guid _vcek = new("63da758d-e664-4564-adc5-f4b93be8accd");
     private static readonly Guid _vlek = new("a8074bc2-a25a-483e-aae6-39c045a0b8a1");
     private static readonly Guid _ask = new("4ab7b379-bbac-4fe4-a02f-05aef327c782");
@@ -18,7 +18,7 @@ internal static class SnpCertificateTable
 
     /// <param name="wantsVlek">Which leaf is asked for; a table may hold both.</param>
     /// <returns>Leaf, intermediate, root, as far as they are there.</returns>
-    /// <exception cref="Refusal">Code <see cref="Codes.CertificateTable"/>.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.CertificateTable"/>.</exception>
     public static List<byte[]> Certificates(ReadOnlySpan<byte> table, bool wantsVlek)
     {
         var found = new Dictionary<Guid, byte[]>();
@@ -32,9 +32,9 @@ internal static class SnpCertificateTable
                 break;
             }
 
-            Refusal.Unless(entry < MostEntries && offset <= (uint)table.Length && length <= (uint)table.Length - offset,
+            AppraisalException.ThrowUnless(entry < MaxEntries && offset <= (uint)table.Length && length <= (uint)table.Length - offset,
                 Codes.CertificateTable, "The certificate table points outside itself, or is too long.");
-            Refusal.Unless(found.TryAdd(guid, table.Slice((int)offset, (int)length).ToArray()), Codes.CertificateTable, "The certificate table has an entry twice.");
+            AppraisalException.ThrowUnless(found.TryAdd(guid, table.Slice((int)offset, (int)length).ToArray()), Codes.CertificateTable, "The certificate table has an entry twice.");
         }
 
         return [.. new[] { wantsVlek ? _vlek : _vcek, _ask, _ark }.Where(found.ContainsKey).Select(guid => found[guid])];

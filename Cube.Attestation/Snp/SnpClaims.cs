@@ -6,8 +6,6 @@ public sealed record SnpClaims
     /// <summary>Milan, Genoa or Turin, by the chain that signed.</summary>
     public required string Product { get; init; }
 
-    public required uint ReportVersion { get; init; }
-
     /// <summary>VCEK (one chip's key) or VLEK (a cloud provider's).</summary>
     public required string SigningKey { get; init; }
 
@@ -23,8 +21,6 @@ public sealed record SnpClaims
 
     /// <summary>Privilege level the report was asked from, 0 (highest) to 3.</summary>
     public required uint Vmpl { get; init; }
-
-    public required ulong PlatformInfo { get; init; }
 
     public required ReadOnlyMemory<byte> Measurement { get; init; }
 
@@ -50,8 +46,6 @@ public sealed record SnpClaims
     public required SnpTcb LaunchTcb { get; init; }
 
     public required Version Firmware { get; init; }
-
-    public required ulong LaunchMitigations { get; init; }
 
     public required ulong CurrentMitigations { get; init; }
 

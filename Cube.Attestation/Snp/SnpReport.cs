@@ -46,10 +46,6 @@ internal sealed class SnpReport
 
     public uint Vmpl => U32(0x030);
 
-    public ulong PlatformInfo => U64(0x040);
-
-    public bool HasAuthorKey => (U32(0x048) & 1) != 0;
-
     public bool IsSignedByVlek => (U32(0x048) >> 2 & 7) == 1;
 
     public ReadOnlyMemory<byte> ReportData => _bytes.AsMemory(0x050, 64);
@@ -62,8 +58,6 @@ internal sealed class SnpReport
 
     public ReadOnlyMemory<byte> AuthorKeyDigest => _bytes.AsMemory(0x110, 48);
 
-    public ReadOnlyMemory<byte> ReportIdMa => _bytes.AsMemory(0x160, 32);
-
     public ReadOnlyMemory<byte> ChipId => _bytes.AsMemory(0x1A0, 64);
 
     public byte Family => Version >= 3 ? _bytes[0x188] : (byte)0;
@@ -72,8 +66,6 @@ internal sealed class SnpReport
 
     /// <summary>Null where the report does not say: version 2 has no CPUID.</summary>
     public SnpGeneration? Generation { get; }
-
-    public SnpTcb CurrentTcb => Tcb(0x038);
 
     public SnpTcb ReportedTcb => Tcb(0x180);
 
@@ -84,23 +76,21 @@ internal sealed class SnpReport
     /// <summary>major.minor.build of the firmware that runs.</summary>
     public Version CurrentFirmware => new(_bytes[0x1EA], _bytes[0x1E9], _bytes[0x1E8]);
 
-    /// <summary>Mitigations in force at launch; 0 before version 5.</summary>
-    public ulong LaunchMitigations => Version >= 5 ? U64(0x1F8) : 0;
-
+    /// <summary>CURRENT_MIT_VECTOR; 0 before version 5.</summary>
     public ulong CurrentMitigations => Version >= 5 ? U64(0x200) : 0;
 
-    /// <exception cref="Refusal">One of the codes of AMD SEV-SNP.</exception>
+    /// <exception cref="AppraisalException">One of the codes of AMD SEV-SNP.</exception>
     public static SnpReport Parse(ReadOnlySpan<byte> bytes)
     {
-        Refusal.Unless(bytes.Length == Size, Codes.ReportSize, $"A report has {Size} bytes, this one {bytes.Length}.");
+        AppraisalException.ThrowUnless(bytes.Length == Size, Codes.ReportSize, $"A report has {Size} bytes, this one {bytes.Length}.");
         var report = new SnpReport(bytes.ToArray());
-        Refusal.Unless(report.Version is >= 2 and <= 5, Codes.ReportVersion, $"Reports of version {report.Version} are not supported.");
-        Refusal.Unless(report.U32(0x034) == 1, Codes.SigAlgo, "The report is not signed with ECDSA P-384 and SHA-384.");
+        AppraisalException.ThrowUnless(report.Version is >= 2 and <= 5, Codes.ReportVersion, $"Reports of version {report.Version} are not supported.");
+        AppraisalException.ThrowUnless(report.U32(0x034) == 1, Codes.SigAlgo, "The report is not signed with ECDSA P-384 and SHA-384.");
         var keys = report.U32(0x048);
-        Refusal.Unless(keys >> 5 == 0, Codes.ReservedBits, "Reserved bits beside the signing key are set.");
+        AppraisalException.ThrowUnless(keys >> 5 == 0, Codes.ReservedBits, "Reserved bits beside the signing key are set.");
         var signingKey = keys >> 2 & 7;
-        Refusal.Unless(signingKey is 0 or 1, Codes.SigningKey, "The report is signed by no VCEK and no VLEK.");
-        Refusal.Unless(signingKey == 1 || (keys & 2) == 0, Codes.SigningKey, "The report is signed by a VCEK that the host has masked.");
+        AppraisalException.ThrowUnless(signingKey is 0 or 1, Codes.SigningKey, "The report is signed by no VCEK and no VLEK.");
+        AppraisalException.ThrowUnless(signingKey == 1 || (keys & 2) == 0, Codes.SigningKey, "The report is signed by a VCEK that the host has masked.");
         return report;
     }
 

@@ -10,25 +10,25 @@ internal static class SnpVerifier
     /// <param name="certificates">Leaf first, then what else of the chain came along; none of it is trusted.</param>
     /// <param name="crl">AMD's revocation list of the product, or null.</param>
     /// <param name="allowMaskedChipId">A chip id of zeros under a VCEK passes.</param>
-    /// <exception cref="Refusal">One of the codes of certificates or of AMD SEV-SNP.</exception>
+    /// <exception cref="AppraisalException">One of the codes of certificates or of AMD SEV-SNP.</exception>
     public static SnpClaims Verify(
         SnpReport report, IReadOnlyList<Certificate> certificates, byte[]? crl, TrustAnchors anchors, bool allowMaskedChipId, DateTimeOffset now)
     {
-        Refusal.Unless(certificates.Count is >= 1 and <= 3, Codes.ChainLength, "A report comes with one to three certificates.");
+        AppraisalException.ThrowUnless(certificates.Count is >= 1 and <= 3, Codes.ChainLength, "A report comes with one to three certificates.");
         var chain = Order(certificates, anchors);
         var (leaf, intermediate, root) = (chain[0], chain[1], chain[2]);
-        var expires = Chain.Verify(chain, anchors.Amd, now);
+        var expires = CertificateChain.Verify(chain, anchors.Amd, now);
 
         var product = ProductOf(leaf, intermediate, root, report);
         var extensions = VekExtensions.Of(leaf);
-        Refusal.Unless(extensions.ProductName == product || extensions.ProductName.StartsWith(product + "-", StringComparison.Ordinal),
+        AppraisalException.ThrowUnless(extensions.ProductName == product || extensions.ProductName.StartsWith(product + "-", StringComparison.Ordinal),
             Codes.Product, "The key's certificate names another product than its chain.");
-        Refusal.Unless(leaf.Key is EcKey { IsP384: true } key && report.Signature() is { } signature && key.VerifyRaw(report.Signed, signature, HashAlgorithmName.SHA384),
+        AppraisalException.ThrowUnless(leaf.Key is EcKey { IsP384: true } key && report.Signature() is { } signature && key.VerifyRaw(report.Signed, signature, HashAlgorithmName.SHA384),
             Codes.ReportSignature, "The report is not signed by the key of its certificate.");
-        Refusal.Unless(report.Generation is null || report.Generation.Product == product, Codes.Product, "The report comes from another product than its chain.");
-        Refusal.Unless(extensions.HasFmc == (report.Generation is { HasFmc: true }) && extensions.Tcb == report.ReportedTcb,
+        AppraisalException.ThrowUnless(report.Generation is null || report.Generation.Product == product, Codes.Product, "The report comes from another product than its chain.");
+        AppraisalException.ThrowUnless(extensions.HasFmc == (report.Generation is { HasFmc: true }) && extensions.Tcb == report.ReportedTcb,
             Codes.ReportTcb, "The key was made for another TCB than the reported one.");
-        CheckWho(report, extensions, allowMaskedChipId);
+        CheckChipOrProvider(report, extensions, allowMaskedChipId);
         if (crl is { } list)
         {
             expires = Earlier(expires, CheckRevocation(list, intermediate, root, now));
@@ -43,39 +43,39 @@ internal static class SnpVerifier
     {
         var leaf = certificates[0];
         var others = certificates.Skip(1).ToList();
-        Refusal.Unless(others.Count(static other => other.IsSelfIssued) <= 1 && others.Count(static other => !other.IsSelfIssued) <= 1,
+        AppraisalException.ThrowUnless(others.Count(static other => other.IsSelfIssued) <= 1 && others.Count(static other => !other.IsSelfIssued) <= 1,
             Codes.ChainLength, "There are two roots or two intermediates.");
         var intermediate = others.FirstOrDefault(static other => !other.IsSelfIssued)
             ?? anchors.AmdIntermediates.FirstOrDefault(known => known.Subject.Span.SequenceEqual(leaf.Issuer.Span))
-            ?? throw new Refusal(Codes.ChainIssuer, "The issuer of the report's key is not there.");
+            ?? throw new AppraisalException(Codes.ChainIssuer, "The issuer of the report's key is not there.");
         var root = others.FirstOrDefault(static other => other.IsSelfIssued)
             ?? anchors.Amd.FirstOrDefault(known => known.Subject.Span.SequenceEqual(intermediate.Issuer.Span))
-            ?? throw new Refusal(Codes.UntrustedRoot, "No pinned root issued the chain.");
+            ?? throw new AppraisalException(Codes.UntrustedRoot, "No pinned root issued the chain.");
         return [leaf, intermediate, root];
     }
 
     private static string ProductOf(Certificate leaf, Certificate intermediate, Certificate root, SnpReport report)
     {
-        var product = root.CommonName is ['A', 'R', 'K', '-', .. var name] ? name : throw new Refusal(Codes.Product, "The root names no product.");
+        var product = root.CommonName is ['A', 'R', 'K', '-', .. var name] ? name : throw new AppraisalException(Codes.Product, "The root names no product.");
         var (leafName, intermediateName) = report.IsSignedByVlek ? ("SEV-VLEK", "SEV-VLEK-" + product) : ("SEV-VCEK", "SEV-" + product);
-        Refusal.Unless(leaf.CommonName == leafName && intermediate.CommonName == intermediateName,
+        AppraisalException.ThrowUnless(leaf.CommonName == leafName && intermediate.CommonName == intermediateName,
             Codes.LeafName, "The certificates are for another kind of key than the one the report names.");
         return product;
     }
 
-    private static void CheckWho(SnpReport report, VekExtensions extensions, bool allowMaskedChipId)
+    private static void CheckChipOrProvider(SnpReport report, VekExtensions extensions, bool allowMaskedChipId)
     {
         var chip = report.ChipId.Span;
         var isMasked = !chip.ContainsAnyExcept((byte)0);
         if (report.IsSignedByVlek)
         {
-            Refusal.Unless(extensions.HardwareId is null && !string.IsNullOrEmpty(extensions.CspId), Codes.CspId, "A VLEK belongs to a provider and to no chip.");
+            AppraisalException.ThrowUnless(extensions.HardwareId is null && !string.IsNullOrEmpty(extensions.CspId), Codes.CspId, "A VLEK belongs to a provider and to no chip.");
             return;
         }
 
-        var hardware = extensions.HardwareId ?? throw new Refusal(Codes.ChipId, "The VCEK's certificate names no chip.");
-        Refusal.Unless(hardware.Length == (extensions.HasFmc ? 8 : 64), Codes.ChipId, "The chip id in the certificate has another length than its product's.");
-        Refusal.Unless(isMasked ? allowMaskedChipId : chip[..hardware.Length].SequenceEqual(hardware) && !chip[hardware.Length..].ContainsAnyExcept((byte)0),
+        var hardware = extensions.HardwareId ?? throw new AppraisalException(Codes.ChipId, "The VCEK's certificate names no chip.");
+        AppraisalException.ThrowUnless(hardware.Length == (extensions.HasFmc ? 8 : 64), Codes.ChipId, "The chip id in the certificate has another length than its product's.");
+        AppraisalException.ThrowUnless(isMasked ? allowMaskedChipId : chip[..hardware.Length].SequenceEqual(hardware) && !chip[hardware.Length..].ContainsAnyExcept((byte)0),
             Codes.ChipId, isMasked ? "The host masks the chip id, and the policy does not allow that." : "The report is another chip's.");
     }
 
@@ -83,16 +83,16 @@ internal static class SnpVerifier
     {
         var list = RevocationList.Parse(crl);
         list.Check(root, now);
-        list.RefuseRevoked(intermediate);
+        list.ThrowIfRevoked(intermediate);
         return list.NextUpdate;
     }
 
     /// <summary>SEV-SNP ABI, guest policy: bit 17 is one; DEBUG lets the host read and write the guest, and no policy of ours allows it.</summary>
     private static void CheckGuestPolicy(SnpReport report)
     {
-        Refusal.Unless((report.Policy & 1UL << 17) != 0 && report.Policy >> 26 == 0, Codes.GuestPolicy, "Reserved bits of the guest policy have the wrong value.");
-        Refusal.Unless(!report.AllowsDebug, Codes.Debug, "The guest may be debugged by its host.");
-        Refusal.Unless(report.Vmpl <= 3, Codes.Vmpl, "There is no such privilege level.");
+        AppraisalException.ThrowUnless((report.Policy & 1UL << 17) != 0 && report.Policy >> 26 == 0, Codes.GuestPolicy, "Reserved bits of the guest policy have the wrong value.");
+        AppraisalException.ThrowUnless(!report.AllowsDebug, Codes.Debug, "The guest may be debugged by its host.");
+        AppraisalException.ThrowUnless(report.Vmpl <= 3, Codes.Vmpl, "There is no such privilege level.");
     }
 
     private static DateTimeOffset Earlier(DateTimeOffset one, DateTimeOffset other) => one < other ? one : other;
@@ -100,14 +100,12 @@ internal static class SnpVerifier
     private static SnpClaims Claims(SnpReport report, string product, VekExtensions extensions, bool revocationChecked, DateTimeOffset expires) => new()
     {
         Product = product,
-        ReportVersion = report.Version,
         SigningKey = report.IsSignedByVlek ? "VLEK" : "VCEK",
         CspId = report.IsSignedByVlek ? extensions.CspId : null,
         GuestSvn = report.GuestSvn,
         GuestPolicy = report.Policy,
         MigrationAgentAllowed = report.AllowsMigrationAgent,
         Vmpl = report.Vmpl,
-        PlatformInfo = report.PlatformInfo,
         Measurement = report.Measurement,
         HostData = report.HostData,
         IdKeyDigest = report.IdKeyDigest,
@@ -120,7 +118,6 @@ internal static class SnpVerifier
         CommittedTcb = report.CommittedTcb,
         LaunchTcb = report.LaunchTcb,
         Firmware = report.CurrentFirmware,
-        LaunchMitigations = report.LaunchMitigations,
         CurrentMitigations = report.CurrentMitigations,
         RevocationChecked = revocationChecked,
         ExpiresAt = expires,

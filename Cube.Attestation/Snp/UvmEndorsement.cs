@@ -22,7 +22,7 @@ public sealed record UvmEndorsement(string Issuer, string Feed, int Svn, ReadOnl
     private const string RootSha256 = "23ffe2b8bdb9a1711515d4cffda04bc7f793d513c76c243f1020507d8669b7db";
     private const string SigningPurpose = "1.3.6.1.4.1.311.76.59.1.2";
 
-    /// <exception cref="Refusal">Code <see cref="Codes.UvmEndorsement"/>, or one of the certificates'.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.UvmEndorsement"/>, or one of the certificates'.</exception>
     internal static UvmEndorsement Verify(ReadOnlyMemory<byte> cose)
     {
         try
@@ -31,26 +31,26 @@ public sealed record UvmEndorsement(string Issuer, string Feed, int Svn, ReadOnl
         }
         catch (Exception exception) when (exception is CborContentException or InvalidOperationException or OverflowException or FormatException)
         {
-            throw new Refusal(Codes.UvmEndorsement, "The endorsement cannot be read.");
+            throw new AppraisalException(Codes.UvmEndorsement, "The endorsement cannot be read.");
         }
     }
 
     private static UvmEndorsement Read(ReadOnlyMemory<byte> cose)
     {
         var reader = new CborReader(cose, CborConformanceMode.Strict);
-        Refusal.Unless((ulong)reader.ReadTag() == 18, Codes.UvmEndorsement, "It is not a COSE_Sign1.");
-        Refusal.Unless(reader.ReadStartArray() == 4, Codes.UvmEndorsement, "It is not a COSE_Sign1.");
+        AppraisalException.ThrowUnless((ulong)reader.ReadTag() == 18, Codes.UvmEndorsement, "It is not a COSE_Sign1.");
+        AppraisalException.ThrowUnless(reader.ReadStartArray() == 4, Codes.UvmEndorsement, "It is not a COSE_Sign1.");
         var header = reader.ReadByteString();
         // What is not signed is not looked at; Microsoft puts a time stamp there.
         reader.SkipValue();
         var payload = reader.ReadByteString();
         var signature = reader.ReadByteString();
         reader.ReadEndArray();
-        Refusal.Unless(reader.BytesRemaining == 0, Codes.UvmEndorsement, "Bytes follow the endorsement.");
+        AppraisalException.ThrowUnless(reader.BytesRemaining == 0, Codes.UvmEndorsement, "Bytes follow the endorsement.");
 
         var (chain, issuer, feed, signedAt) = ReadHeader(header);
         VerifyChain(chain, issuer, signedAt);
-        Refusal.Unless(chain[0].Key is RsaKey key && key.Verify(ToBeSigned(header, payload), signature, HashAlgorithmName.SHA384, RSASignaturePadding.Pss),
+        AppraisalException.ThrowUnless(chain[0].Key is RsaKey key && key.Verify(ToBeSigned(header, payload), signature, HashAlgorithmName.SHA384, RSASignaturePadding.Pss),
             Codes.UvmEndorsement, "The endorsement is not signed by its certificate.");
 
         using var json = Json.Parse(payload, Codes.UvmEndorsement);
@@ -89,7 +89,7 @@ public sealed record UvmEndorsement(string Issuer, string Feed, int Svn, ReadOnl
         }
 
         reader.ReadEndMap();
-        Refusal.Unless(isPs384 && reader.BytesRemaining == 0, Codes.UvmEndorsement, "The endorsement is not signed with PS384.");
+        AppraisalException.ThrowUnless(isPs384 && reader.BytesRemaining == 0, Codes.UvmEndorsement, "The endorsement is not signed with PS384.");
         return (chain, issuer, feed, signedAt);
     }
 
@@ -97,7 +97,7 @@ public sealed record UvmEndorsement(string Issuer, string Feed, int Svn, ReadOnl
     {
         var chain = new List<Certificate>();
         var count = reader.ReadStartArray();
-        Refusal.Unless(count is >= 2 and <= 5, Codes.ChainLength, "The endorsement has fewer than two or more than five certificates.");
+        AppraisalException.ThrowUnless(count is >= 2 and <= 5, Codes.ChainLength, "The endorsement has fewer than two or more than five certificates.");
         for (var i = 0; i < count; i++)
         {
             chain.Add(Certificate.Parse(reader.ReadByteString()));
@@ -111,10 +111,10 @@ public sealed record UvmEndorsement(string Issuer, string Feed, int Svn, ReadOnl
     private static void VerifyChain(List<Certificate> chain, string issuer, DateTimeOffset signedAt)
     {
         var root = Convert.FromHexString(RootSha256);
-        Refusal.Unless(chain.Count > 0 && chain[^1].Sha256.AsSpan().SequenceEqual(root), Codes.UntrustedRoot, "The endorsement ends at a root that is not pinned.");
-        Chain.Verify(chain, [chain[^1]], signedAt);
+        AppraisalException.ThrowUnless(chain.Count > 0 && chain[^1].Sha256.AsSpan().SequenceEqual(root), Codes.UntrustedRoot, "The endorsement ends at a root that is not pinned.");
+        CertificateChain.Verify(chain, [chain[^1]], signedAt);
         var did = $"did:x509:0:sha256:{System.Buffers.Text.Base64Url.EncodeToString(root)}::eku:{SigningPurpose}";
-        Refusal.Unless(issuer == did && Purposes(chain[0]).Contains(SigningPurpose), Codes.UvmEndorsement, "The endorsement comes from another issuer than the utility VM's.");
+        AppraisalException.ThrowUnless(issuer == did && Purposes(chain[0]).Contains(SigningPurpose), Codes.UvmEndorsement, "The endorsement comes from another issuer than the utility VM's.");
     }
 
     private static List<string> Purposes(Certificate leaf)

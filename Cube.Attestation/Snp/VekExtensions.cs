@@ -38,7 +38,7 @@ internal sealed class VekExtensions
     /// <summary>The cloud provider that a VLEK was made for.</summary>
     public string? CspId { get; }
 
-    /// <exception cref="Refusal">Code <see cref="Codes.Certificate"/>.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.Certificate"/>.</exception>
     public static VekExtensions Of(Certificate certificate)
     {
         try
@@ -47,7 +47,7 @@ internal sealed class VekExtensions
         }
         catch (Exception exception) when (exception is AsnContentException or OverflowException)
         {
-            throw new Refusal(Codes.Certificate, "The certificate lacks what AMD writes into those of its chips.");
+            throw new AppraisalException(Codes.Certificate, "The certificate lacks what AMD writes into those of its chips.");
         }
     }
 

@@ -5,7 +5,7 @@ using Cube.Attestation.Parsing;
 namespace Cube.Attestation.Tdx;
 
 /// <summary>
-/// What Intel writes into a PCK certificate, extension 1.2.840.113741.1.13.1 (Intel SGX PCK certificate and CRL profile, section 1.3.5):
+/// The SGX extension of a PCK certificate, 1.2.840.113741.1.13.1 (Intel SGX PCK certificate and CRL profile, section 1.3.5):
 /// a sequence of pairs of OID and value.
 /// <code>
 /// .2 TCB: .1–.16 component SVNs INTEGER, .17 PCESVN INTEGER, .18 CPUSVN OCTET STRING    .3 PCEID 2 bytes    .4 FMSPC 6 bytes
@@ -32,14 +32,14 @@ internal sealed class PckExtension
 
     public byte[] PceId { get; }
 
-    /// <summary>Names the family, model and platform that collateral is published for.</summary>
+    /// <summary>Family, model, platform and custom SKU that Intel publishes collateral for.</summary>
     public byte[] Fmspc { get; }
 
     public byte[] Components { get; }
 
     public int PceSvn { get; }
 
-    /// <exception cref="Refusal">Code <see cref="Codes.PckExtension"/>.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.PckExtension"/>.</exception>
     public static PckExtension Of(Certificate pck)
     {
         try
@@ -48,7 +48,7 @@ internal sealed class PckExtension
         }
         catch (Exception exception) when (exception is AsnContentException or KeyNotFoundException or OverflowException or ArgumentException)
         {
-            throw new Refusal(Codes.PckExtension, "The PCK certificate lacks what Intel writes into it.");
+            throw new AppraisalException(Codes.PckExtension, "The SGX extension of the PCK certificate is missing or malformed.");
         }
     }
 

@@ -2,11 +2,11 @@ using Cube.Attestation.Parsing;
 
 namespace Cube.Attestation.Tdx;
 
-/// <summary>Which row of Intel's table a platform is in. The rule is that of Intel's quote verification library, index by index.</summary>
+/// <summary>Finds the TCB level of a platform in Intel's TCB info, by the algorithm of Intel's quote verification library.</summary>
 internal static class TcbEvaluation
 {
-    /// <exception cref="Refusal">Codes <see cref="Codes.TdxModuleMismatch"/>, <see cref="Codes.TdxModuleNotSupported"/>, <see cref="Codes.TcbNotSupported"/>.</exception>
-    public static (TcbStatus Status, IReadOnlyList<string> Advisories) Evaluate(TdReport report, PckExtension pck, TcbInfo info, IsvLevel qe)
+    /// <exception cref="AppraisalException">Codes <see cref="Codes.TdxModuleMismatch"/>, <see cref="Codes.TdxModuleNotSupported"/>, <see cref="Codes.TcbNotSupported"/>.</exception>
+    public static (TcbStatus Status, IReadOnlyList<string> Advisories) Evaluate(TdQuoteBody report, PckExtension pck, TcbInfo info, IsvLevel qe)
     {
         var (module, platform) = Levels(report.TeeTcbSvn.Span, pck, info, report);
         var status = Converge(platform, module, qe);
@@ -24,7 +24,7 @@ internal static class TcbEvaluation
                 var (moduleToday, platformToday) = Levels(svn, pck, info, report);
                 return Converge(platformToday, moduleToday, qe) is not (TcbStatus.OutOfDate or TcbStatus.OutOfDateConfigurationNeeded or TcbStatus.Revoked);
             }
-            catch (Refusal)
+            catch (AppraisalException)
             {
                 return false;
             }
@@ -34,18 +34,18 @@ internal static class TcbEvaluation
     private static TcbStatus Converge(TcbLevel platform, IsvLevel? module, IsvLevel qe) =>
         (module is null ? platform.Status : platform.Status.Converge(module.Status)).Converge(qe.Status);
 
-    private static (IsvLevel? Module, TcbLevel Platform) Levels(ReadOnlySpan<byte> svn, PckExtension pck, TcbInfo info, TdReport report)
+    private static (IsvLevel? Module, TcbLevel Platform) Levels(ReadOnlySpan<byte> svn, PckExtension pck, TcbInfo info, TdQuoteBody report)
     {
         var (module, level) = (info.Module, (IsvLevel?)null);
-        // From module version 1 on, the module has an identity of its own, and the first two components are judged there.
+        // From module version 1 on, the TDX module has its own identity, which covers the first two components.
         if (svn[1] > 0)
         {
-            module = info.ModuleIdentities.GetValueOrDefault($"TDX_{svn[1]:X2}") ?? throw new Refusal(Codes.TdxModuleMismatch, "Intel lists no such TDX module.");
-            level = LevelOf(module, svn[0]) ?? throw new Refusal(Codes.TdxModuleNotSupported, "The TDX module is older than every level that Intel lists.");
+            module = info.ModuleIdentities.GetValueOrDefault($"TDX_{svn[1]:X2}") ?? throw new AppraisalException(Codes.TdxModuleMismatch, "The TCB info contains no identity for this TDX module.");
+            level = LevelOf(module, svn[0]) ?? throw new AppraisalException(Codes.TdxModuleNotSupported, "The TDX module is below every TCB level in the TCB info.");
         }
 
-        Refusal.Unless(report.MrSignerSeam.Span.SequenceEqual(module.MrSigner) && AttributesFit(report.SeamAttributes.Span, module),
-            Codes.TdxModuleMismatch, "The TDX module is not Intel's.");
+        AppraisalException.ThrowUnless(report.MrSignerSeam.Span.SequenceEqual(module.MrSigner) && AttributesFit(report.SeamAttributes.Span, module),
+            Codes.TdxModuleMismatch, "Signer or attributes of the TDX module do not match the TCB info.");
         var first = svn[1] > 0 ? 2 : 0;
         foreach (var candidate in info.Levels)
         {
@@ -55,7 +55,7 @@ internal static class TcbEvaluation
             }
         }
 
-        throw new Refusal(Codes.TcbNotSupported, "The platform is older than every level that Intel lists.");
+        throw new AppraisalException(Codes.TcbNotSupported, "The platform is below every TCB level in the TCB info.");
     }
 
     private static IsvLevel? LevelOf(TdxModule module, byte svn) => module.Levels.FirstOrDefault(level => level.Svn <= svn);

@@ -1,6 +1,6 @@
 namespace Cube.Attestation.Tdx;
 
-/// <summary>How Intel judges a platform, in the words of its TCB info.</summary>
+/// <summary>The TCB status values of Intel's TCB info.</summary>
 public enum TcbStatus
 {
     UpToDate,
@@ -10,16 +10,16 @@ public enum TcbStatus
     OutOfDate,
     OutOfDateConfigurationNeeded,
 
-    /// <summary>The platform is up to date today; the TD was launched before that.</summary>
+    /// <summary>The platform is up to date, but the TD was launched before the update.</summary>
     TDRelaunchAdvised,
 
     TDRelaunchAdvisedConfigurationNeeded,
     Revoked,
 }
 
-internal static class TcbStatuses
+internal static class TcbStatusExtensions
 {
-    /// <summary>How the status of a part (module, quoting enclave) changes that of the platform: Intel's quote verification library.</summary>
+    /// <summary>Combines the status of the platform with that of the TDX module or quoting enclave, as Intel's quote verification library does.</summary>
     public static TcbStatus Converge(this TcbStatus platform, TcbStatus part) => (platform, part) switch
     {
         (_, TcbStatus.Revoked) => TcbStatus.Revoked,

@@ -1,10 +1,8 @@
 namespace Cube.Attestation.Tdx;
 
-/// <summary>What a genuine TDX quote says. Whether that is enough is the policy's to decide.</summary>
+/// <summary>The verified claims of a TDX quote. The policy evaluates them.</summary>
 public sealed record TdxClaims
 {
-    public required int QuoteVersion { get; init; }
-
     public required ReadOnlyMemory<byte> TeeTcbSvn { get; init; }
 
     public required ReadOnlyMemory<byte> MrSeam { get; init; }
@@ -36,15 +34,15 @@ public sealed record TdxClaims
 
     public required int QeSvn { get; init; }
 
-    /// <summary>Null without collateral: the quote is genuine, but nobody said how current its platform is.</summary>
+    /// <summary>Null without collateral: the quote is authentic, but its TCB level is unknown.</summary>
     public TcbStatus? TcbStatus { get; init; }
 
     public IReadOnlyList<string> Advisories { get; init; } = [];
 
-    /// <summary>The lower of the two numbers in TCB info and QE identity; it grows with every recovery of Intel's.</summary>
+    /// <summary>The lower <c>tcbEvaluationDataNumber</c> of TCB info and QE identity; Intel increases it with each TCB recovery.</summary>
     public int? TcbEvaluationNumber { get; init; }
 
-    /// <summary>An event log came along, and its replay gives the RTMRs.</summary>
+    /// <summary>True if the replay of the event log results in the RTMRs.</summary>
     public bool EventLogReplayed { get; init; }
 
     public required DateTimeOffset ExpiresAt { get; init; }

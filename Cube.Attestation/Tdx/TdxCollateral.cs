@@ -5,8 +5,8 @@ using Cube.Attestation.Parsing;
 namespace Cube.Attestation.Tdx;
 
 /// <summary>
-/// Intel's judgement of a platform as its provisioning service publishes it, kept as one JSON object. Everything in it is signed by
-/// Intel, so that it may come from anywhere.
+/// The collateral that Intel's provisioning certification service publishes for a platform, as one JSON object.
+/// Intel signs every part, so that it may come from any source.
 /// <code>
 /// pck_crl_issuer_chain, tcb_info_issuer_chain, qe_identity_issuer_chain: PEM     root_ca_crl, pck_crl: DER as hex
 /// tcb_info, qe_identity: the exact text that was signed                          tcb_info_signature, qe_identity_signature: hex
@@ -32,7 +32,7 @@ public sealed record TdxCollateral
 
     public required ReadOnlyMemory<byte> QeIdentitySignature { get; init; }
 
-    /// <exception cref="Refusal">Code <see cref="Codes.Collateral"/>.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.Collateral"/>.</exception>
     internal static TdxCollateral Parse(ReadOnlyMemory<byte> utf8)
     {
         using var document = Json.Parse(utf8, Codes.Collateral);

@@ -10,7 +10,7 @@ namespace Cube.Attestation.Tdx;
 /// size u32:  signature 64, key 64, type u16 (6), size u32:
 ///                QE report 384, QE signature 64, size u16: authentication data, type u16 (5), size u32: PEM chain (may end in NUL)
 /// </code>
-/// The sizes nest exactly. What follows the declared signature data is padding of whoever carried it, and is not looked at.
+/// The nested sizes must match exactly. Bytes after the declared signature data are transport padding and are ignored.
 /// </summary>
 internal sealed class TdxQuote
 {
@@ -20,50 +20,50 @@ internal sealed class TdxQuote
     {
         var reader = new ByteReader(bytes.Span, Codes.QuoteSize);
         Version = reader.U16();
-        Refusal.Unless(Version is 4 or 5, Codes.QuoteVersion, $"Quotes of version {Version} are not supported.");
-        Refusal.Unless(reader.U16() == 2, Codes.AkType, "The quote's key is not an ECDSA P-256 key.");
-        Refusal.Unless(reader.U32() == 0x81, Codes.TeeType, "The quote is not a TDX quote.");
+        AppraisalException.ThrowUnless(Version is 4 or 5, Codes.QuoteVersion, $"Quotes of version {Version} are not supported.");
+        AppraisalException.ThrowUnless(reader.U16() == 2, Codes.AkType, "The attestation key is not an ECDSA P-256 key.");
+        AppraisalException.ThrowUnless(reader.U32() == 0x81, Codes.TeeType, "The quote is not a TDX quote.");
         reader.Take(4);
-        Refusal.Unless(reader.Take(16).SequenceEqual(_intelQe), Codes.QeVendor, "The quote was made by another quoting enclave than Intel's.");
+        AppraisalException.ThrowUnless(reader.Take(16).SequenceEqual(_intelQe), Codes.QeVendor, "The QE vendor of the quote is not Intel.");
         reader.Take(20);
 
-        var bodySize = TdReport.Size10;
+        var bodySize = TdQuoteBody.Size10;
         if (Version == 5)
         {
             var type = reader.U16();
             bodySize = type switch
             {
-                2 => TdReport.Size10,
-                3 => TdReport.Size15,
-                _ => throw new Refusal(Codes.BodyType, $"Quote bodies of type {type} are not supported."),
+                2 => TdQuoteBody.Size10,
+                3 => TdQuoteBody.Size15,
+                _ => throw new AppraisalException(Codes.BodyType, $"Quote bodies of type {type} are not supported."),
             };
-            Refusal.Unless(reader.U32() == (uint)bodySize, Codes.BodyType, "The quote's body has another size than its type.");
+            AppraisalException.ThrowUnless(reader.U32() == (uint)bodySize, Codes.BodyType, "The size of the quote body does not match its type.");
         }
 
         var body = reader.Position;
         reader.Take(bodySize);
-        Report = new TdReport(bytes.Slice(body, bodySize));
+        Body = new TdQuoteBody(bytes.Slice(body, bodySize));
         Signed = bytes[..reader.Position];
 
         var announced = reader.U32();
-        Refusal.Unless(announced <= (uint)reader.Left, Codes.SigDataSize, "The quote's signature data are cut off.");
+        AppraisalException.ThrowUnless(announced <= (uint)reader.Left, Codes.SigDataSize, "The signature data of the quote are truncated.");
         var outer = new ByteReader(reader.Take((int)announced), Codes.SigDataSize);
         Signature = outer.Take(64).ToArray();
         AttestationKey = outer.Take(64).ToArray();
-        Refusal.Unless(outer.U16() == 6, Codes.CertType, "The quote's certification data are not a QE report.");
+        AppraisalException.ThrowUnless(outer.U16() == 6, Codes.CertType, "The certification data of the quote are not a QE report.");
         var inner = new ByteReader(outer.Sized(), Codes.SigDataSize);
         outer.End();
         QeReport = new QeReport(inner.Take(QeReport.Size).ToArray());
         QeSignature = inner.Take(64).ToArray();
         QeAuthData = inner.Take(inner.U16()).ToArray();
-        Refusal.Unless(inner.U16() == 5, Codes.CertType, "The QE report's certification data are not a certificate chain.");
+        AppraisalException.ThrowUnless(inner.U16() == 5, Codes.CertType, "The certification data of the QE report are not a PCK certificate chain.");
         PckChain = inner.Sized().ToArray();
         inner.End();
     }
 
     public int Version { get; }
 
-    public TdReport Report { get; }
+    public TdQuoteBody Body { get; }
 
     public ReadOnlyMemory<byte> Signed { get; }
 
@@ -79,10 +79,10 @@ internal sealed class TdxQuote
 
     public byte[] PckChain { get; }
 
-    /// <exception cref="Refusal">One of the codes of Intel TDX.</exception>
+    /// <exception cref="AppraisalException">One of the codes of Intel TDX.</exception>
     public static TdxQuote Parse(ReadOnlyMemory<byte> bytes)
     {
-        Refusal.Unless(bytes.Length != LocalTdReport.Size, Codes.NotAQuote, "It is a TDREPORT, which only its own processor can check.");
+        AppraisalException.ThrowUnless(bytes.Length != TdReport.Size, Codes.NotAQuote, "The evidence is a TDREPORT, which only the same processor can verify, not a quote.");
         return new TdxQuote(bytes);
     }
 }

@@ -4,22 +4,22 @@ using Cube.Attestation.Parsing;
 
 namespace Cube.Attestation.Tdx;
 
-/// <summary>From a quote to claims that Intel's root stands for (the order of Intel's quote verification library).</summary>
+/// <summary>Verifies a quote up to Intel's root certificate, in the order of Intel's quote verification library, and returns its claims.</summary>
 internal static class TdxVerifier
 {
-    /// <param name="collateral">Null leaves the TCB unjudged; the caller decides what that is worth.</param>
-    /// <exception cref="Refusal">One of the codes of certificates or of Intel TDX.</exception>
+    /// <param name="collateral">If null, the TCB status stays unknown.</param>
+    /// <exception cref="AppraisalException">One of the codes of certificates or of Intel TDX.</exception>
     public static TdxClaims Verify(TdxQuote quote, TdxCollateral? collateral, TrustAnchors anchors, DateTimeOffset now)
     {
-        var chain = Certificate.ParsePem(quote.PckChain, most: 4);
-        var expires = Chain.Verify(chain, anchors.Intel, now);
+        var chain = Certificate.ParsePem(quote.PckChain, maxCount: 4);
+        var expires = CertificateChain.Verify(chain, anchors.Intel, now);
         var pck = chain[0];
-        Refusal.Unless(chain.Count == 3 && IsNamed(pck, "PCK Certificate") && (IsNamed(chain[1], "PCK Platform CA") || IsNamed(chain[1], "PCK Processor CA")),
-            Codes.ChainIssuer, "The quote's key was not certified by one of Intel's PCK authorities.");
+        AppraisalException.ThrowUnless(chain.Count == 3 && IsNamed(pck, "PCK Certificate") && (IsNamed(chain[1], "PCK Platform CA") || IsNamed(chain[1], "PCK Processor CA")),
+            Codes.ChainIssuer, "The chain is not a PCK certificate below Intel's PCK Platform CA or PCK Processor CA.");
         VerifySignatures(quote, pck);
-        var report = quote.Report;
-        Refusal.Unless(!report.IsDebug, Codes.TdDebug, "The TD may be debugged by its host.");
-        Refusal.Unless(!report.HasUntrustedBits, Codes.TdAttributes, "The TD is marked as untrusted.");
+        var report = quote.Body;
+        AppraisalException.ThrowUnless(!report.IsDebug, Codes.TdDebug, "The TD allows debugging by the host.");
+        AppraisalException.ThrowUnless(!report.HasUntrustedBits, Codes.TdAttributes, "The TD attributes mark the TD as untrusted.");
 
         var extension = PckExtension.Of(pck);
         var claims = Claims(quote, extension, expires);
@@ -30,29 +30,29 @@ internal static class TdxVerifier
 
     private static void VerifySignatures(TdxQuote quote, Certificate pck)
     {
-        Refusal.Unless(pck.Key is EcKey { IsP384: false } pckKey && pckKey.VerifyRaw(quote.QeReport.Bytes, quote.QeSignature, HashAlgorithmName.SHA256),
-            Codes.QeReportSignature, "The quoting enclave's report is not signed by the platform's key.");
+        AppraisalException.ThrowUnless(pck.Key is EcKey { IsP384: false } pckKey && pckKey.VerifyRaw(quote.QeReport.Bytes, quote.QeSignature, HashAlgorithmName.SHA256),
+            Codes.QeReportSignature, "The QE report is not signed by the PCK.");
         Span<byte> bound = stackalloc byte[64];
         SHA256.HashData([.. quote.AttestationKey, .. quote.QeAuthData], bound);
         bound[32..].Clear();
-        Refusal.Unless(bound.SequenceEqual(quote.QeReport.ReportData), Codes.QeReportData, "The quoting enclave does not stand for the quote's key.");
-        Refusal.Unless(EcKey.P256(quote.AttestationKey).VerifyRaw(quote.Signed.Span, quote.Signature, HashAlgorithmName.SHA256),
-            Codes.QuoteSignature, "The quote is not signed by its key.");
+        AppraisalException.ThrowUnless(bound.SequenceEqual(quote.QeReport.ReportData), Codes.QeReportData, "REPORTDATA of the QE report is not the hash of the attestation key.");
+        AppraisalException.ThrowUnless(EcKey.P256(quote.AttestationKey).VerifyRaw(quote.Signed.Span, quote.Signature, HashAlgorithmName.SHA256),
+            Codes.QuoteSignature, "The quote is not signed by its attestation key.");
     }
 
     private static TdxClaims Judge(
         TdxClaims claims, TdxQuote quote, List<Certificate> chain, PckExtension extension, TdxCollateral collateral, TrustAnchors anchors, DateTimeOffset now)
     {
         var (pck, authority, root) = (chain[0], chain[1], chain[2]);
-        var (platforms, listsExpire) = TdxDocuments.Lists(authority, root, collateral, now);
-        platforms.RefuseRevoked(pck);
-        var (tcbInfo, qeIdentity, statementsExpire) = TdxDocuments.Statements(collateral, anchors, now);
-        Refusal.Unless(tcbInfo.Fmspc.AsSpan().SequenceEqual(extension.Fmspc) && tcbInfo.PceId.AsSpan().SequenceEqual(extension.PceId),
-            Codes.TcbInfoMismatch, "The TCB info is another platform's.");
+        var (platforms, listsExpire) = TdxCollateralVerifier.VerifyRevocationLists(authority, root, collateral, now);
+        platforms.ThrowIfRevoked(pck);
+        var (tcbInfo, qeIdentity, statementsExpire) = TdxCollateralVerifier.VerifyTcbInfoAndQeIdentity(collateral, anchors, now);
+        AppraisalException.ThrowUnless(tcbInfo.Fmspc.AsSpan().SequenceEqual(extension.Fmspc) && tcbInfo.PceId.AsSpan().SequenceEqual(extension.PceId),
+            Codes.TcbInfoMismatch, "The TCB info is for another platform.");
 
         var qe = QeLevel(quote.QeReport, qeIdentity);
-        var (status, advisories) = TcbEvaluation.Evaluate(quote.Report, extension, tcbInfo, qe);
-        Refusal.Unless(status != TcbStatus.Revoked, Codes.TcbRevoked, "Intel has revoked the platform's TCB level.");
+        var (status, advisories) = TcbEvaluation.Evaluate(quote.Body, extension, tcbInfo, qe);
+        AppraisalException.ThrowUnless(status != TcbStatus.Revoked, Codes.TcbRevoked, "The TCB level of the platform is revoked.");
         return claims with
         {
             TcbStatus = status,
@@ -64,12 +64,12 @@ internal static class TdxVerifier
 
     private static IsvLevel QeLevel(QeReport report, QeIdentity identity)
     {
-        Refusal.Unless(EqualUnder(identity.MiscSelectMask, report.MiscSelect, identity.MiscSelect)
+        AppraisalException.ThrowUnless(EqualUnder(identity.MiscSelectMask, report.MiscSelect, identity.MiscSelect)
             && EqualUnder(identity.AttributesMask, report.Attributes, identity.Attributes)
             && report.MrSigner.SequenceEqual(identity.MrSigner) && report.IsvProdId == identity.IsvProdId,
-            Codes.QeIdentityMismatch, "The quoting enclave is not Intel's.");
+            Codes.QeIdentityMismatch, "The quoting enclave does not match Intel's QE identity.");
         return identity.Levels.FirstOrDefault(level => level.Svn <= report.IsvSvn)
-            ?? throw new Refusal(Codes.QeNotSupported, "The quoting enclave is older than every level that Intel lists.");
+            ?? throw new AppraisalException(Codes.QeNotSupported, "The quoting enclave is below every TCB level in the QE identity.");
     }
 
     private static bool EqualUnder(ReadOnlySpan<byte> mask, ReadOnlySpan<byte> found, ReadOnlySpan<byte> expected)
@@ -87,10 +87,9 @@ internal static class TdxVerifier
 
     private static TdxClaims Claims(TdxQuote quote, PckExtension extension, DateTimeOffset expires)
     {
-        var report = quote.Report;
+        var report = quote.Body;
         return new TdxClaims
         {
-            QuoteVersion = quote.Version,
             TeeTcbSvn = report.TeeTcbSvn,
             MrSeam = report.MrSeam,
             TdAttributes = report.TdAttributes,

@@ -17,8 +17,8 @@ internal sealed class EventLog
     private const int Registers = 24;
     private const int LastOfFirmware = 7;
 
-    public const int MostBytes = 1024 * 1024;
-    private const int MostEvents = 20_000;
+    public const int MaxBytes = 1024 * 1024;
+    private const int MaxEvents = 20_000;
     private const uint NoAction = 3;
 
     private readonly Dictionary<(string Bank, uint Index), byte[]> _registers = [];
@@ -31,26 +31,23 @@ internal sealed class EventLog
         ReadHeader(ref reader);
         for (var count = 0; reader.Left > 0; count++)
         {
-            Refusal.Unless(count < MostEvents, Codes.EventLog, "The event log has too many events.");
+            AppraisalException.ThrowUnless(count < MaxEvents, Codes.EventLog, "The event log has too many events.");
             var index = reader.U32();
             if (index == uint.MaxValue)
             {
                 // The table that holds a CCEL is longer than its log, and filled up with ones.
-                Refusal.Unless(!reader.Take(reader.Left).ContainsAnyExcept((byte)0xFF), Codes.EventLog, "Something else than padding follows the event log.");
+                AppraisalException.ThrowUnless(!reader.Take(reader.Left).ContainsAnyExcept((byte)0xFF), Codes.EventLog, "Something else than padding follows the event log.");
                 break;
             }
 
             ReadEvent(ref reader, index);
-            Events++;
         }
     }
 
-    public int Events { get; private set; }
-
-    /// <exception cref="Refusal">Code <see cref="Codes.EventLog"/>.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.EventLog"/>.</exception>
     public static EventLog Replay(ReadOnlySpan<byte> log)
     {
-        Refusal.Unless(log.Length <= MostBytes, Codes.TooLarge, "The event log is too large.");
+        AppraisalException.ThrowUnless(log.Length <= MaxBytes, Codes.TooLarge, "The event log is too large.");
         return new EventLog(log);
     }
 
@@ -61,7 +58,7 @@ internal sealed class EventLog
     /// Every register that the log extends and the quote covers holds what the replay gives; at least one does. Those of the firmware are in
     /// the log or were never extended: the log is the firmware's own. Later ones are extended by software that may keep none.
     /// </summary>
-    /// <exception cref="Refusal">Code <see cref="Codes.EventLogReplay"/>.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.EventLogReplay"/>.</exception>
     public void CheckAgainst(IReadOnlyDictionary<string, SortedDictionary<int, byte[]>> quoted)
     {
         var compared = 0;
@@ -71,44 +68,44 @@ internal sealed class EventLog
             {
                 if (Find(bank, (uint)index) is { } replayed)
                 {
-                    Refusal.Unless(value.AsSpan().SequenceEqual(replayed), Codes.EventLogReplay, $"The event log does not lead to PCR {index} ({bank}).");
+                    AppraisalException.ThrowUnless(value.AsSpan().SequenceEqual(replayed), Codes.EventLogReplay, $"The event log does not lead to PCR {index} ({bank}).");
                     compared++;
                 }
                 else
                 {
-                    Refusal.Unless(
+                    AppraisalException.ThrowUnless(
                         index > LastOfFirmware || value.AsSpan().SequenceEqual(Start(bank, (uint)index)), Codes.EventLogReplay, $"The event log leaves out PCR {index} ({bank}).");
                 }
             }
         }
 
-        Refusal.Unless(compared > 0, Codes.EventLogReplay, "The event log leads to none of the quoted PCRs.");
+        AppraisalException.ThrowUnless(compared > 0, Codes.EventLogReplay, "The event log leads to none of the quoted PCRs.");
     }
 
     /// <summary>Confidential computing registers 1 to 4 are RTMR0 to RTMR3.</summary>
-    /// <exception cref="Refusal">Code <see cref="Codes.EventLogReplay"/>.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.EventLogReplay"/>.</exception>
     public void CheckAgainst(Func<int, ReadOnlyMemory<byte>> rtmr)
     {
         for (var i = 0; i < 4; i++)
         {
             var replayed = Find("sha384", (uint)i + 1) ?? new byte[48];
-            Refusal.Unless(rtmr(i).Span.SequenceEqual(replayed), Codes.EventLogReplay, $"The event log does not lead to RTMR{i}.");
+            AppraisalException.ThrowUnless(rtmr(i).Span.SequenceEqual(replayed), Codes.EventLogReplay, $"The event log does not lead to RTMR{i}.");
         }
     }
 
     private void ReadHeader(ref ByteReader reader)
     {
         reader.U32();
-        Refusal.Unless(reader.U32() == NoAction && !reader.Take(20).ContainsAnyExcept((byte)0), Codes.EventLog, "The event log has no header.");
+        AppraisalException.ThrowUnless(reader.U32() == NoAction && !reader.Take(20).ContainsAnyExcept((byte)0), Codes.EventLog, "The event log has no header.");
         var header = new ByteReader(reader.Sized(), Codes.EventLog);
-        Refusal.Unless(header.Take(16).SequenceEqual("Spec ID Event03\0"u8), Codes.EventLog, "The event log is not crypto-agile.");
+        AppraisalException.ThrowUnless(header.Take(16).SequenceEqual("Spec ID Event03\0"u8), Codes.EventLog, "The event log is not crypto-agile.");
         header.Take(8);
         var algorithms = header.U32();
-        Refusal.Unless(algorithms is >= 1 and <= 8, Codes.EventLog, "The event log has no bank, or too many.");
+        AppraisalException.ThrowUnless(algorithms is >= 1 and <= 8, Codes.EventLog, "The event log has no bank, or too many.");
         for (var i = 0; i < algorithms; i++)
         {
             var (algorithm, size) = (header.U16(), header.U16());
-            Refusal.Unless(size is >= 1 and <= 64 && _digestSizes.TryAdd(algorithm, size)
+            AppraisalException.ThrowUnless(size is >= 1 and <= 64 && _digestSizes.TryAdd(algorithm, size)
                 && (TpmAlgorithm.BankName(algorithm) is not { } bank || TpmAlgorithm.DigestSize(bank) == size), Codes.EventLog, "The event log's banks cannot be read.");
         }
 
@@ -121,11 +118,11 @@ internal sealed class EventLog
         var type = reader.U32();
         var digests = new List<(string Bank, byte[] Digest)>();
         var count = reader.U32();
-        Refusal.Unless(count <= (uint)_digestSizes.Count && index < Registers, Codes.EventLog, "An event has too many digests, or an unknown register.");
+        AppraisalException.ThrowUnless(count <= (uint)_digestSizes.Count && index < Registers, Codes.EventLog, "An event has too many digests, or an unknown register.");
         for (var i = 0; i < count; i++)
         {
             var algorithm = reader.U16();
-            var digest = reader.Take(_digestSizes.TryGetValue(algorithm, out var size) ? size : throw new Refusal(Codes.EventLog, "An event has a digest of an unknown bank."));
+            var digest = reader.Take(_digestSizes.TryGetValue(algorithm, out var size) ? size : throw new AppraisalException(Codes.EventLog, "An event has a digest of an unknown bank."));
             if (TpmAlgorithm.BankName(algorithm) is { } bank)
             {
                 digests.Add((bank, digest.ToArray()));
@@ -151,7 +148,7 @@ internal sealed class EventLog
     {
         if (index == 0 && data.Length == 17 && data[..16].SequenceEqual("StartupLocality\0"u8))
         {
-            Refusal.Unless(!_registers.Keys.Any(static key => key.Index == 0), Codes.EventLog, "The locality of the start comes after the first event.");
+            AppraisalException.ThrowUnless(!_registers.Keys.Any(static key => key.Index == 0), Codes.EventLog, "The locality of the start comes after the first event.");
             _locality = data[16];
         }
     }

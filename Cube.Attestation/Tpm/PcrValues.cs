@@ -12,7 +12,7 @@ internal sealed class PcrValues
     public byte[]? Find(string bank, int register) => _values.GetValueOrDefault((bank, register));
 
     /// <param name="json">A list by index (of <paramref name="listBank"/>), or an object bank → index → hex.</param>
-    /// <exception cref="Refusal">Code <see cref="Codes.TpmPcrFormat"/>.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.TpmPcrFormat"/>.</exception>
     public static PcrValues Read(JsonElement json, string listBank = "sha256")
     {
         var values = new PcrValues();
@@ -27,13 +27,13 @@ internal sealed class PcrValues
             return values;
         }
 
-        Refusal.Unless(json.ValueKind == JsonValueKind.Object, Codes.TpmPcrFormat, "The values of the PCRs are neither a list nor an object.");
+        AppraisalException.ThrowUnless(json.ValueKind == JsonValueKind.Object, Codes.TpmPcrFormat, "The values of the PCRs are neither a list nor an object.");
         foreach (var bank in json.EnumerateObject())
         {
-            Refusal.Unless(bank.Value.ValueKind == JsonValueKind.Object, Codes.TpmPcrFormat, "A bank of PCRs is not an object.");
+            AppraisalException.ThrowUnless(bank.Value.ValueKind == JsonValueKind.Object, Codes.TpmPcrFormat, "A bank of PCRs is not an object.");
             foreach (var register in bank.Value.EnumerateObject())
             {
-                Refusal.Unless(int.TryParse(register.Name, NumberStyles.None, CultureInfo.InvariantCulture, out var index), Codes.TpmPcrFormat, "A PCR has no number.");
+                AppraisalException.ThrowUnless(int.TryParse(register.Name, NumberStyles.None, CultureInfo.InvariantCulture, out var index), Codes.TpmPcrFormat, "A PCR has no number.");
                 values.Add(bank.Name, index, register.Value);
             }
         }
@@ -50,7 +50,7 @@ internal sealed class PcrValues
     private void Add(string bank, int register, JsonElement value)
     {
         var size = TpmAlgorithm.DigestSize(bank);
-        Refusal.Unless(size > 0 && register < 32 && value.ValueKind == JsonValueKind.String, Codes.TpmPcrFormat, "A PCR is in an unknown bank, or is not a text.");
-        Refusal.Unless(_values.TryAdd((bank, register), Json.Hex(value.GetString()!, Codes.TpmPcrFormat, size)), Codes.TpmPcrFormat, "A PCR is there twice.");
+        AppraisalException.ThrowUnless(size > 0 && register < 32 && value.ValueKind == JsonValueKind.String, Codes.TpmPcrFormat, "A PCR is in an unknown bank, or is not a text.");
+        AppraisalException.ThrowUnless(_values.TryAdd((bank, register), Json.Hex(value.GetString()!, Codes.TpmPcrFormat, size)), Codes.TpmPcrFormat, "A PCR is there twice.");
     }
 }

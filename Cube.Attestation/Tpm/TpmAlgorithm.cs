@@ -30,13 +30,13 @@ internal static class TpmAlgorithm
     public static int DigestSize(string bank) => bank switch { "sha1" => 20, "sha256" => 32, "sha384" => 48, "sha512" => 64, _ => 0 };
 
     /// <summary>The hash of a signature. SHA-1 is refused: its collisions are for sale.</summary>
-    /// <exception cref="Refusal">Code <see cref="Codes.TpmSignatureFormat"/>.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.TpmSignatureFormat"/>.</exception>
     public static HashAlgorithmName SignatureHash(ushort algorithm) => algorithm switch
     {
         Sha256 => HashAlgorithmName.SHA256,
         Sha384 => HashAlgorithmName.SHA384,
         Sha512 => HashAlgorithmName.SHA512,
-        _ => throw new Refusal(Codes.TpmSignatureFormat, "The quote is signed over a hash that is not allowed."),
+        _ => throw new AppraisalException(Codes.TpmSignatureFormat, "The quote is signed over a hash that is not allowed."),
     };
 
     /// <summary>Extends a register: H(old ‖ digest).</summary>

@@ -26,24 +26,24 @@ internal static class TpmPublic
     /// Reads the key and refuses one that could sign anything: only a restricted key of the TPM's own making signs nothing but what the
     /// TPM itself said. The scheme that it was made for is the only one that its signatures may have.
     /// </summary>
-    /// <exception cref="Refusal">Codes <see cref="Codes.TpmAkFormat"/> and <see cref="Codes.TpmAkAttributes"/>.</exception>
+    /// <exception cref="AppraisalException">Codes <see cref="Codes.TpmAkFormat"/> and <see cref="Codes.TpmAkAttributes"/>.</exception>
     public static PublicKey Parse(ReadOnlySpan<byte> bytes)
     {
         var reader = new ByteReader(bytes, Codes.TpmAkFormat);
         var type = reader.U16Big();
-        Refusal.Unless(TpmAlgorithm.BankName(reader.U16Big()) is not null, Codes.TpmAkFormat, "The key's name has an unknown algorithm.");
+        AppraisalException.ThrowUnless(TpmAlgorithm.BankName(reader.U16Big()) is not null, Codes.TpmAkFormat, "The key's name has an unknown algorithm.");
         var attributes = reader.U32Big();
         const uint Required = FixedTpm | FixedParent | SensitiveDataOrigin | Restricted | Sign;
-        Refusal.Unless((attributes & Required) == Required && (attributes & Decrypt) == 0, Codes.TpmAkAttributes, "The key is not one that signs only what its TPM says.");
+        AppraisalException.ThrowUnless((attributes & Required) == Required && (attributes & Decrypt) == 0, Codes.TpmAkAttributes, "The key is not one that signs only what its TPM says.");
         reader.Tpm2B();
-        Refusal.Unless(reader.U16Big() == TpmAlgorithm.Null, Codes.TpmAkFormat, "A signing key has no symmetric algorithm.");
+        AppraisalException.ThrowUnless(reader.U16Big() == TpmAlgorithm.Null, Codes.TpmAkFormat, "A signing key has no symmetric algorithm.");
         var scheme = reader.U16Big();
         HashAlgorithmName? hash = null;
         if (scheme != TpmAlgorithm.Null)
         {
             var isKnown = type == TpmAlgorithm.Rsa ? scheme is TpmAlgorithm.RsaSsa or TpmAlgorithm.RsaPss : scheme == TpmAlgorithm.EcDsa;
             var name = reader.U16Big();
-            Refusal.Unless(isKnown && TpmAlgorithm.BankName(name) is not null, Codes.TpmAkFormat, "The key's scheme is unknown.");
+            AppraisalException.ThrowUnless(isKnown && TpmAlgorithm.BankName(name) is not null, Codes.TpmAkFormat, "The key's scheme is unknown.");
             hash = TpmAlgorithm.SignatureHash(name);
         }
 
@@ -51,7 +51,7 @@ internal static class TpmPublic
         {
             TpmAlgorithm.Rsa => Rsa(ref reader, scheme, hash),
             TpmAlgorithm.Ecc => Ecc(ref reader, hash),
-            _ => throw new Refusal(Codes.TpmAkFormat, "The key is neither RSA nor ECC."),
+            _ => throw new AppraisalException(Codes.TpmAkFormat, "The key is neither RSA nor ECC."),
         };
         reader.End();
         return key;
@@ -62,13 +62,13 @@ internal static class TpmPublic
         var bits = reader.U16Big();
         var exponent = reader.U32Big();
         var modulus = reader.Tpm2B().ToArray();
-        Refusal.Unless(modulus.Length * 8 == bits, Codes.TpmAkFormat, "The key's modulus has another length than it says.");
+        AppraisalException.ThrowUnless(modulus.Length * 8 == bits, Codes.TpmAkFormat, "The key's modulus has another length than it says.");
         var bytes = new byte[4];
         BinaryPrimitives.WriteUInt32BigEndian(bytes, exponent == 0 ? 65537 : exponent);
         return new RsaKey(new RSAParameters { Modulus = modulus, Exponent = bytes.AsSpan().TrimStart((byte)0).ToArray() })
         {
-            OnlyHash = hash,
-            OnlyPadding = scheme switch { TpmAlgorithm.RsaSsa => RSASignaturePadding.Pkcs1, TpmAlgorithm.RsaPss => RSASignaturePadding.Pss, _ => null },
+            RequiredHash = hash,
+            RequiredPadding = scheme switch { TpmAlgorithm.RsaSsa => RSASignaturePadding.Pkcs1, TpmAlgorithm.RsaPss => RSASignaturePadding.Pss, _ => null },
         };
     }
 
@@ -79,25 +79,25 @@ internal static class TpmPublic
         {
             0x0003 => (ECCurve.NamedCurves.nistP256, 32),
             0x0004 => (ECCurve.NamedCurves.nistP384, 48),
-            _ => throw new Refusal(Codes.TpmAkFormat, "The key's curve is neither P-256 nor P-384."),
+            _ => throw new AppraisalException(Codes.TpmAkFormat, "The key's curve is neither P-256 nor P-384."),
         };
-        Refusal.Unless(reader.U16Big() == TpmAlgorithm.Null, Codes.TpmAkFormat, "A signing key derives no others.");
+        AppraisalException.ThrowUnless(reader.U16Big() == TpmAlgorithm.Null, Codes.TpmAkFormat, "A signing key derives no others.");
 
         var (x, y) = (Field(reader.Tpm2B(), size), Field(reader.Tpm2B(), size));
         try
         {
             using var check = ECDsa.Create(new ECParameters { Curve = curve, Q = new ECPoint { X = x, Y = y } });
-            return new EcKey(curve, x, y) { OnlyHash = hash };
+            return new EcKey(curve, x, y) { RequiredHash = hash };
         }
         catch (CryptographicException)
         {
-            throw new Refusal(Codes.TpmAkFormat, "The key is no point of its curve.");
+            throw new AppraisalException(Codes.TpmAkFormat, "The key is no point of its curve.");
         }
     }
 
     private static byte[] Field(ReadOnlySpan<byte> number, int size)
     {
-        Refusal.Unless(number.Length <= size, Codes.TpmAkFormat, "A coordinate of the key is too long.");
+        AppraisalException.ThrowUnless(number.Length <= size, Codes.TpmAkFormat, "A coordinate of the key is too long.");
         var field = new byte[size];
         number.CopyTo(field.AsSpan(size - number.Length));
         return field;

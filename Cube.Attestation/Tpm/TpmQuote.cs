@@ -14,23 +14,23 @@ namespace Cube.Attestation.Tpm;
 /// </summary>
 internal sealed class TpmQuote
 {
-    private const int MostBanks = 8;
+    private const int MaxBanks = 8;
 
     private TpmQuote(ReadOnlySpan<byte> message)
     {
         var reader = new ByteReader(message, Codes.TpmQuote);
-        Refusal.Unless(reader.U32Big() == 0xFF544347 && reader.U16Big() == 0x8018, Codes.TpmMagic, "The message was not made by a TPM as a quote.");
+        AppraisalException.ThrowUnless(reader.U32Big() == 0xFF544347 && reader.U16Big() == 0x8018, Codes.TpmMagic, "The message was not made by a TPM as a quote.");
         reader.Tpm2B();
         ExtraData = reader.Tpm2B().ToArray();
         reader.Take(17);
         reader.U64Big();
         var banks = reader.U32Big();
-        Refusal.Unless(banks is >= 1 and <= MostBanks, Codes.TpmQuote, "The quote selects no bank of PCRs, or too many.");
+        AppraisalException.ThrowUnless(banks is >= 1 and <= MaxBanks, Codes.TpmQuote, "The quote selects no bank of PCRs, or too many.");
         for (var i = 0; i < banks; i++)
         {
-            var bank = TpmAlgorithm.BankName(reader.U16Big()) ?? throw new Refusal(Codes.TpmQuote, "The quote selects an unknown bank of PCRs.");
+            var bank = TpmAlgorithm.BankName(reader.U16Big()) ?? throw new AppraisalException(Codes.TpmQuote, "The quote selects an unknown bank of PCRs.");
             var bitmap = reader.Take(reader.U8());
-            Refusal.Unless(bitmap.Length <= 4, Codes.TpmQuote, "The quote selects more PCRs than there are.");
+            AppraisalException.ThrowUnless(bitmap.Length <= 4, Codes.TpmQuote, "The quote selects more PCRs than there are.");
             var selected = new List<int>();
             for (var index = 0; index < bitmap.Length * 8; index++)
             {
@@ -55,7 +55,7 @@ internal sealed class TpmQuote
     public byte[] PcrDigest { get; }
 
     /// <summary>What a message says, which is worth nothing before its signature is checked.</summary>
-    /// <exception cref="Refusal">Codes <see cref="Codes.TpmQuote"/> and <see cref="Codes.TpmMagic"/>.</exception>
+    /// <exception cref="AppraisalException">Codes <see cref="Codes.TpmQuote"/> and <see cref="Codes.TpmMagic"/>.</exception>
     public static TpmQuote Parse(ReadOnlySpan<byte> message) => new(message);
 
     /// <summary>Checks, in this order: the signature, that it is a quote, the nonce, the registers.</summary>
@@ -63,28 +63,28 @@ internal sealed class TpmQuote
     /// <param name="nonce">Null compares nothing.</param>
     /// <param name="values">What the registers are said to hold.</param>
     /// <returns>The registers that the quote covers, by bank; nothing else of <paramref name="values"/>.</returns>
-    /// <exception cref="Refusal">One of the codes of vTPM.</exception>
+    /// <exception cref="AppraisalException">One of the codes of vTPM.</exception>
     public static Dictionary<string, SortedDictionary<int, byte[]>> Verify(
         ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature, PublicKey key, byte[]? nonce, PcrValues values)
     {
         var hash = TpmSignature.Verify(key, message, signature);
         var quote = Parse(message);
-        Refusal.Unless(nonce is null || CryptographicOperations.FixedTimeEquals(quote.ExtraData, nonce), Codes.TpmNonce, "The quote was made for another nonce.");
+        AppraisalException.ThrowUnless(nonce is null || CryptographicOperations.FixedTimeEquals(quote.ExtraData, nonce), Codes.TpmNonce, "The quote was made for another nonce.");
 
         using var digest = IncrementalHash.CreateHash(hash);
         var covered = new Dictionary<string, SortedDictionary<int, byte[]>>(StringComparer.Ordinal);
         foreach (var (bank, registers) in quote.Selection)
         {
-            Refusal.Unless(covered.TryAdd(bank, []), Codes.TpmQuote, "The quote selects a bank of PCRs twice.");
+            AppraisalException.ThrowUnless(covered.TryAdd(bank, []), Codes.TpmQuote, "The quote selects a bank of PCRs twice.");
             foreach (var register in registers)
             {
-                var value = values.Find(bank, register) ?? throw new Refusal(Codes.TpmPcrMissing, $"The value of PCR {register} ({bank}) is missing.");
+                var value = values.Find(bank, register) ?? throw new AppraisalException(Codes.TpmPcrMissing, $"The value of PCR {register} ({bank}) is missing.");
                 digest.AppendData(value);
                 covered[bank].Add(register, value);
             }
         }
 
-        Refusal.Unless(digest.GetHashAndReset().AsSpan().SequenceEqual(quote.PcrDigest), Codes.TpmPcrDigest, "The values of the PCRs are not the quoted ones.");
+        AppraisalException.ThrowUnless(digest.GetHashAndReset().AsSpan().SequenceEqual(quote.PcrDigest), Codes.TpmPcrDigest, "The values of the PCRs are not the quoted ones.");
         return covered;
     }
 }
@@ -95,7 +95,7 @@ internal sealed class TpmQuote
 internal static class TpmSignature
 {
     /// <returns>The hash of the scheme, which is the hash of the PCR digest too.</returns>
-    /// <exception cref="Refusal">Codes <see cref="Codes.TpmSignatureFormat"/> and <see cref="Codes.TpmQuoteSignature"/>.</exception>
+    /// <exception cref="AppraisalException">Codes <see cref="Codes.TpmSignatureFormat"/> and <see cref="Codes.TpmQuoteSignature"/>.</exception>
     public static HashAlgorithmName Verify(PublicKey key, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature)
     {
         if (key is RsaKey bare && signature.Length == bare.Modulus.Length)
@@ -123,18 +123,18 @@ internal static class TpmSignature
                 Require(ec.VerifyRaw(message, raw, hash));
                 break;
             default:
-                throw new Refusal(Codes.TpmSignatureFormat, "The quote's signature is of another kind than its key.");
+                throw new AppraisalException(Codes.TpmSignatureFormat, "The quote's signature is of another kind than its key.");
         }
 
         reader.End();
         return hash;
     }
 
-    private static void Require(bool good) => Refusal.Unless(good, Codes.TpmQuoteSignature, "The quote is not signed by its key.");
+    private static void Require(bool good) => AppraisalException.ThrowUnless(good, Codes.TpmQuoteSignature, "The quote is not signed by its attestation key.");
 
     private static void PadLeft(ReadOnlySpan<byte> number, Span<byte> field)
     {
-        Refusal.Unless(number.Length <= field.Length, Codes.TpmSignatureFormat, "A number of the quote's signature is too long.");
+        AppraisalException.ThrowUnless(number.Length <= field.Length, Codes.TpmSignatureFormat, "A number of the quote's signature is too long.");
         field.Clear();
         number.CopyTo(field[^number.Length..]);
     }

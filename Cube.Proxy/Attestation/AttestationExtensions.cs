@@ -41,7 +41,7 @@ internal static class AttestationExtensions
                 GoogleRoot = options.GoogleRoot is { Length: > 0 } root ? File.ReadAllBytes(root) : null,
             });
         });
-        services.AddSingleton(static provider => new AttestedDialer(
+        services.AddSingleton(static provider => new AttestedChannelFactory(
             provider.GetRequiredService<EvidenceVerifier>(), provider.GetRequiredService<CollateralStore>().CompleteAsync,
             provider.GetRequiredService<IOptions<AttestationOptions>>().Value.Simulated, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<AttestedBackends>().AddHostedService(static provider => provider.GetRequiredService<AttestedBackends>());

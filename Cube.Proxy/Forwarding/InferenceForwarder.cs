@@ -177,7 +177,7 @@ internal sealed class InferenceForwarder
                 return await WholeAsync(context, request, question, body, type, patience.Token);
             }
         }
-        catch (Exception exception) when (AttestationException.In(exception) is { } lost)
+        catch (Exception exception) when (AttestationException.Find(exception) is { } lost)
         {
             throw lost;
         }

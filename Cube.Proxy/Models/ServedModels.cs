@@ -181,7 +181,7 @@ internal sealed class ServedModels(AttestedBackends backends, PoliciesInForce po
                 ? new ModelList([.. Read(body.RootElement).DistinctBy(static model => model.Id)], known, channel.Verdict)
                 : throw new AgentException(OpenAiError.UpstreamError);
         }
-        catch (Exception exception) when (AttestationException.In(exception) is { } refused)
+        catch (Exception exception) when (AttestationException.Find(exception) is { } refused)
         {
             throw new AgentException(AttestationErrors.Explain(refused));
         }

@@ -32,7 +32,7 @@ internal sealed class RouteStore(ProxyDatabase database)
     private static readonly string Select =
         $"""
         select r.id, r.name, {Definition}, r.revision, r.created_at, r.created_by, r.updated_at, r.updated_by,
-               case when octet_length(p.policy) <= {PolicyJson.MostBytes} then p.policy else '' end as policy, p.version as policy_version
+               case when octet_length(p.policy) <= {PolicyJson.MaxBytes} then p.policy else '' end as policy, p.version as policy_version
         from routes r left join attestation_policies p on p.scope = 'route:' || r.id and p.is_active
         """;
 

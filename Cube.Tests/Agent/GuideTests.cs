@@ -45,13 +45,13 @@ public sealed class GuideModelTests
     [Fact]
     public void Markdown_is_cut_at_headings_and_code_stays_out()
     {
-        var passages = Passages.Cut("x.md", "# One\nfirst **bold**\n```\n# not a heading\ncode\n```\n## Two\n| a | b |\nsecond `name`\n").ToList();
+        var passages = DocumentationIndex.Cut("x.md", "# One\nfirst **bold**\n```\n# not a heading\ncode\n```\n## Two\n| a | b |\nsecond `name`\n").ToList();
         Assert.Equal(["One", "Two"], passages.Select(static passage => passage.Heading));
         Assert.Equal(["first bold", "second name"], passages.Select(static passage => passage.Text));
     }
 
     [Fact]
-    public void It_knows_this_projects_own_documentation() => Assert.Contains(Passages.Load(), static passage => passage.Document == "README.md");
+    public void It_knows_this_projects_own_documentation() => Assert.Contains(DocumentationIndex.Load(), static passage => passage.Document == "README.md");
 }
 
 [Collection(SharesGuide.Name)]

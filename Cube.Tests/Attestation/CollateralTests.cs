@@ -243,14 +243,14 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     private static (string Name, byte[] Content) Intel(SyntheticIntel.Case wanted) =>
-        ("intel/00806F050000/platform", TdxCollateralParts.ToJson(SyntheticIntel.Shared.Make(wanted).Evidence.Collateral!));
+        ("intel/00806F050000/platform", TdxCollateralConverter.ToJson(SyntheticIntel.Shared.Make(wanted).Evidence.Collateral!));
 
     private static (string Name, byte[] Content) AmdCrl(byte[] crl) => ("amd-crl/vcek/Milan", crl);
 
     private static (string Name, byte[] Content) Vcek()
     {
         var evidence = SyntheticAmd.Shared.Make(new()).Evidence;
-        return ("amd-vcek" + CollateralNeeds.Of(evidence with { Certificates = [] }).VcekPath, evidence.Certificates[0]);
+        return ("amd-vcek" + CollateralRequirements.Of(evidence with { Certificates = [] }).VcekPath, evidence.Certificates[0]);
     }
 
     private PoliciesInForce? _policies;

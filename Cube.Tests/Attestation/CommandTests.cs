@@ -63,7 +63,7 @@ public sealed class CommandTests : IDisposable
         Assert.Equal((1, "invalid"), (differs, JsonElement.Parse(line).GetProperty("verdict").GetString()));
     }
 
-    private static async Task<(int Code, string? Refusal)> VerifyAsync(string evidence, params string[] options)
+    private static async Task<(int Code, string? AppraisalException)> VerifyAsync(string evidence, params string[] options)
     {
         var (code, output) = await RunAsync(["verify", evidence, "--json", .. options]);
         return (code, JsonElement.Parse(output).GetProperty("code").GetString());

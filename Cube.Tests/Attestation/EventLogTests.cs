@@ -42,13 +42,13 @@ public sealed class EventLogTests
     {
         Check(Log(0, 7), (0, _extended), (7, _extended));
         Check(Log(0), (0, _extended), (7, new byte[32]));
-        Assert.Equal(Codes.EventLogReplay, Assert.Throws<Refusal>(static () => Check(Log(0), (0, _extended), (7, _extended))).Code);
+        Assert.Equal(Codes.EventLogReplay, Assert.Throws<AppraisalException>(static () => Check(Log(0), (0, _extended), (7, _extended))).Code);
         // What software extends later it need not log here.
         Check(Log(0), (0, _extended), (10, _extended));
-        Assert.Equal(Codes.EventLogReplay, Assert.Throws<Refusal>(static () => Check(Log(0, 9), (0, _extended), (9, new byte[32]))).Code);
+        Assert.Equal(Codes.EventLogReplay, Assert.Throws<AppraisalException>(static () => Check(Log(0, 9), (0, _extended), (9, new byte[32]))).Code);
     }
 
     [Fact]
     public void An_event_of_a_register_that_no_TPM_has_is_none() =>
-        Assert.Equal(Codes.EventLog, Assert.Throws<Refusal>(static () => EventLog.Replay(Log(0, 24))).Code);
+        Assert.Equal(Codes.EventLog, Assert.Throws<AppraisalException>(static () => EventLog.Replay(Log(0, 24))).Code);
 }

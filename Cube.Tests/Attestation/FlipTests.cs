@@ -17,7 +17,7 @@ public sealed class FlipTests
     private const int Cuts = 256;
 
     /// <summary>Every binary structure ends before this; behind it there are text, certificates and logs.</summary>
-    private const int MostStructured = 1500;
+    private const int MaxStructured = 1500;
     private static readonly string[] _exhaustive = Environment.GetEnvironmentVariable("CUBE_EXHAUSTIVE")?.Split(',') ?? [];
 
     /// <summary>Not evidence: what the verifier is asked with, and files that nobody reads.</summary>
@@ -34,7 +34,7 @@ public sealed class FlipTests
 
     /// <summary>How much of a file is a binary structure that a machine has made: text, logs, certificates and endorsements are none.</summary>
     private static int Structured(string file, byte[] good) =>
-        Path.GetExtension(file) is ".pem" or ".der" or ".cose" or ".binarypb" or ".json" or ".jwt" ? 0 : Math.Min(good.AsSpan().IndexOf("-----BEGIN"u8) is >= 0 and var chain ? chain : good.Length, MostStructured);
+        Path.GetExtension(file) is ".pem" or ".der" or ".cose" or ".binarypb" or ".json" or ".jwt" ? 0 : Math.Min(good.AsSpan().IndexOf("-----BEGIN"u8) is >= 0 and var chain ? chain : good.Length, MaxStructured);
 
     public static TheoryData<string> Valid =>
         [.. Vectors.All.Where(static entry => entry.GetProperty("expected").GetProperty("verdict").GetString() == "valid").Select(static entry => entry.GetProperty("id").GetString()!).DefaultIfEmpty("none")];

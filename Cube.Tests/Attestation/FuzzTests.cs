@@ -20,7 +20,7 @@ public sealed class FuzzTests
     private static readonly TimeSpan _each = TimeSpan.FromSeconds(double.TryParse(Environment.GetEnvironmentVariable("CUBE_FUZZ_SECONDS"), out var seconds) ? seconds : 0.5);
 
     /// <summary>Far more than any of them needs for what they are given.</summary>
-    private const long MostBytesPerInput = 16 << 20;
+    private const long MaxBytesPerInput = 16 << 20;
 
     private static readonly Dictionary<string, (Func<byte[]> Seed, Action<byte[]> Parse)> _parsers = new()
     {
@@ -30,11 +30,11 @@ public sealed class FuzzTests
         ["certificate table"] = (static () => [.. new Guid("63da758d-e664-4564-adc5-f4b93be8accd").ToByteArray(true), 48, 0, 0, 0, 4, 0, 0, 0, .. new byte[24], 1, 2, 3, 4], static bytes => SnpCertificateTable.Certificates(bytes, false)),
         ["COSE"] = (static () => [0xD2, 0x84, 0x43, 0xA1, 0x01, 0x26, 0xA0, 0x41, 0x7B, 0x41, 0x00], static bytes => UvmEndorsement.Verify(bytes)),
         ["TDX quote"] = (static () => SyntheticIntel.Shared.Make(new() { Version = 5 }).Evidence.Quote!, static bytes => Pem.Certificates(TdxQuote.Parse(bytes).PckChain, 4)),
-        ["collateral"] = (static () => TdxCollateralParts.ToJson(SyntheticIntel.Shared.Make(new()).Evidence.Collateral!), static bytes => TdxCollateral.Parse(bytes)),
+        ["collateral"] = (static () => TdxCollateralConverter.ToJson(SyntheticIntel.Shared.Make(new()).Evidence.Collateral!), static bytes => TdxCollateral.Parse(bytes)),
         ["TCB info"] = (static () => TdxCollateral.Signed(SyntheticIntel.Shared.Make(new()).Evidence.Collateral!.TcbInfo), static bytes => TcbInfo.Parse(bytes)),
         ["QE identity"] = (static () => TdxCollateral.Signed(SyntheticIntel.Shared.Make(new()).Evidence.Collateral!.QeIdentity), static bytes => QeIdentity.Parse(bytes)),
         ["TPM key"] = (static () => SyntheticTpm.Make(new()).AkPublic!, static bytes => TpmPublic.Parse(bytes)),
-        ["TPM quote"] = (static () => SyntheticTpm.Make(new()).TpmQuotes[0].Message, static bytes => new Examination(TrustAnchors.Vendor, new Checks(), SyntheticAmd.Now).Examine(SyntheticTpm.Make(new() { Signed = _ => bytes }))),
+        ["TPM quote"] = (static () => SyntheticTpm.Make(new()).TpmQuotes[0].Message, static bytes => new EvidenceAppraiser(TrustAnchors.Vendor, new AppraisalOptions(), SyntheticAmd.Now).Appraise(SyntheticTpm.Make(new() { Signed = _ => bytes }))),
         ["PCRs"] = (static () => SyntheticTpm.Make(new()).Pcrs!, static bytes => PcrValues.Parse(bytes)),
         ["event log"] = (static () => [1, 0, 0, 0, 3, 0, 0, 0, .. new byte[20], 33, 0, 0, 0, .. "Spec ID Event03\0"u8, 0, 0, 0, 0, 0, 2, 0, 2, 1, 0, 0, 0, 0x0C, 0, 48, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0x0C, 0, .. new byte[48], 2, 0, 0, 0, 1, 2],
             static bytes => EventLog.Replay(bytes)),
@@ -42,7 +42,7 @@ public sealed class FuzzTests
         ["runtime data"] = (static () => [.. """{"keys":[{"kid":"HCLAkPub","kty":"RSA","e":"AQAB","n":"AA"}],"user-data":"00"}"""u8], static bytes => RuntimeData.Parse(bytes)),
         ["MAA keys"] = (static () => SyntheticMaa.Jwks(), static bytes => MaaKeys.Parse(bytes)),
         ["MAA token"] = (static () => System.Text.Encoding.ASCII.GetBytes(SyntheticMaa.Make(new())),
-            static bytes => MaaToken.Verify(System.Text.Encoding.Latin1.GetString(bytes), MaaKeys.Parse(SyntheticMaa.Jwks()), new MaaDemands(SyntheticMaa.Issuer, "sevsnpvm", null, true, null), SyntheticMaa.Now)),
+            static bytes => MaaToken.Verify(System.Text.Encoding.Latin1.GetString(bytes), MaaKeys.Parse(SyntheticMaa.Jwks()), new MaaRequirements(SyntheticMaa.Issuer, "sevsnpvm", null, true, null), SyntheticMaa.Now)),
         ["launch endorsement"] = (static () => [0x0A, 4, 0x22, 2, 1, 2, 0x12, 2, 3, 4], static bytes => LaunchEndorsement.Verify(bytes, SyntheticIntel.Shared.Root, SyntheticAmd.Now)),
         ["evidence"] = (static () => EvidenceJson.Write(SyntheticIntel.Shared.Make(new()).Evidence), static bytes => EvidenceJson.Read(bytes)),
         ["aTLS request"] = (static () => new AtlsRequest(new byte[32], [ChannelBindings.Finished], "p").ToFrame()[AtlsFrame.HeaderSize..], static bytes => AtlsRequest.Parse(bytes)),
@@ -68,7 +68,7 @@ public sealed class FuzzTests
             {
                 parse(bent);
             }
-            catch (Refusal)
+            catch (AppraisalException)
             {
                 // As it should.
             }
@@ -77,7 +77,7 @@ public sealed class FuzzTests
                 Assert.Fail($"{name}, seed {number}, input {i}: {exception.GetType().Name} {exception.Message} {Convert.ToHexString(bent.AsSpan(0, Math.Min(bent.Length, 400)))}");
             }
 
-            Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < MostBytesPerInput, $"{name}, seed {number}, input {i}");
+            Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < MaxBytesPerInput, $"{name}, seed {number}, input {i}");
         }
     }
 
@@ -106,7 +106,7 @@ public sealed class FuzzTests
     {
         private ulong _state = (ulong)seed;
 
-        public int Below(int most)
+        public int Below(int maxCount)
         {
             var z = _state += 0x9E3779B97F4A7C15;
             z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;

@@ -175,7 +175,7 @@ public sealed class PolicyApiTests(FakeSystem system)
         Assert.True(EvidenceJson.TryRead(System.Text.Encoding.UTF8.GetBytes(kept.GetRawText()), out var evidence, out _, out _));
         Assert.Equal(hash, Convert.ToHexStringLower(evidence!.Sha256()));
         var repeated = new EvidenceVerifier(new VerifierSettings { AllowSimulated = true }).Verify(
-            evidence, new BoundTo(Convert.FromHexString(verdict.GetProperty("binder").GetString()!), Binding.Connection, "given", []),
+            evidence, new BindingContext(Convert.FromHexString(verdict.GetProperty("binder").GetString()!), Binding.Connection, "given", []),
             [new("platform", 1, PolicyJson.Parse("""{"types":["simulated"]}"""u8, allowSimulated: true))], verdict.GetProperty("evaluated_at").GetDateTimeOffset());
         Assert.Equal(Outcome.Simulated, repeated.Outcome);
         var (_, trial) = await _cube.SendAsync(HttpMethod.Post, "/attestation/policy/dry-run", admin, new { types = Array.Empty<string>() });
@@ -205,7 +205,7 @@ public sealed class PolicyApiTests(FakeSystem system)
         Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
         // A real chip's certificate, which AMD signed for seven years.
         var evidence = new EvidenceDocument { Type = EvidenceType.SevSnp, Report = await File.ReadAllBytesAsync(System.IO.Path.Combine(Vectors.Of("snp/milan-v3-vcek"), "report.bin")) };
-        var name = CollateralName.Vcek(CollateralNeeds.Of(evidence).VcekPath!);
+        var name = CollateralName.Vcek(CollateralRequirements.Of(evidence).VcekPath!);
         var content = await File.ReadAllBytesAsync(System.IO.Path.Combine(Vectors.Of("snp/milan-v3-vcek"), "vek.der"));
         var (status, taken) = await _cube.SendAsync(HttpMethod.Post, Path, admin, new { collateral = new[] { new { name, content } } });
         Assert.Equal(200, status);
@@ -241,7 +241,7 @@ public sealed class PolicyApiTests(FakeSystem system)
     [Fact]
     public async Task A_running_stream_goes_on_over_a_change_that_its_machine_satisfies_and_ends_over_one_it_does_not()
     {
-        await using var machine = await FaultyMachine.StartAsync();
+        await using var machine = await FaultyAttester.StartAsync();
         var database = await system.Postgres.CreateDatabaseAsync();
         var address = await _cube.StartAnotherProxyAsync(new("services__agent__https__0", machine.Address), new("ConnectionStrings__proxy", database));
         var second = await _cube.StartAnotherProxyAsync(new("services__agent__https__0", machine.Address), new("ConnectionStrings__proxy", database));

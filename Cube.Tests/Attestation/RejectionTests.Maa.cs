@@ -66,19 +66,19 @@ public sealed partial class RejectionTests
         {
             yield return ($"maa: {name}", expected, () => Judge(
                 new EvidenceDocument { Type = EvidenceType.Maa, Token = SyntheticMaa.Make(wanted) }, TrustAnchors.Vendor,
-                new Checks
+                new AppraisalOptions
                 {
                     MaaKeys = MaaKeys.Parse(SyntheticMaa.Jwks()),
-                    Maa = new MaaDemands(SyntheticMaa.Issuer, wanted.IsTdx ? "tdxvm" : "sevsnpvm", TimeSpan.FromMinutes(10), true, "a nonce"u8.ToArray()),
+                    Maa = new MaaRequirements(SyntheticMaa.Issuer, wanted.IsTdx ? "tdxvm" : "sevsnpvm", TimeSpan.FromMinutes(10), true, "a nonce"u8.ToArray()),
                 }, SyntheticMaa.Now));
         }
 
         yield return ("maa: keys of another", Codes.JwtSignature, () => Judge(
             new EvidenceDocument { Type = EvidenceType.Maa, Token = SyntheticMaa.Make(guest) }, TrustAnchors.Vendor,
-            new Checks { MaaKeys = MaaKeys.Parse(SyntheticMaa.Jwks(withOtherKey: true)), Maa = new MaaDemands(SyntheticMaa.Issuer, "sevsnpvm", null, true, null) }, SyntheticMaa.Now));
+            new AppraisalOptions { MaaKeys = MaaKeys.Parse(SyntheticMaa.Jwks(withOtherKey: true)), Maa = new MaaRequirements(SyntheticMaa.Issuer, "sevsnpvm", null, true, null) }, SyntheticMaa.Now));
         // The nonce of a platform token is an echo of whoever asked: it binds nothing.
         yield return ("maa: a platform token bound by its nonce only", Codes.MaaNonce, () => Judge(
             new EvidenceDocument { Type = EvidenceType.Maa, Token = SyntheticMaa.Make(platform with { Claims = static claims => claims["nonce"] = System.Buffers.Text.Base64Url.EncodeToString(SHA256.HashData(new byte[64])) }) }, TrustAnchors.Vendor,
-            new Checks { TokenBinder = new byte[64], MaaKeys = MaaKeys.Parse(SyntheticMaa.Jwks()), Maa = new MaaDemands(SyntheticMaa.Issuer, "sevsnpvm", null, true, null) }, SyntheticMaa.Now));
+            new AppraisalOptions { TokenBinder = new byte[64], MaaKeys = MaaKeys.Parse(SyntheticMaa.Jwks()), Maa = new MaaRequirements(SyntheticMaa.Issuer, "sevsnpvm", null, true, null) }, SyntheticMaa.Now));
     }
 }

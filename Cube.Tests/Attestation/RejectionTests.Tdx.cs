@@ -99,7 +99,7 @@ public sealed partial class RejectionTests
             yield return ($"tdx: {name}", expected, () =>
             {
                 var (evidence, anchors) = SyntheticIntel.Shared.Make(wanted);
-                return Judge(evidence, anchors, new Checks(), SyntheticIntel.Now);
+                return Judge(evidence, anchors, new AppraisalOptions(), SyntheticIntel.Now);
             });
         }
     }

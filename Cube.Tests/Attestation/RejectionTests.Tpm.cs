@@ -55,7 +55,7 @@ public sealed partial class RejectionTests
         foreach (var (name, expected, wanted) in cases)
         {
             yield return ($"tpm: {name}", expected, () =>
-                Judge(SyntheticTpm.Make(wanted), TrustAnchors.Vendor with { GoogleTpm = [], GoogleTpmIntermediates = [] }, new Checks { Nonce = new SyntheticTpm.Case().Nonce }, SyntheticAmd.Now));
+                Judge(SyntheticTpm.Make(wanted), TrustAnchors.Vendor with { GoogleTpm = [], GoogleTpmIntermediates = [] }, new AppraisalOptions { Nonce = new SyntheticTpm.Case().Nonce }, SyntheticAmd.Now));
         }
     }
 }

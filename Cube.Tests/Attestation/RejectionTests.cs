@@ -28,16 +28,16 @@ public sealed partial class RejectionTests
 
     private static IEnumerable<(string Name, string? Expected, Func<string?> Judge)> All() => [.. Snp(), .. Tdx(), .. Tpm(), .. Maa(), .. Documents()];
 
-    private static string? Judge(EvidenceDocument evidence, TrustAnchors anchors, Checks checks, DateTimeOffset now)
+    private static string? Judge(EvidenceDocument evidence, TrustAnchors anchors, AppraisalOptions options, DateTimeOffset now)
     {
         try
         {
-            new Examination(anchors, checks, now).Examine(evidence);
+            new EvidenceAppraiser(anchors, options, now).Appraise(evidence);
             return null;
         }
-        catch (Refusal refusal)
+        catch (AppraisalException exception)
         {
-            return refusal.Code;
+            return exception.Code;
         }
     }
 
@@ -132,20 +132,20 @@ public sealed partial class RejectionTests
             yield return ($"snp: {name}", expected, () =>
             {
                 var (evidence, anchors) = SyntheticAmd.Shared.Make(wanted);
-                return Judge(evidence, anchors, new Checks(), SyntheticAmd.Now);
+                return Judge(evidence, anchors, new AppraisalOptions(), SyntheticAmd.Now);
             });
         }
 
-        (string, string?, Checks)[] checks =
+        (string, string?, AppraisalOptions)[] options =
         [
-            ("report data", null, new Checks { ReportData = [.. Enumerable.Repeat((byte)0x5A, 64)] }),
-            ("other report data", Codes.ReportData, new Checks { ReportData = [.. Enumerable.Repeat((byte)0x5B, 64)] }),
-            ("shorter report data", Codes.ReportData, new Checks { ReportData = [.. Enumerable.Repeat((byte)0x5A, 63)] }),
-            ("a CRL is due", Codes.CrlMissing, new Checks { RequireCrl = true }),
+            ("report data", null, new AppraisalOptions { ReportData = [.. Enumerable.Repeat((byte)0x5A, 64)] }),
+            ("other report data", Codes.ReportData, new AppraisalOptions { ReportData = [.. Enumerable.Repeat((byte)0x5B, 64)] }),
+            ("shorter report data", Codes.ReportData, new AppraisalOptions { ReportData = [.. Enumerable.Repeat((byte)0x5A, 63)] }),
+            ("a CRL is due", Codes.CrlMissing, new AppraisalOptions { RequireCrl = true }),
         ];
-        foreach (var (name, expected, check) in checks)
+        foreach (var (name, expected, check) in options)
         {
-            yield return ($"snp checks: {name}", expected, () =>
+            yield return ($"snp options: {name}", expected, () =>
             {
                 var (evidence, anchors) = SyntheticAmd.Shared.Make(good);
                 return Judge(evidence, anchors, check, SyntheticAmd.Now);
@@ -184,11 +184,11 @@ public sealed partial class RejectionTests
             {
                 try
                 {
-                    return Judge(EvidenceJson.Read(Encoding.UTF8.GetBytes(json)), TrustAnchors.Vendor, new Checks(), SyntheticAmd.Now);
+                    return Judge(EvidenceJson.Read(Encoding.UTF8.GetBytes(json)), TrustAnchors.Vendor, new AppraisalOptions(), SyntheticAmd.Now);
                 }
-                catch (Refusal refusal)
+                catch (AppraisalException exception)
                 {
-                    return refusal.Code;
+                    return exception.Code;
                 }
             });
         }
@@ -197,12 +197,12 @@ public sealed partial class RejectionTests
         {
             try
             {
-                EvidenceJson.Read(new byte[EvidenceDocument.MostBytes + 1]);
+                EvidenceJson.Read(new byte[EvidenceDocument.MaxBytes + 1]);
                 return null;
             }
-            catch (Refusal refusal)
+            catch (AppraisalException exception)
             {
-                return refusal.Code;
+                return exception.Code;
             }
         });
     }

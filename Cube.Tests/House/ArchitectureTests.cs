@@ -27,7 +27,7 @@ public sealed class ArchitectureTests
         Assert.NotEmpty(users);
         Assert.Equal(
             ["Cube.Proxy.Attestation.AttestationExtensions"],
-            Uses("Cube.Proxy.dll").Where(static use => use.Member == "Cube.Attestation.Atls.AttestedDialer..ctor").Select(static use => use.Type.Split('/')[0].Split('+')[0]).Distinct());
+            Uses("Cube.Proxy.dll").Where(static use => use.Member == "Cube.Attestation.Atls.AttestedChannelFactory..ctor").Select(static use => use.Type.Split('/')[0].Split('+')[0]).Distinct());
     }
 
     [Fact]

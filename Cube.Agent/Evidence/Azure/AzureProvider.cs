@@ -10,7 +10,7 @@ namespace Cube.Agent.Evidence.Azure;
 /// Azure's confidential machines: the paravisor's report out of the vTPM's NV memory, and a quote of that vTPM for each request. The
 /// hardware report is of the boot, or of the last refresh; freshness is the quote's.
 /// </summary>
-internal sealed class AzureProvider(TpmCommands tpm, Imds imds, TimeProvider time) : EvidenceProvider
+internal sealed class AzureProvider(TpmCommands tpm, ImdsClient imds, TimeProvider time) : EvidenceProvider
 {
     private const uint HclReport = 0x01400001;
     private const uint UserData = 0x01400002;
@@ -27,12 +27,12 @@ internal sealed class AzureProvider(TpmCommands tpm, Imds imds, TimeProvider tim
     /// <summary>All 24 registers.</summary>
     private static readonly byte[] _registers = [0xFF, 0xFF, 0xFF];
     private string _type = EvidenceType.AzureSnp;
-    private (byte[] Hcl, EvidenceDocument Hardware)? _hardware;
+    private EvidenceDocument? _hardware;
     private DateTimeOffset _refreshedAt;
 
     public override string Type => _type;
 
-    public async Task<bool> IsThereAsync(CancellationToken ct)
+    public async Task<bool> IsAvailableAsync(CancellationToken ct)
     {
         try
         {
@@ -79,7 +79,7 @@ internal sealed class AzureProvider(TpmCommands tpm, Imds imds, TimeProvider tim
     {
         if (_hardware is { } kept && time.GetUtcNow() - _refreshedAt < _refreshEvery)
         {
-            return kept.Hardware;
+            return kept;
         }
 
         if (_hardware is not null)
@@ -105,7 +105,7 @@ internal sealed class AzureProvider(TpmCommands tpm, Imds imds, TimeProvider tim
             Quote = isTdx ? await imds.TdQuoteAsync(hcl.AsSpan(ReportOffset, TdReportSize).ToArray(), ct) : null,
             AkCertificates = certificate is null ? [] : [certificate],
         };
-        _hardware = (hcl, hardware);
+        _hardware = hardware;
         _refreshedAt = _refreshedAt == default ? time.GetUtcNow() : _refreshedAt;
         return hardware;
     }

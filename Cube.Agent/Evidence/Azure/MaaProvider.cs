@@ -16,7 +16,7 @@ namespace Cube.Agent.Evidence.Azure;
 internal sealed class MaaProvider(EvidenceProvider hardware, HttpClient http, Uri instance) : EvidenceProvider
 {
     /// <summary>Bytes of an answer; the client counts them while it reads.</summary>
-    public const int Most = 64 * 1024;
+    public const int MaxResponseBytes = 64 * 1024;
     private const int RuntimeSizeOffset = 1232;
     private const int RuntimeOffset = 1236;
 

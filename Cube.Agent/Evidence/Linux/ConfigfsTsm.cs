@@ -14,10 +14,10 @@ internal sealed class ConfigfsTsm(string root) : EvidenceProvider
     private const int Eintr = 4;
     private const int Eagain = 11;
     private const int Ebusy = 16;
-    private const int MostTries = 6;
+    private const int MaxTries = 6;
 
     /// <summary>A log as large as this fits into evidence beside a quote.</summary>
-    private const int MostEventLog = 96 * 1024;
+    private const int MaxEventLog = 96 * 1024;
     private readonly string _reports = Path.Combine(root, "sys/kernel/config/tsm/report");
     private readonly string _eventLog = Path.Combine(root, "sys/firmware/acpi/tables/data/CCEL");
     private string? _provider;
@@ -30,7 +30,7 @@ internal sealed class ConfigfsTsm(string root) : EvidenceProvider
     };
 
     /// <returns>Whether the kernel offers it, and a provider is behind it.</returns>
-    public bool IsThere()
+    public bool IsAvailable()
     {
         if (!Directory.Exists(_reports))
         {
@@ -57,7 +57,7 @@ internal sealed class ConfigfsTsm(string root) : EvidenceProvider
             {
                 return Make(request.ReportData);
             }
-            catch (IOException exception) when (tries < MostTries && (exception is RacedException || (exception.HResult & 0xFFFF) is Eintr or Eagain or Ebusy))
+            catch (IOException exception) when (tries < MaxTries && (exception is ConcurrentWriteException || (exception.HResult & 0xFFFF) is Eintr or Eagain or Ebusy))
             {
                 // Somebody else is at the device.
                 await Task.Delay(TimeSpan.FromMilliseconds(10 << tries), ct);
@@ -79,7 +79,7 @@ internal sealed class ConfigfsTsm(string root) : EvidenceProvider
         // One write was ours. Another number means that somebody wrote between it and what was read.
         if (entry.Text("generation") != "1")
         {
-            throw new RacedException();
+            throw new ConcurrentWriteException();
         }
 
         return _provider switch
@@ -100,10 +100,10 @@ internal sealed class ConfigfsTsm(string root) : EvidenceProvider
         // The table is filled up with ones behind its last event.
         var log = File.ReadAllBytes(_eventLog);
         var end = log.AsSpan().TrimEnd((byte)0xFF).Length;
-        return end is > 0 and <= MostEventLog ? log[..end] : null;
+        return end is > 0 and <= MaxEventLog ? log[..end] : null;
     }
 
-    private sealed class RacedException : IOException;
+    private sealed class ConcurrentWriteException : IOException;
 
     /// <summary>A directory of the kernel's that lives for one request.</summary>
     private sealed class Entry(string path) : IDisposable

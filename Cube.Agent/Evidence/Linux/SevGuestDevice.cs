@@ -22,7 +22,7 @@ internal sealed partial class SevGuestDevice(string root) : EvidenceProvider
 
     public override string Type => EvidenceType.SevSnp;
 
-    public bool IsThere() => OperatingSystem.IsLinux() && File.Exists(_path);
+    public bool IsAvailable() => OperatingSystem.IsLinux() && File.Exists(_path);
 
     public override ValueTask<EvidenceDocument> MakeAsync(EvidenceRequest request, CancellationToken ct)
     {

@@ -21,7 +21,7 @@ internal sealed partial class TdxGuestDevice(string root) : EvidenceProvider
     private const uint GetReport = 0xC4405401;
     private const int ReportSize = 1024;
     private const int HeaderSize = 16;
-    private const int MostMessage = 64 * 1024;
+    private const int MaxMessage = 64 * 1024;
     private const int VSock = 40;
     private const uint HostCid = 2;
     private const uint QuoteServicePort = 4050;
@@ -29,7 +29,7 @@ internal sealed partial class TdxGuestDevice(string root) : EvidenceProvider
 
     public override string Type => EvidenceType.Tdx;
 
-    public bool IsThere() => OperatingSystem.IsLinux() && File.Exists(_path);
+    public bool IsAvailable() => OperatingSystem.IsLinux() && File.Exists(_path);
 
     public override async ValueTask<EvidenceDocument> MakeAsync(EvidenceRequest request, CancellationToken ct)
     {
@@ -62,7 +62,7 @@ internal sealed partial class TdxGuestDevice(string root) : EvidenceProvider
         var length = new byte[4];
         await service.ReadExactlyAsync(length, ct);
         var size = BinaryPrimitives.ReadInt32BigEndian(length);
-        if (size is < HeaderSize + 8 or > MostMessage)
+        if (size is < HeaderSize + 8 or > MaxMessage)
         {
             throw new IOException("The quote service answers nothing that could hold a quote.");
         }

@@ -7,12 +7,12 @@ namespace Cube.Agent.Evidence.Tpm;
 /// <summary>One command in, one response out: a device of the kernel's resource manager, or a simulator over TCP. One at a time: the queue sees to it.</summary>
 internal sealed class TpmTransport(string address)
 {
-    private const int MostResponse = 4096;
+    private const int MaxResponse = 4096;
 
     /// <summary>TPM_RC_RETRY, TPM_RC_YIELDED, TPM_RC_TESTING: try again.</summary>
     private static readonly uint[] _again = [0x922, 0x908, 0x90A];
 
-    public bool IsThere() => address.StartsWith("tcp://", StringComparison.Ordinal) || File.Exists(address);
+    public bool IsAvailable() => address.StartsWith("tcp://", StringComparison.Ordinal) || File.Exists(address);
 
     /// <returns>The whole response, header included.</returns>
     /// <exception cref="EvidenceUnavailableException">There is no TPM, or it refuses.</exception>
@@ -50,7 +50,7 @@ internal sealed class TpmTransport(string address)
 
     private async Task<byte[]> ExchangeAsync(byte[] command, CancellationToken ct)
     {
-        var response = new byte[MostResponse];
+        var response = new byte[MaxResponse];
         if (Uri.TryCreate(address, UriKind.Absolute, out var uri) && uri.Scheme == "tcp")
         {
             using var client = new TcpClient { NoDelay = true };
@@ -58,7 +58,7 @@ internal sealed class TpmTransport(string address)
             await using var stream = client.GetStream();
             await stream.WriteAsync(command, ct);
             var read = await stream.ReadAtLeastAsync(response, 10, throwOnEndOfStream: false, ct);
-            var size = read < 10 ? read : (int)Math.Min(System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(response.AsSpan(2)), MostResponse);
+            var size = read < 10 ? read : (int)Math.Min(System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(response.AsSpan(2)), MaxResponse);
             if (read < size)
             {
                 await stream.ReadExactlyAsync(response.AsMemory(read, size - read), ct);

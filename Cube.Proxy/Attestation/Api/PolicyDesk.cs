@@ -13,7 +13,7 @@ namespace Cube.Proxy.Attestation.Api;
 /// <summary>What administrators do with policies, for the platform and for a domain alike: read, stage, try out, activate; and see what machines proved.</summary>
 internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, AttestedBackends backends, IOptions<AttestationOptions> options, TimeProvider time)
 {
-    private const int MostBody = PolicyJson.MostBytes + 1024;
+    private const int MostBody = PolicyJson.MaxBytes + 1024;
 
     /// <param name="State">staged (never in force), active, or retired.</param>
     internal sealed record PolicyView(
@@ -21,7 +21,7 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
 
     /// <param name="Backend">Its address, for administrators of the platform; else a name that tells machines apart.</param>
     /// <param name="State">attested, refused or unreachable.</param>
-    internal sealed record BackendView(string Backend, string Scope, string State, bool TakesRequests, Verdict? Verdict);
+    internal sealed record BackendView(string Backend, string Scope, string State, bool AcceptsRequests, Verdict? Verdict);
 
     internal sealed record TrialView(string Backend, string Scope, bool WouldBeRefused, Verdict Verdict);
 
@@ -182,9 +182,9 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
         try
         {
             using var json = JsonDocument.Parse(body);
-            if (OriginalPolicy.Recognises(json.RootElement))
+            if (LegacyPolicyImporter.IsLegacyFormat(json.RootElement))
             {
-                return OriginalPolicy.Import(body);
+                return LegacyPolicyImporter.Import(body);
             }
         }
         catch (JsonException)
@@ -199,7 +199,7 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
     {
         var verdict = VerdictOf(slot);
         var state = slot.Current is { IsOpen: true } ? "attested" : slot.Failure is AttestationException ? "refused" : "unreachable";
-        return new BackendView(Name(slot, isAdministrator), slot.Policies.Scope, state, slot.Current is { TakesRequests: true }, verdict);
+        return new BackendView(Name(slot, isAdministrator), slot.Policies.Scope, state, slot.Current is { AcceptsRequests: true }, verdict);
     }
 
     private static Verdict? VerdictOf(BackendSlot slot) => slot.Current?.Verdict ?? (slot.Failure as AttestationException)?.Verdict;

@@ -30,7 +30,7 @@ internal sealed partial class AttestedBackends : BackgroundService
 
     /// <summary>Slots that were closed for want of requests and replaced, while something still runs on them.</summary>
     private readonly ConcurrentDictionary<BackendSlot, string> _closed = new();
-    private readonly AttestedDialer _dialer;
+    private readonly AttestedChannelFactory _dialer;
     private readonly PoliciesInForce _policies;
     private readonly Peers _peers;
     private readonly VerdictJournal _journal;
@@ -41,7 +41,7 @@ internal sealed partial class AttestedBackends : BackgroundService
     private int _turn;
 
     public AttestedBackends(
-        AttestedDialer dialer, PoliciesInForce policies, Peers peers, VerdictJournal journal, TimeProvider time, IMeterFactory meters, ILogger<AttestedBackends> logger)
+        AttestedChannelFactory dialer, PoliciesInForce policies, Peers peers, VerdictJournal journal, TimeProvider time, IMeterFactory meters, ILogger<AttestedBackends> logger)
     {
         (_dialer, _policies, _peers, _journal, _time, _logger) = (dialer, policies, peers, journal, time, logger);
         var meter = meters.Create("Cube.Proxy");
@@ -82,7 +82,7 @@ internal sealed partial class AttestedBackends : BackgroundService
         var turn = addresses.Length == 1 ? 0 : Interlocked.Increment(ref _turn) & int.MaxValue;
         for (var i = 0; i < addresses.Length; i++)
         {
-            if (Slot(addresses[(turn + i) % addresses.Length], policies).Current is { TakesRequests: true } channel)
+            if (Slot(addresses[(turn + i) % addresses.Length], policies).Current is { AcceptsRequests: true } channel)
             {
                 return new(channel);
             }
@@ -276,7 +276,7 @@ internal sealed partial class AttestedBackends : BackgroundService
     /// <summary>Dials without a request: a machine that has no connection, or one whose lease is nearly over.</summary>
     private static void Warm(BackendSlot slot, DateTimeOffset now)
     {
-        if ((slot.Current is not { TakesRequests: true } || slot.IsDueForRenewal(now)) && slot.MayDial)
+        if ((slot.Current is not { AcceptsRequests: true } || slot.IsDueForRenewal(now)) && slot.MayDial)
         {
             _ = slot.OpenAsync(CancellationToken.None).ContinueWith(
                 static task => _ = task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
@@ -309,7 +309,7 @@ internal sealed partial class AttestedBackends : BackgroundService
     private IEnumerable<Measurement<int>> Count() => _slots.Values
         .Select(static slot => slot.Current)
         .OfType<AttestedChannel>()
-        .Where(static channel => channel.TakesRequests)
+        .Where(static channel => channel.AcceptsRequests)
         .GroupBy(static channel => channel.Verdict.Outcome == Outcome.Simulated ? "simulated" : channel.Verdict.Type)
         .Select(static group => new Measurement<int>(group.Count(), new KeyValuePair<string, object?>("cube.attestation.type", group.Key)));
 

@@ -88,7 +88,7 @@ internal sealed class BackendSlot(Uri address, PolicySet policies, Func<Uri, Pol
     /// <exception cref="AttestationException">The machine is refused.</exception>
     /// <exception cref="HttpRequestException">It cannot be reached.</exception>
     public ValueTask<AttestedChannel> GetAsync(CancellationToken ct) =>
-        _current is { TakesRequests: true } channel ? new(channel) : new(OpenAsync(ct));
+        _current is { AcceptsRequests: true } channel ? new(channel) : new(OpenAsync(ct));
 
     /// <summary>A connection that is older than three quarters of its lease is replaced before it ends.</summary>
     public bool IsDueForRenewal(DateTimeOffset now) =>
@@ -160,7 +160,7 @@ internal sealed class BackendSlot(Uri address, PolicySet policies, Func<Uri, Pol
                     channel.Dispose();
                     _draining.RemoveAt(i);
                 }
-                else if (vouching is not null && (deadline is not null || now >= channel.Until) && channel.ExtendBy(vouching))
+                else if (vouching is not null && (deadline is not null || now >= channel.Until) && channel.TryExtend(vouching))
                 {
                     _draining[i] = new Draining(channel, null);
                 }

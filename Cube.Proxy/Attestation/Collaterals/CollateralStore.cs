@@ -34,7 +34,7 @@ internal sealed partial class CollateralStore(
     /// <summary>Adds what the evidence needs and does not bring. One's own collateral goes before that of the evidence, which its sender has chosen.</summary>
     public async ValueTask<EvidenceDocument> CompleteAsync(EvidenceDocument evidence, CancellationToken ct)
     {
-        var needs = CollateralNeeds.Of(evidence);
+        var needs = CollateralRequirements.Of(evidence);
         if (needs.VcekPath is { } path && await FindAsync(CollateralName.Vcek(path), token => vendors.VcekAsync(path, token), ct) is { } vcek)
         {
             evidence = evidence with { Certificates = [vcek] };
@@ -50,7 +50,7 @@ internal sealed partial class CollateralStore(
         {
             var name = CollateralName.Intel(fmspc, ca);
             var kept = await FindAsync(name, token => vendors.IntelAsync(fmspc, ca, token), ct);
-            var collateral = (kept is null ? null : TdxCollateralParts.FromJson(kept)) ?? evidence.Collateral;
+            var collateral = (kept is null ? null : TdxCollateralConverter.FromJson(kept)) ?? evidence.Collateral;
             evidence = evidence with { Collateral = collateral is null || IsOlderThanSeen(fmspc, name, collateral, isVerified: kept is not null) ? null : collateral };
         }
 
@@ -96,7 +96,7 @@ internal sealed partial class CollateralStore(
         var judged = new List<KeptCollateral>(documents.Count);
         foreach (var (name, content) in documents)
         {
-            var (end, fault) = verifier.Judge(name, content, now);
+            var (end, fault) = verifier.Verify(name, content, now);
             if (fault is null && _entries.TryGetValue(name, out var old) && old.Counts(now) && old.Kept.NextUpdate > end)
             {
                 fault = "It ends before the one that is kept, so that it is older.";
@@ -163,7 +163,7 @@ internal sealed partial class CollateralStore(
                 }
 
                 // What is stored is judged as if it had been sent.
-                if (!CollateralName.IsSigned(kept.Name) || verifier.Judge(kept.Name, kept.Content, time.GetUtcNow()).Fault is null)
+                if (!CollateralName.IsSigned(kept.Name) || verifier.Verify(kept.Name, kept.Content, time.GetUtcNow()).Error is null)
                 {
                     Adopt(kept);
                 }
@@ -216,7 +216,7 @@ internal sealed partial class CollateralStore(
         {
             var content = await fetch(CancellationToken.None);
             var now = time.GetUtcNow();
-            var (end, fault) = CollateralName.IsSigned(name) ? verifier.Judge(name, content, now) : new(null, null);
+            var (end, fault) = CollateralName.IsSigned(name) ? verifier.Verify(name, content, now) : new(null, null);
             if (fault is not null)
             {
                 throw new VendorException(fault);
@@ -258,8 +258,8 @@ internal sealed partial class CollateralStore(
     /// <param name="isVerified">False for what came with evidence: its sender may have made it up, and the number counts only where Intel signed it.</param>
     private bool IsOlderThanSeen(string fmspc, string name, TdxCollateral collateral, bool isVerified)
     {
-        if (CollateralNeeds.EvaluationNumberOf(collateral) is not { } number
-            || (!isVerified && verifier.Judge(name, TdxCollateralParts.ToJson(collateral), time.GetUtcNow()).Fault is not null))
+        if (CollateralRequirements.EvaluationNumberOf(collateral) is not { } number
+            || (!isVerified && verifier.Verify(name, TdxCollateralConverter.ToJson(collateral), time.GetUtcNow()).Error is not null))
         {
             return false;
         }

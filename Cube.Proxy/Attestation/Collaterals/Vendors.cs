@@ -24,8 +24,8 @@ internal sealed class Vendors(IHttpClientFactory clients, IOptions<AttestationOp
         var (qe, qeChain) = await WithChainAsync("/tdx/certification/v4/qe/identity", "SGX-Enclave-Identity-Issuer-Chain", ct);
         var (crl, crlChain) = await WithChainAsync($"/sgx/certification/v4/pckcrl?ca={ca}&encoding=der", "SGX-PCK-CRL-Issuer-Chain", ct);
         var root = await BytesAsync(new Uri(options.Value.IntelCertificates, "/IntelSGXRootCA.der"), ct);
-        var collateral = TdxCollateralParts.Assemble(tcb, tcbChain, qe, qeChain, crl, crlChain, root) ?? throw new VendorException("Intel's collateral cannot be read.");
-        return TdxCollateralParts.ToJson(collateral);
+        var collateral = TdxCollateralConverter.Assemble(tcb, tcbChain, qe, qeChain, crl, crlChain, root) ?? throw new VendorException("Intel's collateral cannot be read.");
+        return TdxCollateralConverter.ToJson(collateral);
     }
 
     /// <summary>The keys of an instance that a policy names.</summary>

@@ -39,7 +39,7 @@ internal enum Activation
 internal sealed class PolicyStore(ProxyDatabase database)
 {
     /// <summary>What is longer than a policy may be is not transferred: it is none.</summary>
-    public static readonly string Text = $"case when octet_length(policy) <= {PolicyJson.MostBytes} then policy end";
+    public static readonly string Text = $"case when octet_length(policy) <= {PolicyJson.MaxBytes} then policy end";
 
     /// <summary>Of one scope. Beyond it the oldest versions that are not in force are removed.</summary>
     public const int MostVersions = 50;

@@ -14,7 +14,7 @@ namespace Cube.Proxy.Routing.Api;
 /// </summary>
 internal sealed partial class RouteApi(RouteStore store, PoliciesInForce inForce, PolicyDesk desk, PlatformAdministrators administrators, ILogger<RouteApi> logger)
 {
-    private const int MostBody = PolicyJson.MostBytes + (64 << 10);
+    private const int MostBody = PolicyJson.MaxBytes + (64 << 10);
     private const int MostListed = 100;
 
     /// <summary>The one that the original's proxy knew, the one that its documents name, and where the edge had it.</summary>

@@ -34,7 +34,7 @@ public sealed class ProviderTests
         using var guest = new FakeGuest("sev_guest", data => SyntheticAmd.Shared.Make(new() { Report = report => data.CopyTo(report, 0x050) }).Evidence.Report!, Table(good.Certificates));
         var evidence = await new ConfigfsTsm(guest.Root).MakeAsync(_request, default);
         Assert.Equal(EvidenceType.SevSnp, evidence.Type);
-        var claims = new Examination(anchors, new Checks { ReportData = _request.ReportData }, SyntheticAmd.Now).Examine(evidence);
+        var claims = new EvidenceAppraiser(anchors, new AppraisalOptions { ReportData = _request.ReportData }, SyntheticAmd.Now).Appraise(evidence);
         Assert.Equal("Milan", claims.Snp!.Product);
         Assert.Empty(Directory.GetDirectories(guest.Reports));
     }
@@ -48,7 +48,7 @@ public sealed class ProviderTests
         byte[] log = [1, 0, 0, 0, 3, 0, 0, 0, .. new byte[20], 33, 0, 0, 0, .. "Spec ID Event03\0"u8, 0, 0, 0, 0, 0, 2, 0, 2, 1, 0, 0, 0, 0x0C, 0, 48, 0, 0];
         await File.WriteAllBytesAsync(Path.Combine(tables.FullName, "CCEL"), [.. log, .. Enumerable.Repeat((byte)0xFF, 4096)]);
         var evidence = await new ConfigfsTsm(guest.Root).MakeAsync(_request, default);
-        var claims = new Examination(TrustAnchors.Vendor with { Intel = [SyntheticIntel.Shared.Root] }, new Checks { ReportData = _request.ReportData }, SyntheticIntel.Now).Examine(evidence);
+        var claims = new EvidenceAppraiser(TrustAnchors.Vendor with { Intel = [SyntheticIntel.Shared.Root] }, new AppraisalOptions { ReportData = _request.ReportData }, SyntheticIntel.Now).Appraise(evidence);
         Assert.True(claims.Tdx!.EventLogReplayed);
     }
 
@@ -67,9 +67,9 @@ public sealed class ProviderTests
     public async Task Where_there_is_no_device_there_is_no_evidence()
     {
         var nowhere = Directory.CreateTempSubdirectory("cube-none-").FullName;
-        Assert.False(new ConfigfsTsm(nowhere).IsThere());
-        Assert.False(new SevGuestDevice(nowhere).IsThere());
-        Assert.False(new TdxGuestDevice(nowhere).IsThere());
+        Assert.False(new ConfigfsTsm(nowhere).IsAvailable());
+        Assert.False(new SevGuestDevice(nowhere).IsAvailable());
+        Assert.False(new TdxGuestDevice(nowhere).IsAvailable());
         await Assert.ThrowsAsync<EvidenceUnavailableException>(async () => await new ConfigfsTsm(nowhere).MakeAsync(_request, default));
         await Assert.ThrowsAsync<EvidenceUnavailableException>(async () => await new SevGuestDevice(nowhere).MakeAsync(_request, default));
         await Assert.ThrowsAsync<EvidenceUnavailableException>(async () => await new TdxGuestDevice(nowhere).MakeAsync(_request, default));
@@ -97,8 +97,8 @@ public sealed class ProviderTests
             Pcrs = JsonSerializer.SerializeToUtf8Bytes(new { sha256 = pcrs.ToDictionary(static pcr => $"{pcr.Key}", static pcr => Convert.ToHexStringLower(pcr.Value)) }),
         };
         var anchors = TrustAnchors.Vendor with { GoogleTpm = [], GoogleTpmIntermediates = [] };
-        Assert.Equal(24, new Examination(anchors, new Checks { Nonce = _request.Nonce }, SyntheticAmd.Now).Examine(evidence).Tpm!.Pcrs["sha256"].Count);
-        Assert.Throws<Cube.Attestation.Parsing.Refusal>(() => new Examination(anchors, new Checks { Nonce = new byte[32] }, SyntheticAmd.Now).Examine(evidence));
+        Assert.Equal(24, new EvidenceAppraiser(anchors, new AppraisalOptions { Nonce = _request.Nonce }, SyntheticAmd.Now).Appraise(evidence).Tpm!.Pcrs["sha256"].Count);
+        Assert.Throws<Cube.Attestation.Parsing.AppraisalException>(() => new EvidenceAppraiser(anchors, new AppraisalOptions { Nonce = new byte[32] }, SyntheticAmd.Now).Appraise(evidence));
     }
 
     [Fact]
@@ -131,16 +131,16 @@ public sealed class ProviderTests
             await context.Response.WriteAsJsonAsync(new { vcekCert = Pem(snp.Certificates[0]), certificateChain = Pem(snp.Certificates[1]) + Pem(snp.Certificates[2]), tcbm = "0" });
         });
         using var http = new HttpClient(new SocketsHttpHandler());
-        var provider = new AzureProvider(tpm.Commands, new Imds(http, new Uri(host.Urls.Single())), TimeProvider.System);
-        Assert.True(await provider.IsThereAsync(default));
+        var provider = new AzureProvider(tpm.Commands, new ImdsClient(http, new Uri(host.Urls.Single())), TimeProvider.System);
+        Assert.True(await provider.IsAvailableAsync(default));
         var evidence = await provider.MakeAsync(_request, default);
-        var claims = new Examination(anchors, new Checks { Nonce = _request.Nonce }, SyntheticAmd.Now).Examine(evidence);
+        var claims = new EvidenceAppraiser(anchors, new AppraisalOptions { Nonce = _request.Nonce }, SyntheticAmd.Now).Appraise(evidence);
         Assert.Equal(("Milan", true), (claims.Snp!.Product, claims.Azure!.SecureBoot));
         Assert.Equal(24, claims.Tpm!.Pcrs["sha256"].Count);
 
         await using var broken = await HostAsync(static context => { context.Response.StatusCode = 500; return Task.CompletedTask; });
         await Assert.ThrowsAsync<EvidenceUnavailableException>(async () =>
-            await new AzureProvider(tpm.Commands, new Imds(http, new Uri(broken.Urls.Single())), TimeProvider.System).MakeAsync(_request, default));
+            await new AzureProvider(tpm.Commands, new ImdsClient(http, new Uri(broken.Urls.Single())), TimeProvider.System).MakeAsync(_request, default));
     }
 
     [Fact]
@@ -161,8 +161,8 @@ public sealed class ProviderTests
         var runtime = Base64Url.DecodeFromChars(asked.GetProperty("runtimeData").GetProperty("data").GetString());
         var report = Base64Url.DecodeFromChars(JsonElement.Parse(Base64Url.DecodeFromChars(asked.GetProperty("report").GetString())).GetProperty("SnpReport").GetString());
         Assert.Equal(SHA256.HashData(runtime), report[0x050..0x070]);
-        var checks = new Checks { TokenBinder = _request.ReportData, MaaKeys = MaaKeys.Parse(SyntheticMaa.Jwks()), Maa = new MaaDemands(SyntheticMaa.Issuer, "sevsnpvm", TimeSpan.FromMinutes(10), true, null) };
-        Assert.NotNull(new Examination(TrustAnchors.Vendor, checks, SyntheticMaa.Now).Examine(evidence).Maa);
+        var options = new AppraisalOptions { TokenBinder = _request.ReportData, MaaKeys = MaaKeys.Parse(SyntheticMaa.Jwks()), Maa = new MaaRequirements(SyntheticMaa.Issuer, "sevsnpvm", TimeSpan.FromMinutes(10), true, null) };
+        Assert.NotNull(new EvidenceAppraiser(TrustAnchors.Vendor, options, SyntheticMaa.Now).Appraise(evidence).Maa);
     }
 
     [Fact]

@@ -22,8 +22,8 @@ public sealed partial class AtlsTests
     [Fact]
     public async Task A_machine_that_proves_itself_gets_the_prompt_and_evidence_is_made_once()
     {
-        await using var machine = await AtlsMachine.StartAsync();
-        using var channel = await AtlsMachine.Dialer(_clock).OpenAsync(machine.Address, AtlsMachine.Policies, default);
+        await using var machine = await TestAttester.StartAsync();
+        using var channel = await TestAttester.Dialer(_clock).OpenAsync(machine.Address, TestAttester.Policies, default);
         Assert.Equal(Outcome.Valid, channel.Verdict.Outcome);
         Assert.Equal((Binding.Connection, ChannelBindings.Finished), (channel.Verdict.Binding, channel.Verdict.ChannelBinding));
         await Parallel.ForEachAsync(Enumerable.Range(0, 50), async (_, _) => Assert.Equal("firstlast", await SendAsync(channel)));
@@ -42,20 +42,20 @@ public sealed partial class AtlsTests
     [InlineData("nothing", Codes.EvidencePart)]
     public async Task Evidence_that_does_not_hold_opens_nothing(string defect, string code)
     {
-        await using var machine = await AtlsMachine.StartAsync();
+        await using var machine = await TestAttester.StartAsync();
         ReadOnlyMemory<byte>? first = null;
         machine.Evidence = binder => defect switch
         {
-            "another binder" => AtlsMachine.Good(new byte[64]),
-            "evidence of before" => AtlsMachine.Good(first ??= RandomNumberGenerator.GetBytes(64)),
+            "another binder" => TestAttester.Good(new byte[64]),
+            "evidence of before" => TestAttester.Good(first ??= RandomNumberGenerator.GetBytes(64)),
             "another measurement" => Make(binder, static report => report[0x090] ^= 1),
             "debug" => Make(binder, static report => report[0x00A] |= 8),
-            "forged" => AtlsMachine.Good(binder) is var good ? good with { Report = Flip(good.Report!) } : good,
+            "forged" => TestAttester.Good(binder) is var good ? good with { Report = Flip(good.Report!) } : good,
             "simulated" => SimulatedEvidence.Make(binder.Span, _clock.GetUtcNow()),
             "a TPM only" => Synthetic.SyntheticTpm.Make(new() { Nonce = SHA256.HashData(binder.Span) }),
             _ => new EvidenceDocument { Type = EvidenceType.SevSnp },
         };
-        var refused = await Assert.ThrowsAsync<AttestationException>(() => AtlsMachine.Dialer(_clock).OpenAsync(machine.Address, AtlsMachine.Policies, default));
+        var refused = await Assert.ThrowsAsync<AttestationException>(() => TestAttester.Dialer(_clock).OpenAsync(machine.Address, TestAttester.Policies, default));
         Assert.Equal(code, refused.Code);
         Assert.Empty(machine.Bodies);
     }
@@ -63,16 +63,16 @@ public sealed partial class AtlsTests
     [Fact]
     public async Task No_policy_and_an_empty_policy_open_nothing()
     {
-        await using var machine = await AtlsMachine.StartAsync();
-        var dialer = AtlsMachine.Dialer(_clock);
+        await using var machine = await TestAttester.StartAsync();
+        var dialer = TestAttester.Dialer(_clock);
         Assert.Equal(Codes.PolicyMissing, (await Assert.ThrowsAsync<AttestationException>(() => dialer.OpenAsync(machine.Address, [], default))).Code);
         NamedPolicy empty = new("platform", 1, new AttestationPolicy());
         Assert.Equal(Codes.PolicyEmpty, (await Assert.ThrowsAsync<AttestationException>(() => dialer.OpenAsync(machine.Address, [empty], default))).Code);
         // The floor holds, whatever the domain says.
-        Assert.Equal(Codes.PolicyEmpty, (await Assert.ThrowsAsync<AttestationException>(() => dialer.OpenAsync(machine.Address, [empty, AtlsMachine.Policies[0]], default))).Code);
-        NamedPolicy stricter = new("domain", 1, AtlsMachine.Policy("cd"));
-        Assert.Equal("policy-snp-identity", (await Assert.ThrowsAsync<AttestationException>(() => dialer.OpenAsync(machine.Address, [AtlsMachine.Policies[0], stricter], default))).Code);
-        Assert.Equal(Codes.AtlsNotTls, (await Assert.ThrowsAsync<AttestationException>(() => dialer.OpenAsync(new Uri($"http://127.0.0.1:{machine.Address.Port}"), AtlsMachine.Policies, default))).Code);
+        Assert.Equal(Codes.PolicyEmpty, (await Assert.ThrowsAsync<AttestationException>(() => dialer.OpenAsync(machine.Address, [empty, TestAttester.Policies[0]], default))).Code);
+        NamedPolicy stricter = new("domain", 1, TestAttester.Policy("cd"));
+        Assert.Equal("policy-snp-identity", (await Assert.ThrowsAsync<AttestationException>(() => dialer.OpenAsync(machine.Address, [TestAttester.Policies[0], stricter], default))).Code);
+        Assert.Equal(Codes.AtlsNotTls, (await Assert.ThrowsAsync<AttestationException>(() => dialer.OpenAsync(new Uri($"http://127.0.0.1:{machine.Address.Port}"), TestAttester.Policies, default))).Code);
         Assert.Empty(machine.Bodies);
     }
 
@@ -83,13 +83,13 @@ public sealed partial class AtlsTests
     [Fact]
     public async Task A_relay_with_the_stolen_TLS_key_is_refused()
     {
-        await using var machine = await AtlsMachine.StartAsync();
+        await using var machine = await TestAttester.StartAsync();
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         var seen = new MemoryStream();
         var relay = RelayAsync(listener, machine, seen);
         var address = new Uri($"https://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}");
-        var refused = await Assert.ThrowsAsync<AttestationException>(() => AtlsMachine.Dialer(_clock).OpenAsync(address, AtlsMachine.Policies, default));
+        var refused = await Assert.ThrowsAsync<AttestationException>(() => TestAttester.Dialer(_clock).OpenAsync(address, TestAttester.Policies, default));
         Assert.Equal(Codes.ReportData, refused.Code);
         await relay;
         // The exchange went through whole: it was the binding that told.
@@ -101,13 +101,13 @@ public sealed partial class AtlsTests
     [Fact]
     public async Task The_binding_is_the_same_on_both_ends_and_never_twice_the_same()
     {
-        var certificate = AtlsMachine.MakeCertificate();
+        var certificate = TestAttester.MakeCertificate();
         var seen = new HashSet<string>();
         for (var i = 0; i < 3; i++)
         {
             var (client, server) = await HandshakeAsync(certificate);
-            Assert.Equal(ChannelBindings.FinishedOf(client), ChannelBindings.FinishedOf(server));
-            Assert.True(seen.Add(Convert.ToHexString(ChannelBindings.FinishedOf(client)!)));
+            Assert.Equal(ChannelBindings.GetFinished(client), ChannelBindings.GetFinished(server));
+            Assert.True(seen.Add(Convert.ToHexString(ChannelBindings.GetFinished(client)!)));
             await client.DisposeAsync();
             await server.DisposeAsync();
         }
@@ -117,7 +117,7 @@ public sealed partial class AtlsTests
     public async Task Resumption_is_refused_and_each_connection_is_a_full_handshake()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Only OpenSSL is asked here whether a session was resumed.");
-        await using var machine = await AtlsMachine.StartAsync();
+        await using var machine = await TestAttester.StartAsync();
         var host = machine.Address;
         for (var i = 0; i < 3; i++)
         {
@@ -140,7 +140,7 @@ public sealed partial class AtlsTests
     [InlineData(SslProtocols.Tls12)]
     public async Task An_older_TLS_gets_no_connection(SslProtocols protocol)
     {
-        await using var machine = await AtlsMachine.StartAsync();
+        await using var machine = await TestAttester.StartAsync();
         using var tcp = new TcpClient();
         await tcp.ConnectAsync(machine.Address.Host, machine.Address.Port);
         await using var tls = new SslStream(tcp.GetStream());
@@ -161,7 +161,7 @@ public sealed partial class AtlsTests
     [InlineData("""{"v":1,"role":"server","nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","cb_types":["none"],"policy_id":"x"}""", Codes.AtlsChannelBinding)]
     public async Task A_request_for_evidence_that_is_none_gets_an_error_and_no_evidence(string frame, string code)
     {
-        await using var machine = await AtlsMachine.StartAsync();
+        await using var machine = await TestAttester.StartAsync();
         using var tcp = new TcpClient();
         await tcp.ConnectAsync(machine.Address.Host, machine.Address.Port);
         await using var tls = new SslStream(tcp.GetStream());
@@ -171,7 +171,7 @@ public sealed partial class AtlsTests
         await tls.CopyToAsync(answer).WaitAsync(TimeSpan.FromSeconds(5));
         Assert.Contains(code, Encoding.UTF8.GetString(answer.ToArray()), StringComparison.Ordinal);
         Assert.Equal(0, machine.Made);
-        using var channel = await AtlsMachine.Dialer(_clock).OpenAsync(machine.Address, AtlsMachine.Policies, default);
+        using var channel = await TestAttester.Dialer(_clock).OpenAsync(machine.Address, TestAttester.Policies, default);
     }
 
     /// <summary>A server that speaks ordinary HTTPS, whatever its certificate, gets not a byte of a request.</summary>
@@ -185,14 +185,14 @@ public sealed partial class AtlsTests
         {
             using var tcp = await listener.AcceptTcpClientAsync();
             await using var tls = new SslStream(tcp.GetStream());
-            await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = AtlsMachine.MakeCertificate(), ApplicationProtocols = [SslApplicationProtocol.Http2] });
+            await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = TestAttester.MakeCertificate(), ApplicationProtocols = [SslApplicationProtocol.Http2] });
             var buffer = new byte[4096];
             var read = await tls.ReadAsync(buffer);
             received.Write(buffer, 0, read);
             await tls.WriteAsync("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray());
         });
         var address = new Uri($"https://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}");
-        var refused = await Assert.ThrowsAsync<AttestationException>(() => AtlsMachine.Dialer(_clock).OpenAsync(address, AtlsMachine.Policies, default));
+        var refused = await Assert.ThrowsAsync<AttestationException>(() => TestAttester.Dialer(_clock).OpenAsync(address, TestAttester.Policies, default));
         Assert.Equal(Codes.AtlsFrame, refused.Code);
         await serving;
         Assert.Equal(AtlsFrame.Request, received.ToArray()[0]);
@@ -209,11 +209,11 @@ public sealed partial class AtlsTests
         {
             using var tcp = await listener.AcceptTcpClientAsync();
             await using var tls = new SslStream(tcp.GetStream());
-            await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = AtlsMachine.MakeCertificate(), ApplicationProtocols = [SslApplicationProtocol.Http2] });
+            await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = TestAttester.MakeCertificate(), ApplicationProtocols = [SslApplicationProtocol.Http2] });
             await silent.Task;
         });
         var refused = await Assert.ThrowsAsync<AttestationException>(() =>
-            AtlsMachine.Dialer(_clock).OpenAsync(new Uri($"https://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}"), AtlsMachine.Policies, default));
+            TestAttester.Dialer(_clock).OpenAsync(new Uri($"https://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}"), TestAttester.Policies, default));
         Assert.Equal(Codes.AtlsTimeout, refused.Code);
         silent.SetResult();
         await serving;
@@ -222,16 +222,16 @@ public sealed partial class AtlsTests
     [Fact]
     public async Task A_channel_that_was_aborted_carries_no_further_byte_and_ends_what_runs()
     {
-        await using var machine = await AtlsMachine.StartAsync();
+        await using var machine = await TestAttester.StartAsync();
         machine.Hold = new TaskCompletionSource();
-        using var channel = await AtlsMachine.Dialer(_clock).OpenAsync(machine.Address, AtlsMachine.Policies, default);
+        using var channel = await TestAttester.Dialer(_clock).OpenAsync(machine.Address, TestAttester.Policies, default);
         using var running = await channel.Invoker.SendAsync(Request(channel), default);
         await using var body = await running.Content.ReadAsStreamAsync();
         Assert.Equal("first", Encoding.UTF8.GetString(await ReadAsync(body, 5)));
         channel.Abort(Codes.CertRevoked, "Revoked.");
         var lost = await Assert.ThrowsAnyAsync<Exception>(async () => await ReadAsync(body, 4));
-        Assert.Equal(Codes.CertRevoked, AttestationException.In(lost)?.Code);
-        Assert.False(channel.TakesRequests);
+        Assert.Equal(Codes.CertRevoked, AttestationException.Find(lost)?.Code);
+        Assert.False(channel.AcceptsRequests);
         var before = machine.Bodies.Count;
         await Assert.ThrowsAnyAsync<Exception>(async () => await SendAsync(channel));
         Assert.Equal(before, machine.Bodies.Count);
@@ -241,30 +241,30 @@ public sealed partial class AtlsTests
     public async Task A_verdict_counts_for_its_lease_and_never_longer_than_what_stands_behind_it()
     {
         var clock = new FakeTimeProvider(Synthetic.SyntheticAmd.Now);
-        await using var machine = await AtlsMachine.StartAsync();
-        var dialer = AtlsMachine.Dialer(clock);
-        using var channel = await dialer.OpenAsync(machine.Address, AtlsMachine.Policies, default);
+        await using var machine = await TestAttester.StartAsync();
+        var dialer = TestAttester.Dialer(clock);
+        using var channel = await dialer.OpenAsync(machine.Address, TestAttester.Policies, default);
         Assert.Equal(clock.GetUtcNow().AddSeconds(600), channel.Verdict.ExpiresAt);
         clock.Advance(TimeSpan.FromSeconds(599));
-        Assert.True(channel.TakesRequests);
+        Assert.True(channel.AcceptsRequests);
         clock.Advance(TimeSpan.FromSeconds(1));
-        Assert.False(channel.TakesRequests);
+        Assert.False(channel.AcceptsRequests);
 
         // A fresh verdict about the same key lets running streams go on; one about another key does not.
-        using var fresh = await dialer.OpenAsync(machine.Address, AtlsMachine.Policies, default);
-        Assert.True(channel.ExtendBy(fresh));
+        using var fresh = await dialer.OpenAsync(machine.Address, TestAttester.Policies, default);
+        Assert.True(channel.TryExtend(fresh));
         Assert.Equal(fresh.Verdict.ExpiresAt, channel.Until);
-        Assert.False(channel.TakesRequests);
-        await using var other = await AtlsMachine.StartAsync();
-        using var stranger = await dialer.OpenAsync(other.Address, AtlsMachine.Policies, default);
-        Assert.False(channel.ExtendBy(stranger));
+        Assert.False(channel.AcceptsRequests);
+        await using var other = await TestAttester.StartAsync();
+        using var stranger = await dialer.OpenAsync(other.Address, TestAttester.Policies, default);
+        Assert.False(channel.TryExtend(stranger));
 
         machine.Evidence = static binder => Synthetic.SyntheticAmd.Shared.Make(new() { LeafTo = Synthetic.SyntheticAmd.Now.AddSeconds(700), Report = report => binder.CopyTo(report.AsMemory(0x050)) }).Evidence;
-        using var shorter = await dialer.OpenAsync(machine.Address, AtlsMachine.Policies, default);
+        using var shorter = await dialer.OpenAsync(machine.Address, TestAttester.Policies, default);
         Assert.Equal(Synthetic.SyntheticAmd.Now.AddSeconds(700), shorter.Verdict.ExpiresAt);
     }
 
-    private static async Task RelayAsync(TcpListener listener, AtlsMachine machine, MemoryStream seen)
+    private static async Task RelayAsync(TcpListener listener, TestAttester machine, MemoryStream seen)
     {
         using var victim = await listener.AcceptTcpClientAsync();
         await using var outer = new SslStream(victim.GetStream());

@@ -33,7 +33,7 @@ public sealed class FaultMatrixTests(FakeSystem system)
         var cube = system.Reset();
         var tenant = await cube.CreateTenantAsync();
         var admin = (await cube.LoginAsync()).Access;
-        await using var machine = await FaultyMachine.StartAsync();
+        await using var machine = await FaultyAttester.StartAsync();
         var database = await system.Postgres.CreateDatabaseAsync();
         var proxy = await cube.StartAnotherProxyAsync(new("services__agent__https__0", machine.Address), new("ConnectionStrings__proxy", database));
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = proxy };
@@ -128,8 +128,8 @@ public sealed class FaultMatrixTests(FakeSystem system)
     {
         var cube = system.Reset();
         var tenant = await cube.CreateTenantAsync();
-        await using var sound = await FaultyMachine.StartAsync();
-        await using var faulty = await FaultyMachine.StartAsync();
+        await using var sound = await FaultyAttester.StartAsync();
+        await using var faulty = await FaultyAttester.StartAsync();
         faulty.Defect = Defect.AnotherBinder;
         var database = await system.Postgres.CreateDatabaseAsync();
         var proxy = await cube.StartAnotherProxyAsync(new("services__agent__https__0", faulty.Address), new("services__agent__https__1", sound.Address), new("ConnectionStrings__proxy", database));
@@ -170,7 +170,7 @@ public sealed class FaultMatrixTests(FakeSystem system)
     {
         var cube = system.Reset();
         var tenant = await cube.CreateTenantAsync();
-        await using var machine = await FaultyMachine.StartAsync();
+        await using var machine = await FaultyAttester.StartAsync();
         var database = await system.Postgres.CreateDatabaseAsync();
         var proxy = await cube.StartAnotherProxyAsync(new("services__agent__https__0", machine.Address), new("ConnectionStrings__proxy", database));
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = proxy };

@@ -42,15 +42,15 @@ public enum Defect
 /// A model server behind an attested listener that goes wrong as it is told, and records what reaches it on connections whose exchange
 /// was not sound. Nothing ever should.
 /// </summary>
-internal sealed class FaultyMachine : IAsyncDisposable
+internal sealed class FaultyAttester : IAsyncDisposable
 {
     private readonly WebApplication _app;
-    private readonly X509Certificate2 _certificate = AtlsMachine.MakeCertificate();
+    private readonly X509Certificate2 _certificate = TestAttester.MakeCertificate();
     private readonly ConcurrentDictionary<ConnectionContext, Defect> _connections = new();
     private EvidenceDocument? _before;
     private int _exchanges;
 
-    private FaultyMachine()
+    private FaultyAttester()
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -88,9 +88,9 @@ internal sealed class FaultyMachine : IAsyncDisposable
     /// <summary>While it is set, an answer waits in its middle.</summary>
     public TaskCompletionSource? Hold { get; set; }
 
-    public static async Task<FaultyMachine> StartAsync()
+    public static async Task<FaultyAttester> StartAsync()
     {
-        var machine = new FaultyMachine();
+        var machine = new FaultyAttester();
         await machine._app.StartAsync();
         machine.Address = machine._app.Urls.Single().Replace("http://", "https://", StringComparison.Ordinal);
         return machine;
@@ -118,7 +118,7 @@ internal sealed class FaultyMachine : IAsyncDisposable
 
             var request = await ReadAsync(connection);
             var tls = connection.Features.Get<ISslStreamFeature>()!.SslStream;
-            var binder = Binder.Compute(_certificate.PublicKey.ExportSubjectPublicKeyInfo(), request.Nonce, ChannelBindings.Finished, ChannelBindings.FinishedOf(tls)!);
+            var binder = Binder.Compute(_certificate.PublicKey.ExportSubjectPublicKeyInfo(), request.Nonce, ChannelBindings.Finished, ChannelBindings.GetFinished(tls)!);
             await connection.Transport.Output.WriteAsync(Frame(defect, binder));
             if (defect is Defect.CutOff)
             {
@@ -168,7 +168,7 @@ internal sealed class FaultyMachine : IAsyncDisposable
             Defect.AnotherBinder => Of(SimulatedEvidence.Make(new byte[64], now)),
             Defect.EvidenceOfBefore => Of(_before == good ? SimulatedEvidence.Make(new byte[64], now) : _before),
             Defect.BrokenSignature => Of(good with { Simulated = good.Simulated! with { Signature = [.. good.Simulated.Signature[..^1], (byte)(good.Simulated.Signature[^1] ^ 1)] } }),
-            Defect.UnlistedType => Of(AtlsMachine.Good(binder)),
+            Defect.UnlistedType => Of(TestAttester.Good(binder)),
             Defect.NoEvidence => Of(new EvidenceDocument { Type = EvidenceType.Simulated }),
             Defect.NotJson => AtlsFrame.Make(AtlsFrame.Evidence, "not json"u8),
             Defect.CutOff => Of(good)[..40],

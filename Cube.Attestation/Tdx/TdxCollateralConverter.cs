@@ -2,12 +2,12 @@ using Cube.Attestation.Parsing;
 
 namespace Cube.Attestation.Tdx;
 
-/// <summary>Intel's answers, put together as they came: what was signed stays byte for byte what it was.</summary>
-public static class TdxCollateralParts
+/// <summary>Builds collateral from the responses of Intel's provisioning certification service. Signed text stays unchanged, byte for byte.</summary>
+public static class TdxCollateralConverter
 {
     /// <param name="tcbInfo">Body of <c>/tdx/certification/v4/tcb</c>: <c>{"tcbInfo": {…}, "signature": hex}</c>.</param>
     /// <param name="qeIdentity">Body of <c>/tdx/certification/v4/qe/identity</c>: <c>{"enclaveIdentity": {…}, "signature": hex}</c>.</param>
-    /// <returns>Null where an answer is none.</returns>
+    /// <returns>Null if a response is malformed.</returns>
     public static TdxCollateral? Assemble(byte[] tcbInfo, string tcbIssuerChain, byte[] qeIdentity, string qeIssuerChain, byte[] pckCrl, string pckIssuerChain, byte[] rootCrl)
     {
         try
@@ -27,7 +27,7 @@ public static class TdxCollateralParts
                 QeIdentitySignature = qeSignature,
             };
         }
-        catch (Refusal)
+        catch (AppraisalException)
         {
             return null;
         }
@@ -35,14 +35,14 @@ public static class TdxCollateralParts
 
     public static byte[] ToJson(TdxCollateral collateral) => collateral.ToJson();
 
-    /// <returns>Null where it is none.</returns>
+    /// <returns>Null if the JSON is not a collateral object.</returns>
     public static TdxCollateral? FromJson(byte[] utf8)
     {
         try
         {
             return TdxCollateral.Parse(utf8);
         }
-        catch (Refusal)
+        catch (AppraisalException)
         {
             return null;
         }

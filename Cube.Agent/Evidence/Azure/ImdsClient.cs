@@ -10,10 +10,10 @@ namespace Cube.Agent.Evidence.Azure;
 /// What Azure's host hands to its guest over plain http on a link-local address: certificates and quotes. All of it is checked by whoever
 /// verifies; here it is only carried.
 /// </summary>
-internal sealed class Imds(HttpClient http, Uri address)
+internal sealed class ImdsClient(HttpClient http, Uri address)
 {
     /// <summary>Bytes of an answer; the client counts them while it reads.</summary>
-    public const int Most = 128 * 1024;
+    public const int MaxResponseBytes = 128 * 1024;
 
     /// <summary>VCEK and its chain, DER, leaf first.</summary>
     public async Task<IReadOnlyList<byte[]>> AmdCertificatesAsync(CancellationToken ct)

@@ -4,14 +4,14 @@ using System.Text.Json;
 namespace Cube.Agent.Guide;
 
 /// <summary>An answer in the shapes of OpenAI's chat and text completions, whole or as the chunks of a stream.</summary>
-internal sealed class GuideAnswer
+internal sealed class GuideResponse
 {
     private readonly bool _chat;
     private readonly string _id;
     private readonly long _created;
     private readonly int _promptTokens;
 
-    public GuideAnswer(GuideRequest request, string text, bool chat, DateTimeOffset now)
+    public GuideResponse(GuideRequest request, string text, bool chat, DateTimeOffset now)
     {
         (_chat, _created, _promptTokens) = (chat, now.ToUnixTimeSeconds(), request.PromptTokens);
         _id = $"{(chat ? "chatcmpl" : "cmpl")}-{RandomNumberGenerator.GetHexString(32, lowercase: true)}";
@@ -25,7 +25,7 @@ internal sealed class GuideAnswer
 
     public string FinishReason { get; }
 
-    public void WriteWhole(Utf8JsonWriter json)
+    public void WriteBuffered(Utf8JsonWriter json)
     {
         WriteHead(json, _chat ? "chat.completion" : "text_completion");
         json.WriteStartArray("choices");

@@ -2,16 +2,16 @@ using System.Security.Cryptography;
 
 namespace Cube.Attestation;
 
-/// <summary>What a verdict repeats of claims, and nothing that names a machine.</summary>
-internal static class Description
+/// <summary>Copies claims into a verdict, without values that identify a machine.</summary>
+internal static class ClaimsSummary
 {
     public static bool IsAlternative(string field) => field is "snp.measurements" or "snp.id_keys" or "snp.uvm" or "snp.google_launch";
 
-    /// <returns>Hex, or null where the host masks the id.</returns>
+    /// <returns>Hex, or null if the host masks the chip id.</returns>
     public static string? ChipHash(ReadOnlyMemory<byte> chipId) =>
         chipId.Span.ContainsAnyExcept((byte)0) ? Convert.ToHexStringLower(SHA256.HashData(chipId.Span)) : null;
 
-    public static Verdict Describe(Verdict verdict, Claims claims) => verdict with
+    public static Verdict AddTo(Verdict verdict, Claims claims) => verdict with
     {
         Claims = claims,
         Product = claims.Snp?.Product,

@@ -7,12 +7,12 @@ using Microsoft.Extensions.Options;
 namespace Cube.Agent.Evidence;
 
 /// <summary>Chooses how this machine proves what it is. Looking is for convenience: whoever verifies goes by the evidence.</summary>
-internal static class Platforms
+internal static class EvidenceProviderFactory
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _probeTimeout = TimeSpan.FromSeconds(10);
 
     /// <exception cref="SettingException">The platform that is configured is not the one this machine is.</exception>
-    public static EvidenceProvider Choose(IServiceProvider services)
+    public static EvidenceProvider Create(IServiceProvider services)
     {
         var options = services.GetRequiredService<IOptions<AttestationOptions>>().Value;
         var time = services.GetRequiredService<TimeProvider>();
@@ -33,28 +33,28 @@ internal static class Platforms
         if (options.Platform is "azure" or "auto")
         {
             var transport = new TpmTransport(options.Tpm);
-            var azure = new AzureProvider(new TpmCommands(transport), new Imds(clients.CreateClient("imds"), options.Imds), time);
+            var azure = new AzureProvider(new TpmCommands(transport), new ImdsClient(clients.CreateClient("imds"), options.Imds), time);
             // Once, while the service starts and before it listens: there is nobody that waiting could hold up.
-            using var timeout = new CancellationTokenSource(_patience);
-            if (transport.IsThere() && azure.IsThereAsync(timeout.Token).GetAwaiter().GetResult())
+            using var timeout = new CancellationTokenSource(_probeTimeout);
+            if (transport.IsAvailable() && azure.IsAvailableAsync(timeout.Token).GetAwaiter().GetResult())
             {
                 return azure;
             }
         }
 
         var tsm = new ConfigfsTsm(options.Root);
-        if (options.Platform is "sev-snp" or "tdx" or "auto" && tsm.IsThere() && (options.Platform == "auto" || tsm.Type == options.Platform))
+        if (options.Platform is "sev-snp" or "tdx" or "auto" && tsm.IsAvailable() && (options.Platform == "auto" || tsm.Type == options.Platform))
         {
             return tsm;
         }
 
         var sev = new SevGuestDevice(options.Root);
-        if (options.Platform is "sev-snp" or "auto" && sev.IsThere())
+        if (options.Platform is "sev-snp" or "auto" && sev.IsAvailable())
         {
             return sev;
         }
 
         var tdx = new TdxGuestDevice(options.Root);
-        return options.Platform is "tdx" or "auto" && tdx.IsThere() ? tdx : null;
+        return options.Platform is "tdx" or "auto" && tdx.IsAvailable() ? tdx : null;
     }
 }

@@ -7,16 +7,16 @@ using Cube.Attestation.Tdx;
 namespace Cube.Attestation.Policy;
 
 /// <summary>
-/// Holds claims against one policy, field by field. A field that the policy does not name is not compared; what must be named is seen to
-/// when the policy is loaded, and once more here.
+/// Evaluates claims against one policy, field by field. Fields that the policy does not set are not compared.
+/// Required fields are enforced when the policy is loaded, and again here.
 /// </summary>
-/// <param name="binding">Null where there is no connection that could be bound to.</param>
-internal sealed class PolicyJudge(NamedPolicy named, Claims claims, Binding? binding)
+/// <param name="binding">Null for an Appraisal without a connection.</param>
+internal sealed class PolicyEvaluator(NamedPolicy named, Claims claims, Binding? binding)
 {
     private readonly List<Finding> _findings = [];
     private readonly AttestationPolicy _policy = named.Policy;
 
-    public IReadOnlyList<Finding> Judge()
+    public IReadOnlyList<Finding> Evaluate()
     {
         Check("types", string.Join(", ", _policy.Types), claims.Type, _policy.Types.Contains(claims.Type));
         if (claims.Type == EvidenceType.Simulated)
@@ -29,28 +29,28 @@ internal sealed class PolicyJudge(NamedPolicy named, Claims claims, Binding? bin
         Check("bindings", string.Join(", ", _policy.Bindings), bound, binding is null || _policy.Bindings.Contains(bound));
         if (claims.Snp is { } snp)
         {
-            Judge(snp, _policy.Snp);
+            Evaluate(snp, _policy.Snp);
         }
 
         if (claims.Tdx is { } tdx)
         {
-            Judge(tdx, _policy.Tdx);
+            Evaluate(tdx, _policy.Tdx);
         }
 
         if (claims.Azure is { } azure)
         {
-            Judge(azure, _policy.Azure ?? new AzurePolicy());
+            Evaluate(azure, _policy.Azure ?? new AzurePolicy());
         }
 
         if (claims.Maa is { } maa)
         {
-            Judge(maa, _policy.Maa);
+            Evaluate(maa, _policy.Maa);
         }
 
         return _findings;
     }
 
-    private void Judge(SnpClaims snp, SnpPolicy? policy)
+    private void Evaluate(SnpClaims snp, SnpPolicy? policy)
     {
         if (policy is null)
         {
@@ -78,7 +78,7 @@ internal sealed class PolicyJudge(NamedPolicy named, Claims claims, Binding? bin
         OneOf("snp.image_id", policy.ImageId is null ? null : [policy.ImageId], snp.ImageId);
         if (policy.ChipIds is { } chips)
         {
-            Check("snp.chip_ids", $"one of {chips.Count}", Description.ChipHash(snp.ChipId) ?? "masked", Holds(chips, snp.ChipId));
+            Check("snp.chip_ids", $"one of {chips.Count}", ClaimsSummary.ChipHash(snp.ChipId) ?? "masked", Holds(chips, snp.ChipId));
         }
 
         Check("snp.max_vmpl", Text(policy.MaxVmpl), Text(snp.Vmpl), snp.Vmpl <= policy.MaxVmpl);
@@ -118,7 +118,7 @@ internal sealed class PolicyJudge(NamedPolicy named, Claims claims, Binding? bin
         }
     }
 
-    private void Judge(TdxClaims tdx, TdxPolicy? policy)
+    private void Evaluate(TdxClaims tdx, TdxPolicy? policy)
     {
         if (policy is null)
         {
@@ -127,7 +127,7 @@ internal sealed class PolicyJudge(NamedPolicy named, Claims claims, Binding? bin
         }
 
         var isListed = Holds(policy.MrTds, tdx.MrTd);
-        // Such an endorsement has no security version and no number of vCPUs: a demand of one is never met.
+        // Google's TDX endorsement has no SVN and no number of vCPUs: a policy that requires one is never satisfied.
         var isEndorsed = policy.GoogleLaunch is { MinimumSvn: 0, Vcpus: null } && claims.Launch is not null;
         Check("tdx.mr_tds", string.Join(", ", policy.MrTds ?? []) + (policy.GoogleLaunch is null ? string.Empty : " or Google's endorsement"), Hex(tdx.MrTd), isListed || isEndorsed);
         var status = tdx.TcbStatus?.ToString() ?? "unknown";
@@ -162,7 +162,7 @@ internal sealed class PolicyJudge(NamedPolicy named, Claims claims, Binding? bin
         Check("tdx.require_event_log", Text(policy.RequireEventLog), Text(tdx.EventLogReplayed), tdx.EventLogReplayed || !policy.RequireEventLog);
     }
 
-    private void Judge(AzureClaims azure, AzurePolicy policy)
+    private void Evaluate(AzureClaims azure, AzurePolicy policy)
     {
         Check("azure.require_secure_boot", Text(policy.RequireSecureBoot), azure.SecureBoot is { } secure ? Text(secure) : "unknown", azure.SecureBoot == true || !policy.RequireSecureBoot);
         Check("azure.require_ak_certificate", Text(policy.RequireAkCertificate), Text(claims.Tpm is { CertificateChecked: true }), claims.Tpm is { CertificateChecked: true } || !policy.RequireAkCertificate);
@@ -177,7 +177,7 @@ internal sealed class PolicyJudge(NamedPolicy named, Claims claims, Binding? bin
         }
     }
 
-    private void Judge(MaaClaims maa, MaaPolicy? policy)
+    private void Evaluate(MaaClaims maa, MaaPolicy? policy)
     {
         if (policy is null)
         {
@@ -215,7 +215,7 @@ internal sealed class PolicyJudge(NamedPolicy named, Claims claims, Binding? bin
         }
     }
 
-    /// <summary>A product without a minimum of its own does not pass a policy that has minimums.</summary>
+    /// <summary>If the policy sets minimums, a product without a minimum is rejected.</summary>
     private void AtLeast(string field, IReadOnlyDictionary<string, TcbPolicy>? minimums, string product, SnpTcb found)
     {
         if (minimums is null)

@@ -16,12 +16,12 @@ using Microsoft.Extensions.Logging;
 namespace Cube.Tests.Attestation.Atls;
 
 /// <summary>A machine with attested TLS whose hardware is the synthetic AMD one; it remembers every byte of every body it was sent.</summary>
-internal sealed class AtlsMachine : IAsyncDisposable
+internal sealed class TestAttester : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly ConcurrentQueue<string> _bodies = [];
 
-    private AtlsMachine(WebApplication app, X509Certificate2 certificate) => (_app, Certificate) = (app, certificate);
+    private TestAttester(WebApplication app, X509Certificate2 certificate) => (_app, Certificate) = (app, certificate);
 
     public X509Certificate2 Certificate { get; }
 
@@ -37,11 +37,11 @@ internal sealed class AtlsMachine : IAsyncDisposable
 
     public TaskCompletionSource? Hold { get; set; }
 
-    public static async Task<AtlsMachine> StartAsync(X509Certificate2? certificate = null, bool allowUnbound = false)
+    public static async Task<TestAttester> StartAsync(X509Certificate2? certificate = null, bool allowUnbound = false)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        AtlsMachine? machine = null;
+        TestAttester? machine = null;
         certificate ??= MakeCertificate();
         var context = SslStreamCertificateContext.Create(certificate, null, offline: true);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseAttestedTls(
@@ -53,7 +53,7 @@ internal sealed class AtlsMachine : IAsyncDisposable
             },
             allowUnbound)));
         var app = builder.Build();
-        machine = new AtlsMachine(app, certificate);
+        machine = new TestAttester(app, certificate);
         app.MapGet("/alive", static () => "alive");
         app.MapPost("/", async (HttpContext http) =>
         {
@@ -84,7 +84,7 @@ internal sealed class AtlsMachine : IAsyncDisposable
     }
 
     /// <summary>Who believes the synthetic hardware, at its time.</summary>
-    public static AttestedDialer Dialer(TimeProvider clock, bool allowSimulated = false, CompleteEvidence? complete = null) => new(
+    public static AttestedChannelFactory Dialer(TimeProvider clock, bool allowSimulated = false, CompleteEvidence? complete = null) => new(
         new EvidenceVerifier(new VerifierSettings { AllowSimulated = allowSimulated }, SyntheticAmd.Shared.Make(new SyntheticAmd.Case()).Anchors),
         complete ?? (static (evidence, _) => ValueTask.FromResult(evidence)), allowUnbound: false, clock);
 

@@ -7,10 +7,10 @@ using Cube.Attestation.Snp;
 namespace Cube.Attestation.Policy;
 
 /// <summary>
-/// Reads the policy files of the original Cube (protobuf JSON of go-sev-guest's and go-tdx-guest's check configurations, byte fields in
-/// base64) and says the same in ours. What cannot be said stops the import: a demand that is dropped would let machines through.
+/// Imports policy files of Cube's earlier Go implementation: protobuf JSON of the check configurations of go-sev-guest and go-tdx-guest, byte fields in
+/// base64. A requirement that <see cref="AttestationPolicy"/> cannot express is an error, because dropping it would accept more machines.
 /// </summary>
-public static class OriginalPolicy
+public static class LegacyPolicyImporter
 {
     private static readonly string[] _snpFields =
     [
@@ -22,11 +22,11 @@ public static class OriginalPolicy
     private static readonly string[] _tdxBodyFields =
         ["minimumTeeTcbSvn", "mrSeam", "tdAttributes", "xfam", "mrTd", "mrConfigId", "mrOwner", "mrOwnerConfig", "rtmrs", "reportData", "anyMrTd", "enableTdDebugCheck"];
 
-    /// <summary>Whether the text has the original's shape rather than ours.</summary>
-    public static bool Recognises(JsonElement json) =>
+    /// <summary>Whether the JSON is in the format of the earlier implementation.</summary>
+    public static bool IsLegacyFormat(JsonElement json) =>
         json.ValueKind == JsonValueKind.Object && (json.TryGetProperty("policy", out _) || json.TryGetProperty("root_of_trust", out _) || json.TryGetProperty("rootOfTrust", out _) || json.TryGetProperty("pcr_values", out _));
 
-    /// <exception cref="PolicyException">A field is unknown, has another kind, or demands what ours cannot say.</exception>
+    /// <exception cref="PolicyException">A field is unknown, has the wrong type, or cannot be expressed.</exception>
     public static AttestationPolicy Import(ReadOnlyMemory<byte> utf8)
     {
         try
@@ -36,28 +36,28 @@ public static class OriginalPolicy
             var policy = root.TryGetProperty("policy", out var found) && found.ValueKind == JsonValueKind.Object && (found.TryGetProperty("headerPolicy", out _) || found.TryGetProperty("tdQuoteBodyPolicy", out _))
                 ? Tdx(root, found)
                 : Snp(root);
-            PolicyRules.Check(policy, allowSimulated: false);
+            PolicyRules.Validate(policy, allowSimulated: false);
             return policy;
         }
         catch (Exception exception) when (exception is JsonException or FormatException or InvalidOperationException or OverflowException or KeyNotFoundException)
         {
-            throw new PolicyException("The policy is not one of the original's: a field is missing, or of another kind.", exception);
+            throw new PolicyException("The policy is not in the format of the earlier implementation: a field is missing or has the wrong type.", exception);
         }
     }
 
     private static AttestationPolicy Snp(JsonElement root)
     {
-        OnlyKnows(root, "the file", "pcr_values", "policy", "root_of_trust");
+        RejectUnknownMembers(root, "the file", "pcr_values", "policy", "root_of_trust");
         var policy = root.GetProperty("policy");
-        OnlyKnows(policy, "policy", _snpFields);
-        RefuseSet(policy, "report_data", "it is what binds evidence to a connection");
+        RejectUnknownMembers(policy, "policy", _snpFields);
+        RefuseSet(policy, "report_data", "it binds evidence to a connection");
         RefuseSet(policy, "report_id", "it changes with every start of a machine");
         RefuseSet(policy, "report_id_ma", "name the migration agent in allow_migration_agent instead");
         Require(!Flag(policy, "permit_provisional_firmware"), "policy.permit_provisional_firmware: committed firmware is not optional.");
         var trust = root.TryGetProperty("root_of_trust", out var given) ? given : default;
         if (trust.ValueKind == JsonValueKind.Object)
         {
-            OnlyKnows(trust, "root_of_trust", "check_crl", "disallow_network", "product", "product_line", "cabundle_paths", "cabundles");
+            RejectUnknownMembers(trust, "root_of_trust", "check_crl", "disallow_network", "product", "product_line", "cabundle_paths", "cabundles");
             Require(!trust.TryGetProperty("cabundle_paths", out var paths) || paths.GetArrayLength() == 0, "root_of_trust.cabundle_paths: the vendors' roots are part of the product.");
         }
 
@@ -87,7 +87,7 @@ public static class OriginalPolicy
                 ChipIds = One(policy, "chip_id"),
                 FamilyId = One(policy, "family_id")?[0],
                 ImageId = One(policy, "image_id")?[0],
-                // Absent is not "off": ours asks for the list unless somebody says otherwise.
+                // An absent check_crl keeps the default, which requires the list.
                 RequireCrl = trust.ValueKind != JsonValueKind.Object || !trust.TryGetProperty("check_crl", out var crl) || crl.GetBoolean(),
             },
         };
@@ -95,20 +95,20 @@ public static class OriginalPolicy
 
     private static AttestationPolicy Tdx(JsonElement root, JsonElement policy)
     {
-        OnlyKnows(root, "the file", "policy", "rootOfTrust");
-        OnlyKnows(policy, "policy", "headerPolicy", "tdQuoteBodyPolicy");
+        RejectUnknownMembers(root, "the file", "policy", "rootOfTrust");
+        RejectUnknownMembers(policy, "policy", "headerPolicy", "tdQuoteBodyPolicy");
         var header = policy.TryGetProperty("headerPolicy", out var given) ? given : default;
         var body = policy.TryGetProperty("tdQuoteBodyPolicy", out var quote) ? quote : default;
         if (header.ValueKind == JsonValueKind.Object)
         {
-            OnlyKnows(header, "policy.headerPolicy", "minimumQeSvn", "minimumPceSvn", "qeVendorId");
+            RejectUnknownMembers(header, "policy.headerPolicy", "minimumQeSvn", "minimumPceSvn", "qeVendorId");
         }
 
         Require(body.ValueKind == JsonValueKind.Object, "policy.tdQuoteBodyPolicy: it is missing.");
-        OnlyKnows(body, "policy.tdQuoteBodyPolicy", _tdxBodyFields);
-        RefuseSet(body, "reportData", "it is what binds evidence to a connection");
+        RejectUnknownMembers(body, "policy.tdQuoteBodyPolicy", _tdxBodyFields);
+        RefuseSet(body, "reportData", "it binds evidence to a connection");
         var rtmrs = List(body, "rtmrs");
-        Require(rtmrs.Count is 0 or 4, "policy.tdQuoteBodyPolicy.rtmrs: there are four.");
+        Require(rtmrs.Count is 0 or 4, "policy.tdQuoteBodyPolicy.rtmrs: give all four values.");
         List<string> mrTds = [.. One(body, "mrTd") ?? [], .. List(body, "anyMrTd")];
         return new AttestationPolicy
         {
@@ -140,7 +140,7 @@ public static class OriginalPolicy
             "SEV_PRODUCT_MILAN" or "Milan" => "Milan",
             "SEV_PRODUCT_GENOA" or "Genoa" => "Genoa",
             "SEV_PRODUCT_TURIN" or "Turin" => "Turin",
-            _ => throw new PolicyException("policy.product: it is unknown."),
+            _ => throw new PolicyException("policy.product: the value is unknown."),
         };
     }
 
@@ -154,7 +154,7 @@ public static class OriginalPolicy
         var pcrs = new Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<string>>>();
         foreach (var bank in banks.EnumerateObject().Where(static bank => bank.Value.EnumerateObject().Any()))
         {
-            Require(bank.Name is "sha256" or "sha384" or "sha512", $"pcr_values.{bank.Name}: a policy cannot build on this bank.");
+            Require(bank.Name is "sha256" or "sha384" or "sha512", $"pcr_values.{bank.Name}: policies support sha256, sha384 and sha512 only.");
             pcrs[bank.Name] = bank.Value.EnumerateObject().ToDictionary(static pcr => pcr.Name, pcr => (IReadOnlyList<string>)[pcr.Value.GetString() ?? throw new PolicyException($"pcr_values.{bank.Name}: a value is null.")]);
         }
 
@@ -176,9 +176,9 @@ public static class OriginalPolicy
     }
 
     private static void RefuseSet(JsonElement json, string name, string why) =>
-        Require(One(json, name) is null, $"{name}: it cannot be part of a policy; {why}.");
+        Require(One(json, name) is null, $"{name}: it is not allowed in a policy; {why}.");
 
-    /// <summary>All zeros is how these files say nothing.</summary>
+    /// <summary>In these files, a value of all zeros means "not set".</summary>
     private static List<string>? One(JsonElement json, string name) =>
         json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null
         && value.GetBytesFromBase64() is { Length: > 0 } bytes && bytes.AsSpan().ContainsAnyExcept((byte)0)
@@ -190,13 +190,13 @@ public static class OriginalPolicy
 
     private static bool Flag(JsonElement json, string name) => json.TryGetProperty(name, out var flag) && flag.GetBoolean();
 
-    /// <summary>Protobuf JSON writes 64-bit numbers as text.</summary>
+    /// <summary>Protobuf JSON encodes 64-bit numbers as strings.</summary>
     private static ulong? UInt(JsonElement json, string name) =>
         json.ValueKind != JsonValueKind.Object || !json.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null ? null
         : value.ValueKind == JsonValueKind.String ? ulong.Parse(value.GetString()!, NumberStyles.None, CultureInfo.InvariantCulture)
         : value.GetUInt64();
 
-    private static void OnlyKnows(JsonElement json, string where, params string[] names)
+    private static void RejectUnknownMembers(JsonElement json, string where, params string[] names)
     {
         foreach (var member in json.EnumerateObject())
         {

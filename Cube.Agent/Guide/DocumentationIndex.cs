@@ -7,7 +7,7 @@ namespace Cube.Agent.Guide;
 internal sealed record Passage(string Document, string Heading, string Text);
 
 /// <summary>Cube's documentation, as it is built into this assembly, cut at its headings.</summary>
-internal static class Passages
+internal static class DocumentationIndex
 {
     private const string Prefix = "guide/";
 
