@@ -9,7 +9,7 @@ internal static class AgentExtensions
     {
         builder.WebHost.ConfigureKestrel(static kestrel =>
         {
-            // The proxy sets the limit on bodies.
+            // The proxy limits the size of bodies.
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Limits.MinResponseDataRate = null;
             kestrel.Limits.MinRequestBodyDataRate = null;
@@ -18,21 +18,21 @@ internal static class AgentExtensions
         return builder;
     }
 
-    /// <summary>Whatever nobody maps is OpenAI's <c>unknown_url</c>, in the envelope.</summary>
+    /// <summary>Answers requests that match no endpoint with the error <c>unknown_url</c> in OpenAI's error format.</summary>
     public static WebApplication MapNotFoundFallback(this WebApplication app)
     {
         app.MapFallback(static context => context.WriteAgentErrorAsync(OpenAiError.UnknownUrl));
         return app;
     }
 
-    /// <summary>Answers with an error of the agent's own, which the proxy may pass on as it is.</summary>
+    /// <summary>Writes an error of the agent itself, marked by a header so that the proxy forwards it unchanged.</summary>
     public static Task WriteAgentErrorAsync(this HttpContext context, OpenAiError error)
     {
         context.Response.Headers[AgentHeaders.OwnError] = "1";
         return error.WriteAsync(context);
     }
 
-    /// <summary>Stops the start where an address is plain http. Every listener is TLS, so that it would not mean what it says.</summary>
+    /// <summary>Rejects http addresses at startup: every listener uses TLS, so that an http address would be misleading.</summary>
     private sealed class HttpsUrlsValidator(IConfiguration configuration) : IHostedService
     {
         public Task StartAsync(CancellationToken cancellationToken) =>

@@ -9,12 +9,12 @@ return await Launch.RunAsync(async () =>
     var cube = CubeBuilder.Create(args);
     var builder = cube.Builder;
 
-    var adminEmail = builder.AddParameter("admin-email", cube.Settings.AdminEmail).WithDescription("First administrator of the platform.");
-    var adminPassword = cube.AddAdminPassword().WithDescription("The first administrator's password.");
+    var adminEmail = builder.AddParameter("admin-email", cube.Settings.AdminEmail).WithDescription("Email address of the seed platform administrator.");
+    var adminPassword = cube.AddAdminPassword().WithDescription("Password of the seed platform administrator.");
     var keySecret = builder.AddParameter("key-encryption-secret", cube.Secret("key-encryption-secret"), secret: true)
         .WithDescription("Encrypts the token signing keys in the database.");
     var cacheSalt = builder.AddParameter("cache-salt-key", cube.Secret("cache-salt-key"), secret: true)
-        .WithDescription("Keeps users apart in a model server's prefix cache, through every proxy alike.");
+        .WithDescription("Separates users in the prefix cache of a model server. All proxies use the same key.");
 
     var databases = await DatabaseServer.AddAsync(cube);
     var authorization = await AuthorizationServer.AddAsync(cube, databases);

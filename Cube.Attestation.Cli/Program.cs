@@ -5,13 +5,13 @@ using Cube.Attestation.Cli;
 using Cube.Attestation.Parsing;
 using Cube.Attestation.Policy;
 
-var evidence = new Argument<FileSystemInfo>("evidence") { Description = "Evidence as JSON, or a directory with a case.json." };
+var evidence = new Argument<FileSystemInfo>("evidence") { Description = "A file with evidence as JSON, or a directory with a case.json." };
 evidence.AcceptExistingOnly();
-var policy = new Option<FileInfo>("--policy") { Description = "Policy as JSON. Without one the answer is never valid." };
+var policy = new Option<FileInfo>("--policy") { Description = "A file with an appraisal policy as JSON. Without a policy the verdict is never valid." };
 policy.AcceptExistingOnly();
 var at = new Option<DateTimeOffset?>("--at")
 {
-    Description = "The instant to judge at, such as 2026-06-15T00:00:00Z; if absent, now, or what a case says.",
+    Description = "The time of the appraisal, such as 2026-06-15T00:00:00Z. Default: the time in case.json, otherwise now.",
     CustomParser = static result =>
     {
         if (DateTimeOffset.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var instant))
@@ -19,25 +19,25 @@ var at = new Option<DateTimeOffset?>("--at")
             return instant;
         }
 
-        result.AddError("--at is not an instant.");
+        result.AddError("--at must be a date and time.");
         return null;
     },
 };
-var binder = new Option<string?>("--binder") { Description = "64 bytes in hex that the evidence must be bound to." };
+var binder = new Option<string?>("--binder") { Description = "The binder that the evidence must contain: 64 bytes in hex." };
 binder.Validators.Add(static result =>
 {
     if (result.GetValueOrDefault<string?>() is { } hex && (hex.Length != 128 || !hex.All(char.IsAsciiHexDigit)))
     {
-        result.AddError("--binder is not 64 bytes in hex.");
+        result.AddError("--binder must be 64 bytes in hex.");
     }
 });
-var googleRoot = new Option<FileInfo>("--google-root") { Description = "Root of Google's launch endorsements, DER." };
+var googleRoot = new Option<FileInfo>("--google-root") { Description = "A file with the root certificate of Google's launch endorsements, DER." };
 googleRoot.AcceptExistingOnly();
-var maaKeys = new Option<FileInfo>("--maa-keys") { Description = "JWKS of the policy's instance of Microsoft Azure Attestation." };
+var maaKeys = new Option<FileInfo>("--maa-keys") { Description = "A file with the JWKS of the Microsoft Azure Attestation issuer in the policy." };
 maaKeys.AcceptExistingOnly();
-var json = new Option<bool>("--json") { Description = "The whole verdict as JSON." };
+var json = new Option<bool>("--json") { Description = "Print the complete verdict as JSON." };
 
-var verify = new Command("verify", "Judges evidence: exit code 0 valid, 1 invalid, 2 usage, 3 simulated, 4 indeterminate.") { evidence, policy, at, binder, googleRoot, maaKeys, json };
+var verify = new Command("verify", "Appraise evidence. Exit codes: 0 valid, 1 invalid, 2 usage error, 3 simulated, 4 indeterminate.") { evidence, policy, at, binder, googleRoot, maaKeys, json };
 verify.SetAction(result =>
 {
     try
@@ -65,7 +65,7 @@ verify.SetAction(result =>
 
 var directory = new Argument<DirectoryInfo>("directory") { Description = "A directory with a manifest.json." };
 directory.AcceptExistingOnly();
-var vectors = new Command("vectors", "Judges every case of a manifest and prints one JSON line each; exit code 1 where a verdict differs.") { directory };
+var vectors = new Command("vectors", "Appraise every case of a manifest and print one JSON line for each. Exit code 1 if a verdict differs from the expected one.") { directory };
 vectors.SetAction(result =>
 {
     try
@@ -79,7 +79,7 @@ vectors.SetAction(result =>
     }
 });
 
-var parsed = new RootCommand("Verifies evidence of confidential machines.") { verify, vectors }.Parse(args);
+var parsed = new RootCommand("Verifies attestation evidence of confidential machines.") { verify, vectors }.Parse(args);
 if (parsed.Errors.Count > 0)
 {
     foreach (var error in parsed.Errors)

@@ -11,8 +11,8 @@ using Cube.Attestation.Tdx;
 namespace Cube.Attestation.Cli;
 
 /// <summary>
-/// One directory of evidence files with what it is to be judged by: <c>tech</c> and <c>verify</c> of its entry in a manifest. An unknown
-/// technology, an unknown input or an unreadable file is a refusal.
+/// A directory of Evidence files, with the members <c>tech</c> and <c>verify</c> of its manifest entry. An unknown
+/// technology, an unknown input or an unreadable file is an error.
 /// </summary>
 internal sealed class VectorCase
 {
@@ -34,13 +34,13 @@ internal sealed class VectorCase
         _verify = entry.Optional("verify") ?? default;
     }
 
-    /// <summary>There is nothing to judge: the case is material for parsers, or a trust anchor.</summary>
+    /// <summary>True if the case contains no Evidence, but input for parsers or a Trust Anchor.</summary>
     public bool IsData => !Has("report.bin") && !Has("quote.bin") && !Has("tdreport.bin") && !Has("hcl_report.bin") && !Has("endorsement.binarypb")
         && !Has("token.jwt") && !Has("evidence.json") && Files("quote*.tpms_attest").Length == 0;
 
     public bool IsSimulated => _technology == "simulated" || Has("evidence.json");
 
-    /// <exception cref="AppraisalException">Code <see cref="Codes.Malformed"/>: an unknown technology or input.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.Malformed"/>: unknown technology or input.</exception>
     public void RequireKnown()
     {
         AppraisalException.ThrowUnless(_technologies.Contains(_technology), Codes.Malformed, $"The technology '{_technology}' is unknown.");
@@ -97,14 +97,14 @@ internal sealed class VectorCase
         };
     }
 
-    /// <summary>What to compare, with the keys and the root of the case itself. Only a vector run asks for this.</summary>
+    /// <summary>The appraisal options, with the keys and the root certificate of the case itself. Used by vector runs only.</summary>
     public AppraisalOptions OptionsWithOwnRoots(EvidenceDocument evidence) => Options(evidence) with
     {
         MaaKeys = evidence.Token is null ? null : MaaKeys.Parse(Bytes("jwks.json")),
         GoogleRoot = evidence.LaunchEndorsement is null ? null : OwnRoot() ?? Certificate.Parse(Bytes("root.der")),
     };
 
-    /// <summary>What to compare. Absent inputs compare nothing.</summary>
+    /// <summary>The appraisal options. Absent inputs are not compared.</summary>
     public AppraisalOptions Options(EvidenceDocument evidence) => new()
     {
         ReportData = Has("session.json") ? SessionBinder() : Hex("expect_report_data"),
@@ -121,11 +121,11 @@ internal sealed class VectorCase
         Vcpus = Number("vmsas") is { } vcpus ? (uint)vcpus : null,
     };
 
-    /// <summary>The vendors' roots, or the one that the case names. Only a vector run asks for this.</summary>
+    /// <summary>The vendors' Trust Anchors, or the root certificate that the case names. Used by vector runs only.</summary>
     public TrustAnchors Anchors()
     {
         var anchors = TrustAnchors.Vendor;
-        // The key of a plain vTPM needs no chain; Google's has one.
+        // The attestation key of a plain vTPM needs no certificate chain; Google's has one.
         if (_technology == "vtpm")
         {
             anchors = anchors with { GoogleTpm = [], GoogleTpmIntermediates = [] };
@@ -151,12 +151,12 @@ internal sealed class VectorCase
 
         var bytes = Bytes(root);
         var certificate = bytes.AsSpan().StartsWith("-----BEGIN"u8)
-            ? Certificate.ParsePem(bytes, maxCount: 1) is [var only] ? only : throw new AppraisalException(Codes.Pem, "The root is not one certificate.")
+            ? Certificate.ParsePem(bytes, maxCount: 1) is [var only] ? only : throw new AppraisalException(Codes.Pem, "The root file must contain exactly one certificate.")
             : Certificate.Parse(bytes);
-        return IsRoot(certificate) ? certificate : throw new AppraisalException(Codes.UntrustedRoot, "The root is not signed by itself.");
+        return IsRoot(certificate) ? certificate : throw new AppraisalException(Codes.UntrustedRoot, "The root certificate is not self-signed.");
     }
 
-    /// <summary>A case brings its root along, so that nothing else says whether that is whole.</summary>
+    /// <summary>The case supplies its own root, so that the self-signature must be verified.</summary>
     private static bool IsRoot(Certificate certificate) => certificate.IsSelfIssued && certificate.IsSignedBy(certificate);
 
     private string Type() => true switch
@@ -189,7 +189,7 @@ internal sealed class VectorCase
         ? [new TpmQuoteParts(Bytes("tpm_quote.msg"), Bytes("tpm_quote.sig"))]
         : [.. Files("quote*.tpms_attest").Order(StringComparer.Ordinal).Select(file => new TpmQuoteParts(Bytes(file), Bytes(Path.ChangeExtension(file, ".tpmt_signature"))))];
 
-    /// <summary>A list belongs to the bank in its file's name.</summary>
+    /// <summary>The file name contains the bank of an array.</summary>
     private byte[]? Pcrs()
     {
         var file = Files("pcrs*.json").Where(static name => !name.Contains("replayed", StringComparison.Ordinal)).Order(StringComparer.Ordinal).FirstOrDefault();
@@ -230,7 +230,7 @@ internal sealed class VectorCase
     private static string IssuerOf(string token)
     {
         var parts = token.Split('.');
-        AppraisalException.ThrowUnless(parts.Length == 3, Codes.JwtFormat, "It is not a signed JWT.");
+        AppraisalException.ThrowUnless(parts.Length == 3, Codes.JwtFormat, "The token is not a signed JWT.");
         using var payload = Json.Parse(Json.Base64Of(parts[1], Codes.JwtFormat), Codes.JwtFormat);
         return payload.RootElement.Text("iss", Codes.JwtIssuer);
     }
@@ -245,7 +245,7 @@ internal sealed class VectorCase
 
     private byte[]? Hex(string name) => Text(name) is { } text ? Json.Hex(text, Codes.Malformed) : null;
 
-    private static AppraisalException Wrong(string name) => new(Codes.Malformed, $"The input '{name}' is of another kind.");
+    private static AppraisalException Wrong(string name) => new(Codes.Malformed, $"The input '{name}' has the wrong type.");
 
     private bool Has(string file) => File.Exists(Path.Combine(_directory, file));
 
@@ -253,10 +253,10 @@ internal sealed class VectorCase
 
     private byte[]? Optional(string file) => Has(file) ? Bytes(file) : null;
 
-    /// <summary>A file of the case: a name, not a path to somewhere else.</summary>
+    /// <summary>Reads a file of the case. The name must not contain a path.</summary>
     private byte[] Bytes(string file)
     {
-        AppraisalException.ThrowUnless(file == Path.GetFileName(file) && Has(file), Codes.EvidencePart, $"The file '{file}' is not there.");
+        AppraisalException.ThrowUnless(file == Path.GetFileName(file) && Has(file), Codes.EvidencePart, $"The file '{file}' is missing.");
         var path = Path.Combine(_directory, file);
         AppraisalException.ThrowUnless(new FileInfo(path).Length <= 4 * EvidenceDocument.MaxBytes, Codes.TooLarge, $"The file '{file}' is too large.");
         return File.ReadAllBytes(path);

@@ -4,13 +4,13 @@ using Cube.Attestation.Parsing;
 
 namespace Cube.Attestation.Cli;
 
-/// <summary>Judges every case of a manifest by the baseline of vector runs, which is never the product's: no policy, only what the case names.</summary>
+/// <summary>Appraises every case of a manifest with the inputs that the case names, and without a policy. The product never appraises Evidence in this way.</summary>
 internal static class VectorRun
 {
-    /// <summary>valid, invalid or data; never anything else, and never dependent on what is expected.</summary>
+    /// <summary>The verdict is valid, invalid or data. It does not depend on the expected verdict.</summary>
     public readonly record struct Result(string Verdict, string? Code, string? TcbStatus);
 
-    /// <returns>0, or 1 where a verdict differs.</returns>
+    /// <returns>0, or 1 if a verdict differs from the expected one.</returns>
     public static int Run(DirectoryInfo directory, TextWriter output, TimeProvider clock)
     {
         using var manifest = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(directory.FullName, "manifest.json")));
@@ -51,7 +51,7 @@ internal static class VectorRun
         {
             return new("invalid", exception.Code, null);
         }
-#pragma warning disable CA1031 // An exception is invalid, whatever it is.
+#pragma warning disable CA1031 // Fail closed: every exception is an invalid verdict.
         catch (Exception)
 #pragma warning restore CA1031
         {
@@ -59,12 +59,12 @@ internal static class VectorRun
         }
     }
 
-    /// <summary>Inputs that a case may give beside those that its platform compares anyway.</summary>
+    /// <summary>Compares inputs that the appraisal of the platform does not compare itself.</summary>
     private static void Compare(AppraisalOptions options, Claims claims)
     {
         var reportData = claims.Snp?.ReportData ?? claims.Tdx?.ReportData;
-        AppraisalException.ThrowUnless(options.ReportData is not { } expected || (reportData is { } found && found.Span.SequenceEqual(expected)), Codes.ReportData, "The evidence is bound to something else.");
-        AppraisalException.ThrowUnless(options.Measurement is not { } measurement || claims.Snp is not { } snp || snp.Measurement.Span.SequenceEqual(measurement), Codes.GceMeasurement, "The measurement is another one.");
-        AppraisalException.ThrowUnless(options.MrTd is not { } mrTd || claims.Tdx is not { } tdx || tdx.MrTd.Span.SequenceEqual(mrTd), Codes.GceMeasurement, "The MRTD is another one.");
+        AppraisalException.ThrowUnless(options.ReportData is not { } expected || (reportData is { } found && found.Span.SequenceEqual(expected)), Codes.ReportData, "REPORT_DATA differs from the expected value.");
+        AppraisalException.ThrowUnless(options.Measurement is not { } measurement || claims.Snp is not { } snp || snp.Measurement.Span.SequenceEqual(measurement), Codes.GceMeasurement, "The measurement differs from the expected value.");
+        AppraisalException.ThrowUnless(options.MrTd is not { } mrTd || claims.Tdx is not { } tdx || tdx.MrTd.Span.SequenceEqual(mrTd), Codes.GceMeasurement, "The MRTD differs from the expected value.");
     }
 }

@@ -8,12 +8,12 @@ using Cube.Attestation.Policy;
 
 namespace Cube.Attestation.Cli;
 
-/// <summary>What <c>cube-attest verify</c> was asked for.</summary>
+/// <summary>The arguments of <c>cube-attest verify</c>.</summary>
 internal sealed record VerifyRequest(FileSystemInfo Evidence, FileInfo? Policy, DateTimeOffset? At, byte[]? Binder, FileInfo? GoogleRoot, FileInfo? MaaKeys);
 
 /// <summary>
-/// Judges one piece of evidence: a file of <see cref="EvidenceJson"/>, or a directory with a <c>case.json</c>. Roots are the vendors', or
-/// those that the operator names; never the evidence's.
+/// Appraises one piece of Evidence: a file of <see cref="EvidenceJson"/>, or a directory with a <c>case.json</c>.
+/// The Trust Anchors are the vendors' and those that the operator names, never those of the Evidence.
 /// </summary>
 internal static class VerifyCommand
 {
@@ -24,8 +24,8 @@ internal static class VerifyCommand
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower) },
     };
 
-    /// <exception cref="PolicyException">The policy does not load.</exception>
-    /// <exception cref="AppraisalException">The evidence cannot be read at all.</exception>
+    /// <exception cref="PolicyException">The policy is invalid.</exception>
+    /// <exception cref="AppraisalException">The evidence cannot be parsed.</exception>
     public static Verdict Judge(VerifyRequest request, TimeProvider clock)
     {
         List<NamedPolicy> policies = request.Policy is { } file
@@ -84,7 +84,7 @@ internal static class VerifyCommand
     {
         using var entry = Json.Parse(File.ReadAllBytes(Path.Combine(directory.FullName, "case.json")), Codes.Malformed);
         var vector = new VectorCase(directory.FullName, entry.RootElement);
-        AppraisalException.ThrowUnless(!vector.IsData, Codes.EvidencePart, "The directory holds no evidence.");
+        AppraisalException.ThrowUnless(!vector.IsData, Codes.EvidencePart, "The directory contains no evidence.");
         vector.RequireKnown();
         var evidence = vector.Evidence();
         var options = vector.Options(evidence) with

@@ -2,7 +2,7 @@ using Cube.ServiceDefaults.Peers;
 
 namespace Cube.Agent.Backends;
 
-/// <summary>The one pool of connections to the model server: 100 of them stay open when idle, for 90 seconds.</summary>
+/// <summary>The connection pool to the model server. It keeps up to 100 idle connections open for 90 seconds.</summary>
 internal sealed class BackendClient : IDisposable
 {
     private const int IdleConnections = 100;
@@ -12,12 +12,12 @@ internal sealed class BackendClient : IDisposable
     public HttpMessageInvoker Invoker { get; } = new(HopHandler.Create());
 
     /// <summary>
-    /// .NET's pool can limit connections, not idle ones, and a limit on connections would make streams wait for one another.
-    /// So what is opened beyond the hundredth in use closes after its one exchange.
+    /// True if more than 100 exchanges are running. <see cref="SocketsHttpHandler"/> can limit connections but not idle ones, and a limit on connections would delay streams.
+    /// An exchange beyond the limit therefore closes its connection when it ends.
     /// </summary>
     public bool HasExcessConnections => Volatile.Read(ref _inUse) > IdleConnections;
 
-    /// <summary>Counts an exchange from its first byte to its last.</summary>
+    /// <summary>Counts an exchange until the result is disposed.</summary>
     public Exchange Begin()
     {
         Interlocked.Increment(ref _inUse);

@@ -9,7 +9,7 @@ namespace Cube.Agent.Backends;
 
 internal static class BackendExtensions
 {
-    /// <summary>Everything that reaches the model server: exact paths, no default.</summary>
+    /// <summary>The endpoints that the agent forwards: exact method and path, no fallback.</summary>
     private static readonly (string Method, string Path)[] Endpoints =
     [
         ("GET", "/v1/models"),
@@ -18,7 +18,7 @@ internal static class BackendExtensions
         ("POST", "/v1/embeddings"),
     ];
 
-    /// <summary>What vLLM has besides.</summary>
+    /// <summary>Additional endpoints of vLLM.</summary>
     private static readonly (string Method, string Path)[] VllmEndpoints =
     [
         ("POST", "/tokenize"),
@@ -33,7 +33,7 @@ internal static class BackendExtensions
         ("POST", "/v1/audio/translations"),
     ];
 
-    /// <summary>What Ollama has besides. Of what takes anything out of the machine there is nothing.</summary>
+    /// <summary>Additional endpoints of Ollama. Endpoints that send data out of the machine are not included.</summary>
     private static readonly (string Method, string Path)[] OllamaEndpoints =
     [
         ("POST", "/api/chat"),
@@ -46,7 +46,7 @@ internal static class BackendExtensions
         ("GET", "/api/version"),
     ];
 
-    /// <summary>What changes its models, where the machine's own configuration lets it.</summary>
+    /// <summary>Endpoints that change Ollama's models, mapped only if <see cref="BackendOptions.AllowModelChanges"/> is set.</summary>
     private static readonly (string Method, string Path)[] OllamaModelManagementEndpoints =
     [
         ("POST", "/api/pull"),

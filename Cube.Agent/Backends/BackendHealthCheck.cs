@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace Cube.Agent.Backends;
 
-/// <summary>Asks the model server itself: Ollama at <c>/</c>, vLLM at <c>/health</c>.</summary>
+/// <summary>Requests <c>/</c> of Ollama, or <c>/health</c> of vLLM. Timeout: 2 seconds.</summary>
 internal sealed class BackendHealthCheck(BackendClient client, IOptions<BackendOptions> options) : IHealthCheck
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
@@ -19,11 +19,11 @@ internal sealed class BackendHealthCheck(BackendClient client, IOptions<BackendO
             using var response = await client.Invoker.SendAsync(request, timeout.Token);
             return response.IsSuccessStatusCode
                 ? HealthCheckResult.Healthy()
-                : HealthCheckResult.Unhealthy($"The model server answered {(int)response.StatusCode}.");
+                : HealthCheckResult.Unhealthy($"The model server responded with status {(int)response.StatusCode}.");
         }
         catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
         {
-            return HealthCheckResult.Unhealthy("The model server does not answer.");
+            return HealthCheckResult.Unhealthy("The model server does not respond.");
         }
     }
 }

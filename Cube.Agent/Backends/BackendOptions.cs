@@ -8,11 +8,11 @@ internal enum BackendKind
     Ollama,
     Vllm,
 
-    /// <summary>The guide model in this process. Only the AppHost chooses it, where there is no model server.</summary>
+    /// <summary>The guide model in this process. The AppHost selects it if there is no model server.</summary>
     Guide,
 }
 
-/// <summary>The section <c>Backend</c>: the model server behind this agent. There is no default: an agent without one does not start.</summary>
+/// <summary>The section <c>Backend</c>: the model server behind this agent. The agent does not start without it.</summary>
 internal sealed class BackendOptions
 {
     public const string Section = "Backend";
@@ -28,13 +28,13 @@ internal sealed class BackendOptions
         _ => BackendKind.Unset,
     };
 
-    /// <summary>Base address of the model server, http or https; unused for the guide model.</summary>
+    /// <summary>Base address of the model server, http or https. Required except for the guide model.</summary>
     public Uri? Url { get; set; }
 
-    /// <summary>How long the model server may be silent within one exchange: 1 second to 1 hour. Loading a model counts.</summary>
+    /// <summary>Maximum time without data from the model server within one exchange: 1 second to 1 hour. It includes loading a model.</summary>
     public TimeSpan ActivityTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Whether the models of an Ollama can be changed through this agent. The attestation policy must allow it too.</summary>
+    /// <summary>Whether administrators can change Ollama's models through this agent. The appraisal policy must allow it too.</summary>
     public bool AllowModelChanges { get; set; }
 }
 

@@ -5,8 +5,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Cube.Agent.Backends;
 
 /// <summary>
-/// Header hygiene on the last hop. What model servers obey in headers (a request id, a data-parallel rank, a user) does not come
-/// from clients: only what describes the body passes, and of the answer only its type.
+/// Removes headers on the last hop. Clients must not set headers that model servers act on (request id, data-parallel rank, user):
+/// only Content-Type and Content-Length of the request, and those of the response, are forwarded.
 /// </summary>
 internal sealed class BackendTransformer(BackendClient client, string kind) : HttpTransformer
 {

@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Cube.Agent.Backends;
 
 /// <summary>
-/// A stream whose model server has died ends here as it stands. A reset would take with it what is still on its way to the proxy, which
-/// knows an unfinished answer by itself.
+/// Suppresses the HTTP/2 reset when the model server fails during a stream. A reset would discard data that is still on its way to the proxy.
+/// The proxy detects an incomplete response without the reset.
 /// </summary>
 internal sealed class SuppressedResetFeature : IHttpResetFeature
 {

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Options;
 namespace Cube.Agent.Evidence;
 
 /// <summary>
-/// The key of this agent's TLS certificate. It is made in memory, never written, and replaced before it is a day old. Nobody has to trust
-/// the certificate: evidence is bound to its key.
+/// The key of the agent's TLS certificate. The agent generates it in memory, never stores it, and replaces it after <see cref="AttestationOptions.KeyLifetime"/>.
+/// Clients need not trust the certificate: the Evidence is bound to its key.
 /// </summary>
 internal sealed class AgentKey(IOptions<AttestationOptions> options, TimeProvider time)
 {
@@ -42,7 +42,7 @@ internal sealed class AgentKey(IOptions<AttestationOptions> options, TimeProvide
         var certificate = request.CreateSelfSigned(now.AddMinutes(-5), now + (2 * options.Value.KeyLifetime));
         if (OperatingSystem.IsWindows())
         {
-            // Its TLS takes no key that lives in this process alone.
+            // Schannel does not support ephemeral keys.
             var pair = certificate;
             certificate = X509CertificateLoader.LoadPkcs12(pair.Export(X509ContentType.Pkcs12), null);
             pair.Dispose();

@@ -8,9 +8,9 @@ using Cube.ServiceDefaults.Errors;
 namespace Cube.Agent.Evidence;
 
 /// <summary>
-/// <c>POST /attestation</c>: evidence for a caller's own eyes, <c>{"report_data", "nonce": base64, "to_json": bool}</c>. What he gives is
-/// hashed under a label of its own before it reaches the hardware. Otherwise anybody could have the binder of another connection
-/// signed here, and stand between a proxy and this machine.
+/// <c>POST /attestation</c>: Evidence on request of a caller, <c>{"report_data", "nonce": base64, "to_json": bool}</c>. The values of the caller
+/// are hashed with a separate label before they reach the hardware. Otherwise an attacker could have the binder of another connection
+/// signed here and intercept the connection between a proxy and this machine.
 /// </summary>
 internal static class AttestationEndpoint
 {
@@ -18,7 +18,7 @@ internal static class AttestationEndpoint
 
     public static void MapAttestation(this WebApplication app) => app.MapPost("/attestation", AnswerAsync);
 
-    /// <summary>REPORT_DATA of such evidence: SHA-512( "cube-attestation-v1" 0 ‖ L(report_data) ‖ L(nonce) ), L(x) = length u16 big-endian ‖ x.</summary>
+    /// <summary>REPORT_DATA of this Evidence: SHA-512( "cube-attestation-v1" 0 ‖ L(report_data) ‖ L(nonce) ), L(x) = length u16 big-endian ‖ x.</summary>
     public static byte[] ReportData(ReadOnlySpan<byte> reportData, ReadOnlySpan<byte> nonce) => SHA512.HashData(
     [
         .. "cube-attestation-v1\0"u8, (byte)(reportData.Length >> 8), (byte)reportData.Length, .. reportData,

@@ -10,11 +10,11 @@ namespace Cube.Agent.Evidence;
 
 internal static class AttestationExtensions
 {
-    /// <summary>Paths that are no secret: they answer whoever asks, with evidence or without.</summary>
+    /// <summary>Paths that contain nothing confidential. They are served without attested TLS too.</summary>
     private static readonly string[] _open = ["/health", "/alive", "/attestation"];
 
-    /// <summary>Serves every listener with attested TLS, and nothing confidential to a client that did not ask for evidence.</summary>
-    /// <exception cref="SettingException">Simulated evidence in Production.</exception>
+    /// <summary>Adds attested TLS to every listener.</summary>
+    /// <exception cref="SettingException">Simulated Evidence in Production.</exception>
     public static WebApplicationBuilder AddAttestation(this WebApplicationBuilder builder)
     {
         var platform = builder.Configuration[$"{AttestationOptions.Section}:{nameof(AttestationOptions.Platform)}"] ?? "";
@@ -26,14 +26,14 @@ internal static class AttestationExtensions
         var services = builder.Services;
         services.AddSingleton<IValidateOptions<AttestationOptions>, AttestationOptionsValidator>();
         services.AddOptions<AttestationOptions>().BindConfiguration(AttestationOptions.Section).ValidateOnStart();
-        // To the host and to Microsoft; no proxy of the environment stands between.
+        // Requests to the host must not use a proxy from the environment.
         services.AddHttpClient("imds", static client => (client.Timeout, client.MaxResponseContentBufferSize) = (TimeSpan.FromSeconds(5), ImdsClient.MaxResponseBytes)).ConfigurePrimaryHttpMessageHandler(HopHandler.Create);
         services.AddHttpClient("maa", static client => (client.Timeout, client.MaxResponseContentBufferSize) = (TimeSpan.FromSeconds(8), MaaProvider.MaxResponseBytes));
         services.AddSingleton<AgentKey>().AddSingleton<EvidenceQueue>();
         services.AddSingleton(static provider => EvidenceProviderFactory.Create(provider));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            // Many requests share one connection that was verified once.
+            // Many requests share one verified connection.
             kestrel.Limits.Http2.MaxStreamsPerConnection = 1000;
             kestrel.Limits.Http2.InitialConnectionWindowSize = 4 << 20;
             kestrel.Limits.Http2.InitialStreamWindowSize = 1 << 20;
@@ -47,10 +47,10 @@ internal static class AttestationExtensions
         return builder;
     }
 
-    /// <exception cref="SettingException">This machine is not the platform that is configured.</exception>
+    /// <exception cref="SettingException">This machine is not of the configured platform.</exception>
     public static WebApplication UseAttestation(this WebApplication app)
     {
-        // Now, not with the first connection: what cannot prove anything does not start.
+        // Resolved at startup rather than with the first connection, so that an agent without Evidence does not start.
         app.Services.GetRequiredService<EvidenceQueue>();
         app.Use(static (context, next) =>
             context.Features.Get<IAttestedConnectionFeature>() is not null || _open.Contains(context.Request.Path.Value)

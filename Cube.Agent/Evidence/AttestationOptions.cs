@@ -2,36 +2,36 @@ using Microsoft.Extensions.Options;
 
 namespace Cube.Agent.Evidence;
 
-/// <summary>The section <c>Attestation</c>: how this machine proves what it is.</summary>
+/// <summary>The section <c>Attestation</c>: how the agent generates Evidence.</summary>
 internal sealed class AttestationOptions
 {
     public const string Section = "Attestation";
 
     /// <summary>
-    /// <c>sev-snp</c>, <c>tdx</c>, <c>azure</c>, <c>auto</c> (whichever of them is there), or <c>simulated</c> (development only). There is
-    /// no default: nothing is guessed about what is promised.
+    /// <c>sev-snp</c>, <c>tdx</c>, <c>azure</c>, <c>auto</c> (the first that is available), or <c>simulated</c> (development only). There is
+    /// no default.
     /// </summary>
     public string Platform { get; set; } = "";
 
-    /// <summary>Where the file system of the guest begins; another one than <c>/</c> only in tests.</summary>
+    /// <summary>Root of the guest's file system; only tests change it.</summary>
     public string Root { get; set; } = "/";
 
     /// <summary>A device, or <c>tcp://host:port</c> of a TPM simulator.</summary>
     public string Tpm { get; set; } = "/dev/tpmrm0";
 
-    /// <summary>Azure's instance metadata service: plain http on the host, and so not trusted.</summary>
+    /// <summary>Azure's instance metadata service (IMDS). It uses http on the host and is not trusted.</summary>
     public Uri Imds { get; set; } = new("http://169.254.169.254");
 
-    /// <summary>An instance of Microsoft Azure Attestation whose tokens are handed out instead of one's own evidence; none by default.</summary>
+    /// <summary>A Microsoft Azure Attestation instance. If set, the agent sends its tokens instead of hardware Evidence.</summary>
     public Uri? Maa { get; set; }
 
-    /// <summary>Pieces of evidence in a second that the device is asked for, 1 to 1000.</summary>
+    /// <summary>Maximum number of Evidence requests to the device per second, 1 to 1000.</summary>
     public int PerSecond { get; set; } = 20;
 
-    /// <summary>Requests for evidence that may wait, 1 to 1024; further ones are refused.</summary>
+    /// <summary>Maximum number of waiting Evidence requests, 1 to 1024. Further requests are rejected.</summary>
     public int Waiting { get; set; } = 64;
 
-    /// <summary>How long the key of this agent's certificate lives, 1 minute to 24 hours.</summary>
+    /// <summary>Lifetime of the key of the agent's certificate, 1 minute to 24 hours.</summary>
     public TimeSpan KeyLifetime { get; set; } = TimeSpan.FromHours(12);
 }
 

@@ -3,17 +3,17 @@ using Cube.Attestation.Evidence;
 
 namespace Cube.Agent.Evidence;
 
-/// <summary>What evidence is asked for.</summary>
-/// <param name="ReportData">64 bytes for the hardware report.</param>
-/// <param name="Nonce">32 bytes for a TPM's quote.</param>
+/// <summary>The values that the Evidence must contain.</summary>
+/// <param name="ReportData">64 bytes for REPORT_DATA of the hardware report.</param>
+/// <param name="Nonce">32 bytes for extraData of a TPM quote.</param>
 internal sealed record EvidenceRequest(byte[] ReportData, byte[] Nonce);
 
-/// <summary>One way of a platform to prove what runs on it.</summary>
+/// <summary>Generates the Evidence of one kind of platform.</summary>
 internal abstract class EvidenceProvider
 {
-    /// <summary>One of <see cref="EvidenceType"/>; the verifier goes by the evidence, not by this.</summary>
+    /// <summary>One of <see cref="EvidenceType"/>; used for logs and metrics only.</summary>
     public abstract string Type { get; }
 
-    /// <exception cref="EvidenceUnavailableException">There is none now.</exception>
+    /// <exception cref="EvidenceUnavailableException">The platform cannot generate Evidence now.</exception>
     public abstract ValueTask<EvidenceDocument> MakeAsync(EvidenceRequest request, CancellationToken ct);
 }

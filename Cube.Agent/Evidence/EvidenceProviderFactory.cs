@@ -6,12 +6,12 @@ using Microsoft.Extensions.Options;
 
 namespace Cube.Agent.Evidence;
 
-/// <summary>Chooses how this machine proves what it is. Looking is for convenience: whoever verifies goes by the evidence.</summary>
+/// <summary>Creates the Evidence provider for the configured platform. Detection is a convenience: the Verifier relies on the Evidence only.</summary>
 internal static class EvidenceProviderFactory
 {
     private static readonly TimeSpan _probeTimeout = TimeSpan.FromSeconds(10);
 
-    /// <exception cref="SettingException">The platform that is configured is not the one this machine is.</exception>
+    /// <exception cref="SettingException">This machine is not of the configured platform.</exception>
     public static EvidenceProvider Create(IServiceProvider services)
     {
         var options = services.GetRequiredService<IOptions<AttestationOptions>>().Value;
@@ -23,18 +23,18 @@ internal static class EvidenceProviderFactory
 
         var clients = services.GetRequiredService<IHttpClientFactory>();
         var hardware = Find(options, clients, time)
-            ?? throw new SettingException($"Attestation__Platform is '{options.Platform}', and this machine has nothing of the kind: no vTPM with a paravisor's report, no configfs-tsm, no /dev/sev-guest, no /dev/tdx_guest.");
+            ?? throw new SettingException($"Attestation__Platform is '{options.Platform}', but this machine has none of its interfaces: no vTPM with a paravisor's report, no configfs-tsm, no /dev/sev-guest, no /dev/tdx_guest.");
         return options.Maa is { } instance ? new MaaProvider(hardware, clients.CreateClient("maa"), instance) : hardware;
     }
 
-    /// <summary>Azure first: what its guests have besides is not theirs to use.</summary>
+    /// <summary>Azure first, because its guests have other interfaces that do not work.</summary>
     private static EvidenceProvider? Find(AttestationOptions options, IHttpClientFactory clients, TimeProvider time)
     {
         if (options.Platform is "azure" or "auto")
         {
             var transport = new TpmTransport(options.Tpm);
             var azure = new AzureProvider(new TpmCommands(transport), new ImdsClient(clients.CreateClient("imds"), options.Imds), time);
-            // Once, while the service starts and before it listens: there is nobody that waiting could hold up.
+            // Blocking is acceptable: this runs once at startup, before the agent listens.
             using var timeout = new CancellationTokenSource(_probeTimeout);
             if (transport.IsAvailable() && azure.IsAvailableAsync(timeout.Token).GetAwaiter().GetResult())
             {

@@ -41,23 +41,23 @@ internal sealed class EvidenceQueue : IDisposable
             QueueLimit = Math.Max(1, options.Value.Waiting / CallersShare),
             AutoReplenishment = true,
         });
-        _duration = meters.Create("Cube.Agent").CreateHistogram<double>("cube.agent.evidence.duration", "s", "Time to make one piece of evidence, waiting included.");
+        _duration = meters.Create("Cube.Agent").CreateHistogram<double>("cube.agent.evidence.duration", "s", "Time to generate one piece of evidence, including the time in the queue.");
     }
 
     public string Type => _provider.Type;
 
-    /// <summary>For attested TLS: the hardware report carries the binder, a TPM's quote its SHA-256.</summary>
+    /// <summary>For attested TLS: the hardware report contains the binder, a TPM quote its SHA-256.</summary>
     public ValueTask<EvidenceDocument> MakeForConnectionAsync(ReadOnlyMemory<byte> binder, CancellationToken ct) =>
         MakeAsync(new EvidenceRequest(binder.ToArray(), SHA256.HashData(binder.Span)), ct);
 
-    /// <summary>For a caller's own eyes.</summary>
-    /// <exception cref="EvidenceUnavailableException">The device has none, or too many callers ask.</exception>
+    /// <summary>For a caller of <c>POST /attestation</c>.</summary>
+    /// <exception cref="EvidenceUnavailableException">The device returned an error, or the limit for callers is exceeded.</exception>
     public async ValueTask<EvidenceDocument> MakeForCallerAsync(EvidenceRequest request, CancellationToken ct)
     {
         using var lease = await _callers.AcquireAsync(1, ct);
         if (!lease.IsAcquired)
         {
-            throw new EvidenceUnavailableException("Too many callers ask for evidence.");
+            throw new EvidenceUnavailableException("The limit of evidence requests by callers is exceeded.");
         }
 
         await _caller.WaitAsync(ct);
@@ -71,7 +71,7 @@ internal sealed class EvidenceQueue : IDisposable
         }
     }
 
-    /// <exception cref="EvidenceUnavailableException">The device has none, or too many ask.</exception>
+    /// <exception cref="EvidenceUnavailableException">The device returned an error, or the limit is exceeded.</exception>
     private async ValueTask<EvidenceDocument> MakeAsync(EvidenceRequest request, CancellationToken ct)
     {
         var start = Stopwatch.GetTimestamp();
@@ -82,7 +82,7 @@ internal sealed class EvidenceQueue : IDisposable
             if (!lease.IsAcquired)
             {
                 outcome = "refused";
-                throw new EvidenceUnavailableException("Too many ask for evidence.");
+                throw new EvidenceUnavailableException("The limit of evidence requests is exceeded.");
             }
 
             await _device.WaitAsync(ct);

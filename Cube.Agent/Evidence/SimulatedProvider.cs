@@ -3,7 +3,7 @@ using Cube.Attestation.Simulated;
 
 namespace Cube.Agent.Evidence;
 
-/// <summary>For a laptop: the real exchange, with evidence that says of itself that it proves nothing.</summary>
+/// <summary>Generates simulated Evidence, for development without TEE hardware.</summary>
 internal sealed class SimulatedProvider(TimeProvider time) : EvidenceProvider
 {
     public override string Type => EvidenceType.Simulated;

@@ -6,7 +6,7 @@ namespace Cube.Agent.Guide;
 /// <summary>A piece of the documentation under one heading.</summary>
 internal sealed record Passage(string Document, string Heading, string Text);
 
-/// <summary>Cube's documentation, as it is built into this assembly, cut at its headings.</summary>
+/// <summary>The passages of Cube's documentation, which is embedded in this assembly, split at headings.</summary>
 internal static class DocumentationIndex
 {
     private const string Prefix = "guide/";
@@ -24,7 +24,7 @@ internal static class DocumentationIndex
         return passages;
     }
 
-    /// <summary>Headings, tables and code of Markdown are told apart by how a line begins; code and tables stay out of answers.</summary>
+    /// <summary>Splits Markdown at headings. Code blocks and tables are left out.</summary>
     internal static IEnumerable<Passage> Cut(string document, string markdown)
     {
         var (heading, text, inCode) = (document, new StringBuilder(), false);

@@ -3,21 +3,21 @@ using System.Text.RegularExpressions;
 namespace Cube.Agent.Guide;
 
 /// <summary>
-/// A small retrieval engine that stands in where there is no model server, so that a first chat works offline: it ranks the passages
-/// of Cube's documentation against the question (Okapi BM25) and answers with the best. It says what it is.
+/// A retrieval engine that replaces a missing model server, so that a first chat works offline. It ranks the passages
+/// of Cube's documentation against the question (Okapi BM25) and answers with the best two. Its answer states that it is not a language model.
 /// </summary>
 internal sealed partial class GuideModel
 {
     public const string Id = "cube-guide";
 
     private const string Introduction =
-        "I am cube-guide, not a language model: I look things up in Cube's own documentation. " +
+        "I am cube-guide, not a language model: I search Cube's documentation. " +
         "Connect Ollama or vLLM for real answers. ";
 
     private const string Nothing =
         "I found nothing about that. Ask me how to start Cube, about domains, tokens, roles, model servers, attestation, settings or errors.";
 
-    // The usual constants of BM25: saturation of a term and weight of a passage's length.
+    // The usual constants of BM25: term saturation and length normalization.
     private const double K1 = 1.2;
     private const double B = 0.75;
 
@@ -29,7 +29,7 @@ internal sealed partial class GuideModel
     {
         _index = [.. passages.Select(static passage =>
         {
-            // A word in the heading says more of a passage than one in its text.
+            // Words of the heading have a higher weight.
             var terms = Terms($"{passage.Heading} {passage.Heading} {passage.Text}").ToList();
             return (passage, terms.CountBy(static term => term).ToDictionary(), terms.Count);
         })];
@@ -55,7 +55,7 @@ internal sealed partial class GuideModel
             : Introduction + string.Join("\n\n", best.Select(static entry => $"{entry.Passage.Heading} ({entry.Passage.Document}): {entry.Passage.Text}"));
     }
 
-    /// <summary>This model's tokens: up to six letters or digits, or one other character, each with the white space before it. Together they are the text.</summary>
+    /// <summary>Splits text into the tokens of this model: up to six letters or digits, or one other character, each with the preceding white space.</summary>
     public static IEnumerable<string> Tokenize(string text)
     {
         foreach (Match match in Token().Matches(text))
@@ -87,12 +87,12 @@ internal sealed partial class GuideModel
         foreach (Match match in Word().Matches(text))
         {
             var word = match.Value.ToLowerInvariant();
-            // Plural and singular are one term; words of one or two letters say nothing.
+            // Plural and singular are one term; words of one or two letters are ignored.
             yield return word.Length > 3 && word.EndsWith('s') ? word[..^1] : word;
         }
     }
 
-    // Surrogate pairs stay together: a token is never half a character.
+    // A token never splits a surrogate pair.
     [GeneratedRegex(@"\s*(?:[\p{L}\p{N}]{1,6}|[\uD800-\uDBFF][\uDC00-\uDFFF]|[^\s])|\s+")]
     private static partial Regex Token();
 

@@ -4,10 +4,10 @@ using Cube.ServiceDefaults.Errors;
 
 namespace Cube.Agent.Guide;
 
-/// <summary>What the guide model takes from a chat or completion request; what it cannot do is refused, not ignored.</summary>
+/// <summary>The members of a chat or completion request that the guide model uses. Unsupported values are errors, not ignored.</summary>
 internal sealed record GuideRequest(string Question, int PromptTokens, int? MaxTokens, string[] Stop, bool Stream, bool IncludeUsage)
 {
-    /// <returns>The request, or the error that the client gets.</returns>
+    /// <returns>The request, or the error for the client.</returns>
     public static async Task<(GuideRequest? Request, OpenAiError? Error)> ReadAsync(HttpRequest http, bool chat)
     {
         JsonDocument document;
@@ -40,7 +40,7 @@ internal sealed record GuideRequest(string Question, int PromptTokens, int? MaxT
 
         if (Get(body, "n") is { } n && !(n.TryGetInt32(out var choices) && choices == 1))
         {
-            return (null, OpenAiError.InvalidValue("n", "cube-guide gives one choice."));
+            return (null, OpenAiError.InvalidValue("n", "cube-guide returns one choice only."));
         }
 
         var (limit, fault) = Limit(body);
@@ -54,7 +54,7 @@ internal sealed record GuideRequest(string Question, int PromptTokens, int? MaxT
             : (new GuideRequest(question, GuideModel.CountTokens(everything), limit, stop, stream, usage), null);
     }
 
-    /// <summary>Of both limits the smaller one counts.</summary>
+    /// <summary>The smaller of both limits applies.</summary>
     private static (int?, OpenAiError?) Limit(JsonElement body)
     {
         int? limit = null;
@@ -85,7 +85,7 @@ internal sealed record GuideRequest(string Question, int PromptTokens, int? MaxT
             _ => [null],
         };
         return stops.Any(string.IsNullOrEmpty)
-            ? ([], OpenAiError.InvalidValue("stop", "'stop' must be a text or up to four texts."))
+            ? ([], OpenAiError.InvalidValue("stop", "'stop' must be a string or an array of up to four strings."))
             : (stops.OfType<string>().ToArray(), null);
     }
 
@@ -142,7 +142,7 @@ internal sealed record GuideRequest(string Question, int PromptTokens, int? MaxT
         _ => ("", "", OpenAiError.InvalidType("prompt", "text")),
     };
 
-    /// <summary>A member that is there and not null.</summary>
+    /// <summary>The member, or null if it is missing or JSON null.</summary>
     private static JsonElement? Get(JsonElement json, string name) =>
         json.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Cube.Agent.Guide;
 
-/// <summary>An answer in the shapes of OpenAI's chat and text completions, whole or as the chunks of a stream.</summary>
+/// <summary>A response in the format of OpenAI's chat or text completions, buffered or as the chunks of a stream.</summary>
 internal sealed class GuideResponse
 {
     private readonly bool _chat;
@@ -53,10 +53,10 @@ internal sealed class GuideResponse
         json.WriteEndObject();
     }
 
-    /// <param name="json">Where to.</param>
+    /// <param name="json">The writer.</param>
     /// <param name="delta">The next piece of text, or null for the last chunk.</param>
     /// <param name="first">Whether this chunk opens the message.</param>
-    /// <param name="usageAsked">Then every chunk has the member, null until the end.</param>
+    /// <param name="usageAsked">Whether chunks contain <c>usage</c>, which is null except in the last one.</param>
     public void WriteChunk(Utf8JsonWriter json, string? delta, bool first, bool usageAsked)
     {
         WriteHead(json, _chat ? "chat.completion.chunk" : "text_completion");

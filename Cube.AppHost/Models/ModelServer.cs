@@ -4,22 +4,22 @@ using Cube.AppHost.Startup;
 
 namespace Cube.AppHost.Models;
 
-/// <summary>The model server of this Cube, whichever of the four ways it comes.</summary>
-/// <param name="Kind">As the agent's <c>Backend:Kind</c> wants it.</param>
-/// <param name="Description">How it comes, for people.</param>
+/// <summary>The model server: configured, a container, a program of this host, or the guide model.</summary>
+/// <param name="Kind">Value of the agent's setting <c>Backend:Kind</c>.</param>
+/// <param name="Description">Description for the start message.</param>
 internal sealed record ModelServer(string Kind, string Description)
 {
     private const string DefaultModel = "smollm2:135m";
     private static readonly Uri UsualOllama = new("http://127.0.0.1:11434");
 
-    /// <summary>Base address, resolved when it is known; null for the guide model.</summary>
+    /// <summary>Base address; null for the guide model.</summary>
     public ReferenceExpression? Url { get; init; }
 
-    /// <summary>What must be healthy before the agent starts.</summary>
+    /// <summary>The resource that must be healthy before the agent starts.</summary>
     public IResourceBuilder<IResource>? WaitFor { get; init; }
 
-    /// <summary>The first that is there: an address in the configuration, a container, a program of this host, the guide model.</summary>
-    /// <exception cref="StartupException">What the settings demand is not there.</exception>
+    /// <summary>Selects the first available: a configured address, a container, a program of this host, the guide model.</summary>
+    /// <exception cref="StartupException">The configured kind of server is not available.</exception>
     public static async Task<ModelServer> AddAsync(CubeBuilder cube)
     {
         var (builder, settings) = (cube.Builder, cube.Settings);
@@ -38,7 +38,7 @@ internal sealed record ModelServer(string Kind, string Description)
         {
             return containers
                 ? AddVllmContainer(cube)
-                : throw new StartupException("CUBE_BACKEND_KIND=vllm needs CUBE_BACKEND_URL, or a container runtime that answers.");
+                : throw new StartupException("CUBE_BACKEND_KIND=vllm needs CUBE_BACKEND_URL or a running container runtime.");
         }
 
         if (containers)
@@ -48,11 +48,11 @@ internal sealed record ModelServer(string Kind, string Description)
 
         return await FindRunningOllamaAsync() ?? AddOllamaProgram(cube)
             ?? (settings.BackendKind == "ollama"
-                ? throw new StartupException("CUBE_BACKEND_KIND=ollama, but no Ollama with a model is here: run 'ollama pull' or set CUBE_BACKEND_URL.")
+                ? throw new StartupException("CUBE_BACKEND_KIND=ollama, but this host has no Ollama with a model: run 'ollama pull' or set CUBE_BACKEND_URL.")
                 : Guide);
     }
 
-    private static ModelServer Guide { get; } = new("guide", "the built-in guide; no model server is here");
+    private static ModelServer Guide { get; } = new("guide", "the built-in guide; no model server found");
 
     private static ModelServer AddOllamaContainer(CubeBuilder cube)
     {
@@ -60,7 +60,7 @@ internal sealed record ModelServer(string Kind, string Description)
         return new ModelServer("ollama", "container")
         {
             Url = ReferenceExpression.Create($"{ollama.GetEndpoint(OllamaResource.EndpointName).Property(EndpointProperty.Url)}"),
-            // A deployment pulls its models itself.
+            // In a deployment, the operator pulls the models.
             WaitFor = cube.Builder.ExecutionContext.IsPublishMode ? ollama : ollama.AddModel("model", cube.Settings.Model ?? DefaultModel),
         };
     }
@@ -97,7 +97,7 @@ internal sealed record ModelServer(string Kind, string Description)
         }
     }
 
-    /// <summary>Ollama of the <c>PATH</c>, on a port of its own, where it has a model.</summary>
+    /// <summary>Starts Ollama from the <c>PATH</c> on a free port, if it has a model.</summary>
     private static ModelServer? AddOllamaProgram(CubeBuilder cube)
     {
         if (Commands.Find("ollama") is not { } program || !HasModel())

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace Cube.AppHost.Models;
 
-/// <summary>The few questions that the AppHost asks a model server.</summary>
+/// <summary>The HTTP client of the AppHost for model servers.</summary>
 internal sealed class ModelServerClient(Uri address) : IDisposable
 {
     private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(2) })
@@ -13,7 +13,7 @@ internal sealed class ModelServerClient(Uri address) : IDisposable
         Timeout = TimeSpan.FromHours(2),
     };
 
-    /// <returns>Ids of its models, from the list in OpenAI's shape that Ollama and vLLM both have.</returns>
+    /// <returns>The model ids from <c>/v1/models</c>, which Ollama and vLLM both provide.</returns>
     public async Task<IReadOnlyList<string>> ModelsAsync(CancellationToken ct)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
@@ -25,12 +25,12 @@ internal sealed class ModelServerClient(Uri address) : IDisposable
         }
         catch (Exception exception) when (exception is JsonException || (exception is OperationCanceledException && !ct.IsCancellationRequested))
         {
-            throw new HttpRequestException("The model server gives no list of models.", exception);
+            throw new HttpRequestException("The model server returned no list of models.", exception);
         }
     }
 
-    /// <returns>How far the pull is, as in <c>42 %</c>.</returns>
-    /// <exception cref="InvalidOperationException">Ollama could not pull it.</exception>
+    /// <returns>Progress of the pull, such as <c>42 %</c>.</returns>
+    /// <exception cref="InvalidOperationException">Ollama could not pull the model.</exception>
     public async IAsyncEnumerable<string> PullAsync(string model, [EnumeratorCancellation] CancellationToken ct)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "api/pull") { Content = JsonContent.Create(new { model }) };

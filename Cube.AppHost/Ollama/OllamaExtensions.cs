@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace Aspire.Hosting;
 
 /// <summary>
-/// Ollama as a resource, in the shape of CommunityToolkit.Aspire.Hosting.Ollama, which takes its place once the package feed has it.
+/// Ollama as a resource with the API of CommunityToolkit.Aspire.Hosting.Ollama, which the package feed does not contain.
 /// </summary>
 internal static partial class OllamaExtensions
 {
@@ -20,15 +20,15 @@ internal static partial class OllamaExtensions
             .WithImageRegistry(OllamaContainerImageTags.Registry)
             .WithHttpEndpoint(targetPort: Port, name: OllamaResource.EndpointName)
             .WithHttpHealthCheck("/")
-            // Nothing of a prompt leaves the host: no cloud models, no web search.
+            // Disables cloud models and web search, which would send prompts out of the host.
             .WithEnvironment("OLLAMA_NO_CLOUD", "1");
     }
 
-    /// <summary>Models are kept over restarts.</summary>
+    /// <summary>Keeps models across restarts.</summary>
     public static IResourceBuilder<OllamaResource> WithDataVolume(this IResourceBuilder<OllamaResource> ollama, string name) =>
         ollama.WithVolume(name, "/root/.ollama");
 
-    /// <summary>Adds a model, which is pulled where the server has not got it.</summary>
+    /// <summary>Adds a model. The AppHost pulls it if the server does not have it.</summary>
     public static IResourceBuilder<OllamaModelResource> AddModel(this IResourceBuilder<OllamaResource> ollama, [ResourceName] string name, string modelName)
     {
         var builder = ollama.ApplicationBuilder;
@@ -37,7 +37,7 @@ internal static partial class OllamaExtensions
         builder.Services.AddHealthChecks().Add(new HealthCheckRegistration(key, _ => new PulledHealthCheck(model), HealthStatus.Unhealthy, null));
         ollama.OnResourceReady((server, ready, ct) =>
         {
-            // Not awaited: a pull takes minutes, and nothing waits for the server but through the model.
+            // Not awaited: a pull takes minutes. Resources wait for the model resource, not for this callback.
             _ = PullAsync(model, ready.Services, ct);
             return Task.CompletedTask;
         });
@@ -83,7 +83,7 @@ internal static partial class OllamaExtensions
                 using var ollama = new ModelServerClient(new Uri(await model.Parent.Endpoint.GetValueAsync(cancellationToken) ?? ""));
                 return (await ollama.ModelsAsync(cancellationToken)).Contains(model.ModelName)
                     ? HealthCheckResult.Healthy()
-                    : HealthCheckResult.Unhealthy($"{model.ModelName} is not there yet.");
+                    : HealthCheckResult.Unhealthy($"{model.ModelName} is not available yet.");
             }
             catch (HttpRequestException exception)
             {

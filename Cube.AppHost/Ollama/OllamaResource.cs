@@ -10,11 +10,11 @@ internal sealed class OllamaResource(string name) : ContainerResource(name), IRe
     public ReferenceExpression ConnectionStringExpression => ReferenceExpression.Create($"Endpoint={Endpoint.Property(EndpointProperty.Url)}");
 }
 
-/// <summary>A model that the server holds; healthy when it can be used.</summary>
+/// <summary>A model of the server; healthy when the server lists it.</summary>
 internal sealed class OllamaModelResource(string name, string modelName, OllamaResource parent)
     : Resource(name), IResourceWithParent<OllamaResource>, IResourceWithConnectionString
 {
-    /// <summary>As the server lists it: a name without a tag means <c>latest</c>.</summary>
+    /// <summary>Name with tag, as the server lists it; the default tag is <c>latest</c>.</summary>
     public string ModelName { get; } = modelName.Contains(':', StringComparison.Ordinal) ? modelName : $"{modelName}:latest";
 
     public OllamaResource Parent => parent;

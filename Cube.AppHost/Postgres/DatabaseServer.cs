@@ -6,24 +6,24 @@ using Npgsql;
 
 namespace Cube.AppHost.Postgres;
 
-/// <summary>The PostgreSQL of this Cube, whichever of the four ways it comes.</summary>
+/// <summary>The PostgreSQL server: configured, a container, or a program of this host, which is downloaded if necessary.</summary>
 internal abstract class DatabaseServer
 {
     private const string ServerName = "postgres";
 
-    /// <summary>How it comes, for people.</summary>
+    /// <summary>Description for the start message.</summary>
     public abstract string Description { get; }
 
-    /// <param name="name">Name of the database; the resource is called <c>{name}-db</c>, since the service has the plain name.</param>
+    /// <param name="name">Name of the database. The resource is named <c>{name}-db</c>, because the service has the plain name.</param>
     public abstract IResourceBuilder<IResourceWithConnectionString> AddDatabase(string name);
 
-    /// <summary>The address of a database as programs of the world outside .NET read it.</summary>
+    /// <summary>Returns the address of a database as a postgres:// URI.</summary>
     /// <param name="name">Name of the database.</param>
-    /// <returns>Null where there is no such database.</returns>
+    /// <returns>Null if there is no such database.</returns>
     public abstract ReferenceExpression? UriOf(string name);
 
     /// <summary>
-    /// The connection string, for the database of the proxies, of a role that may do nothing there but connect and so notify.
+    /// Returns a connection string to the database <c>proxy</c> for a role that can only connect, and therefore send notifications.
     /// </summary>
     public abstract ReferenceExpression AddNotifier();
 
@@ -32,7 +32,7 @@ internal abstract class DatabaseServer
 
     private static string ResourceName(string database) => $"{database}-db";
 
-    /// <summary>The first that is there: an address in the configuration, a container, a program of this host, binaries that are fetched once.</summary>
+    /// <summary>Selects the first available: a configured address, a container, a program of this host, downloaded binaries.</summary>
     public static async Task<DatabaseServer> AddAsync(CubeBuilder cube)
     {
         var builder = cube.Builder;
@@ -42,7 +42,7 @@ internal abstract class DatabaseServer
         }
 
         var password = builder.AddParameter("postgres-password", cube.Secret("postgres-password"), secret: true)
-            .WithDescription("Password of Cube's own PostgreSQL.");
+            .WithDescription("Password of the PostgreSQL server that Cube starts.");
         if (builder.ExecutionContext.IsPublishMode || await cube.HasContainersAsync())
         {
             return new Container(cube, builder.AddPostgres(ServerName, password: password).WithDataVolume(cube.VolumeName(ServerName)));
@@ -52,7 +52,7 @@ internal abstract class DatabaseServer
         return new Host(cube, host, password);
     }
 
-    /// <summary>Databases whose connection strings are not given are looked for on the same server, under their names.</summary>
+    /// <summary>Databases without a connection string are expected on the same server, under their names.</summary>
     private sealed class Configured(IDistributedApplicationBuilder builder, string identity) : DatabaseServer
     {
         public override string Description => "as configured";
@@ -94,7 +94,7 @@ internal abstract class DatabaseServer
 
         public override ReferenceExpression AddNotifier()
         {
-            // Who deploys makes the role, as docs/operations.md says.
+            // In a deployment, the operator creates the role (docs/operations.md).
             if (cube.Builder.ExecutionContext.IsPublishMode)
             {
                 return ReferenceExpression.Create($"{cube.Builder.AddParameter("notify-connection", secret: true)}");
@@ -110,7 +110,7 @@ internal abstract class DatabaseServer
     }
 
     private static IResourceBuilder<ParameterResource> NotifierPassword(CubeBuilder cube) =>
-        cube.Builder.AddParameter("notify-password", cube.Secret("notify-password"), secret: true).WithDescription("Password of the role with which Identity notifies the proxies.");
+        cube.Builder.AddParameter("notify-password", cube.Secret("notify-password"), secret: true).WithDescription("Password of the database role that Identity uses to notify the proxies.");
 
     private static async Task CreateNotifierAsync(string connectionString, string password, CancellationToken ct)
     {
@@ -118,7 +118,7 @@ internal abstract class DatabaseServer
         await using var exists = source.CreateCommand("select 1 from pg_roles where rolname = $1");
         exists.Parameters.AddWithValue(NotifierRole);
         var verb = await exists.ExecuteScalarAsync(ct) is null ? "create" : "alter";
-        // A statement of this kind takes no parameters; the password is made of letters and digits, and quoted all the same.
+        // CREATE ROLE accepts no parameters, so that the password is quoted here.
         await using var make = source.CreateCommand($"{verb} role {NotifierRole} login password '{password.Replace("'", "''", StringComparison.Ordinal)}'");
         await make.ExecuteNonQueryAsync(ct);
     }

@@ -6,17 +6,17 @@ using Cube.AppHost.Startup;
 namespace Cube.AppHost.Postgres;
 
 /// <summary>
-/// A PostgreSQL cluster of this Cube's own on the host, open to Cube alone: loopback, a generated password, no Unix socket.
-/// PostgreSQL refuses to run as root, so that root's Cube runs it as an unprivileged user.
+/// A PostgreSQL cluster on this host for this data directory only: loopback, generated password, no Unix socket.
+/// PostgreSQL does not run as root. If the AppHost runs as root, it runs PostgreSQL as an unprivileged user.
 /// </summary>
 internal sealed record HostPostgres(string Cluster, PostgresPrograms Programs, string? RunAs)
 {
     public const string User = "cube";
 
-    /// <summary>Names where the cluster is, when it is not in the data directory.</summary>
+    /// <summary>File that contains the path of the cluster if it is outside the data directory.</summary>
     private const string Note = "postgres.path";
 
-    /// <exception cref="StartupException">There is no PostgreSQL, or the cluster cannot be made.</exception>
+    /// <exception cref="StartupException">PostgreSQL is not available, or the cluster cannot be created.</exception>
     public static async Task<HostPostgres> PrepareAsync(DataDirectory data, string password, TextWriter progress)
     {
         var runAs = Environment.IsPrivilegedProcess && !OperatingSystem.IsWindows() ? UnprivilegedUser() : null;
@@ -36,7 +36,7 @@ internal sealed record HostPostgres(string Cluster, PostgresPrograms Programs, s
         return postgres;
     }
 
-    /// <returns>Program and arguments, as the user that the server runs as.</returns>
+    /// <returns>Program and arguments that run <paramref name="program"/> as the user of the server.</returns>
     public (string Program, string[] Arguments) Command(string program, params string[] arguments) => RunAs is null
         ? (program, arguments)
         : ("setpriv", [$"--reuid={RunAs}", $"--regid={GroupOf(RunAs)}", "--clear-groups", "--", program, .. arguments]);
@@ -72,7 +72,7 @@ internal sealed record HostPostgres(string Cluster, PostgresPrograms Programs, s
         return true;
     }
 
-    /// <summary>Made beside its place and moved there when it is whole: a crash leaves none or all of it.</summary>
+    /// <summary>Creates the cluster in a temporary directory and renames it when it is complete, so that a crash leaves no partial cluster.</summary>
     private async Task InitializeAsync(DataDirectory data, string password)
     {
         var (building, passwordFile) = (Cluster + ".new", Cluster + ".password");
@@ -106,7 +106,7 @@ internal sealed record HostPostgres(string Cluster, PostgresPrograms Programs, s
         }
     }
 
-    /// <summary>After a kill the old server may still be going down: two on one cluster would not start.</summary>
+    /// <summary>Waits up to 30 seconds for a previous server to stop. After a kill it may still be stopping, and two servers cannot use one cluster.</summary>
     private async Task WaitForPredecessorAsync()
     {
         var file = Path.Combine(Cluster, "postmaster.pid");
@@ -119,7 +119,7 @@ internal sealed record HostPostgres(string Cluster, PostgresPrograms Programs, s
 
             if (waited.Elapsed > TimeSpan.FromSeconds(5) && !OperatingSystem.IsWindows())
             {
-                // SIGINT is PostgreSQL's fast shutdown: sessions end, nothing that was committed is lost.
+                // SIGINT is PostgreSQL's fast shutdown: it ends sessions and keeps committed data.
                 await Commands.SucceedsAsync("kill", ["-INT", pid.ToString(CultureInfo.InvariantCulture)], TimeSpan.FromSeconds(5));
             }
         }
@@ -142,12 +142,12 @@ internal sealed record HostPostgres(string Cluster, PostgresPrograms Programs, s
     {
         if (Commands.Find("setpriv") is null)
         {
-            throw new StartupException("PostgreSQL does not run as root and setpriv is missing: install util-linux, or start Cube as an ordinary user.");
+            throw new StartupException("PostgreSQL does not run as root, and setpriv is missing: install util-linux, or start Cube as an ordinary user.");
         }
 
         string[] candidates = ["postgres", "nobody"];
         return candidates.FirstOrDefault(static user => Account(user) is not null)
-            ?? throw new StartupException("PostgreSQL does not run as root and there is neither a user postgres nor nobody: start Cube as an ordinary user.");
+            ?? throw new StartupException("PostgreSQL does not run as root, and the users postgres and nobody do not exist: start Cube as an ordinary user.");
     }
 
     // postgres:x:104:112:PostgreSQL administrator:/var/lib/postgresql:/bin/bash

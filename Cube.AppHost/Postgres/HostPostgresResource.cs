@@ -13,7 +13,7 @@ internal sealed class HostPostgresResource(string name, string command, string w
         $"postgres://{user}:{password:uri}@{Endpoint.Property(EndpointProperty.Host)}:{Endpoint.Property(EndpointProperty.Port)}/{database}?sslmode=disable");
 }
 
-/// <summary>One database on it.</summary>
+/// <summary>A database of the server.</summary>
 internal sealed class HostPostgresDatabaseResource(string name, string database, HostPostgresResource server)
     : Resource(name), IResourceWithParent<HostPostgresResource>, IResourceWithConnectionString
 {

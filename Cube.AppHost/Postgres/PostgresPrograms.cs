@@ -4,17 +4,17 @@ using MysticMind.PostgresEmbed;
 
 namespace Cube.AppHost.Postgres;
 
-/// <summary>Where the programs of a PostgreSQL server are: on this host, else fetched once into the user's cache.</summary>
+/// <summary>The folder with the programs of a PostgreSQL server: on this host, or downloaded once into the user's cache.</summary>
 internal sealed record PostgresPrograms(string Folder, int Major)
 {
-    /// <summary>What is fetched; the same major version as the container image.</summary>
+    /// <summary>The downloaded version; it has the major version of the container image.</summary>
     private const string FetchedVersion = "18.3.0";
 
     public string this[string program] => Path.Combine(Folder, OperatingSystem.IsWindows() ? program + ".exe" : program);
 
     /// <param name="cluster">Major version of the cluster that is there already, or null if there is none.</param>
-    /// <param name="progress">Where to say what takes long.</param>
-    /// <exception cref="StartupException">There is none and none can be fetched.</exception>
+    /// <param name="progress">Receives progress messages.</param>
+    /// <exception cref="StartupException">No suitable version is installed, and none can be downloaded.</exception>
     public static async Task<PostgresPrograms> FindAsync(int? cluster, TextWriter progress)
     {
         var found = OnHost().DistinctBy(static programs => programs.Major).OrderByDescending(static programs => programs.Major).ToList();
@@ -26,7 +26,7 @@ internal sealed record PostgresPrograms(string Folder, int Major)
         if (cluster is not null && found.Count > 0)
         {
             throw new StartupException(
-                $"The database was made by PostgreSQL {cluster}, but this host has {string.Join(", ", found.Select(static programs => programs.Major))}: " +
+                $"The database was created by PostgreSQL {cluster}, but this host has {string.Join(", ", found.Select(static programs => programs.Major))}: " +
                 $"install PostgreSQL {cluster}, or choose another CUBE_DATA.");
         }
 
@@ -37,7 +37,7 @@ internal sealed record PostgresPrograms(string Folder, int Major)
     {
         if (Commands.Find("initdb") is { } initdb)
         {
-            // Packagers put links on the PATH; the server is beside what they point to.
+            // Packages put symbolic links on the PATH; the server is next to their targets.
             var target = File.ResolveLinkTarget(initdb, returnFinalTarget: true)?.FullName ?? initdb;
             if (Read(Path.GetDirectoryName(target)!) is { } onPath)
             {
@@ -87,7 +87,7 @@ internal sealed record PostgresPrograms(string Folder, int Major)
 
     private static async Task<PostgresPrograms> FetchAsync(TextWriter progress)
     {
-        await progress.WriteLineAsync("  postgres    no container runtime and no PostgreSQL here: fetching PostgreSQL once (about 10 MB)");
+        await progress.WriteLineAsync("  postgres    no container runtime and no PostgreSQL found: downloading PostgreSQL once (about 10 MB)");
         var server = new PgServer(new PgServerOptions { PgVersion = FetchedVersion });
         try
         {
@@ -97,11 +97,11 @@ internal sealed record PostgresPrograms(string Folder, int Major)
         catch (Exception exception) when (exception is not StartupException)
         {
             throw new StartupException(
-                "There is no PostgreSQL here and none could be fetched: install it (Debian and Ubuntu: postgresql, macOS: brew install postgresql, " +
+                "No PostgreSQL found, and the download failed: install it (Debian and Ubuntu: postgresql, macOS: brew install postgresql, " +
                 $"Windows: winget install PostgreSQL.PostgreSQL), start a container runtime, or set ConnectionStrings__identity. ({exception.Message})");
         }
 
         return Read(server.PgBinDir)
-            ?? throw new StartupException($"What was fetched to {server.PgBinDir} is no PostgreSQL server.");
+            ?? throw new StartupException($"The download to {server.PgBinDir} contains no PostgreSQL server.");
     }
 }

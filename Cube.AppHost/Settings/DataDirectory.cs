@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace Cube.AppHost.Settings;
 
-/// <summary>One Cube's own directory, locked while it runs: certificates, generated secrets, the database, <c>ready.json</c>.</summary>
+/// <summary>The data directory of one running Cube, locked while it runs: certificates, generated secrets, the database, <c>ready.json</c>.</summary>
 internal sealed class DataDirectory : IDisposable
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -26,8 +26,8 @@ internal sealed class DataDirectory : IDisposable
     public string ReadyFile => this["ready.json"];
 
     /// <summary>
-    /// A short name for what belongs to this directory and lies elsewhere, the same at every start. It is random and kept with the
-    /// secrets: who deletes the directory gets new volumes too, not old ones whose password is gone.
+    /// A stable, random id for resources outside this directory, such as volumes. It is stored with the
+    /// secrets, so that a deleted directory also leads to new volumes rather than old ones with a lost password.
     /// </summary>
     public string Id => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Secret("id", out _))))[..16];
 
@@ -35,7 +35,7 @@ internal sealed class DataDirectory : IDisposable
 
     public string this[string file] => System.IO.Path.Combine(Path, file);
 
-    /// <exception cref="StartupException">It cannot be written, or another Cube is using it.</exception>
+    /// <exception cref="StartupException">The directory cannot be written, or another Cube uses it.</exception>
     public static DataDirectory Open(string path)
     {
         try
@@ -48,14 +48,14 @@ internal sealed class DataDirectory : IDisposable
                 }
                 else
                 {
-                    // As root PostgreSQL runs as somebody else, who must be able to pass through to his own directory.
+                    // If the AppHost runs as root, PostgreSQL runs as another user, which must be able to traverse this directory.
                     Directory.CreateDirectory(path, Environment.IsPrivilegedProcess
                         ? OwnerDirectory | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute
                         : OwnerDirectory);
                 }
             }
 
-            // The lock comes before all else: what is in the directory may belong to a Cube that runs.
+            // Take the lock first: files in the directory may belong to a running Cube.
             var held = Open(System.IO.Path.Combine(path, "lock"), FileMode.OpenOrCreate);
             try
             {
@@ -74,7 +74,7 @@ internal sealed class DataDirectory : IDisposable
         }
         catch (IOException exception) when (IsLocked(exception))
         {
-            throw new StartupException($"The data directory {path} is in use by another Cube; choose another with CUBE_DATA.");
+            throw new StartupException($"The data directory {path} is used by another Cube; choose another with CUBE_DATA.");
         }
         catch (IOException exception)
         {
@@ -82,7 +82,7 @@ internal sealed class DataDirectory : IDisposable
         }
     }
 
-    /// <summary>A secret of this Cube, made when it is first asked for.</summary>
+    /// <summary>Returns a secret; generates and stores it on first use.</summary>
     public string Secret(string name, out bool isNew)
     {
         isNew = !_secrets.TryGetValue(name, out var secret);
@@ -96,7 +96,7 @@ internal sealed class DataDirectory : IDisposable
         return secret!;
     }
 
-    /// <summary>Writes a file that nobody else may read, whole or not at all.</summary>
+    /// <summary>Writes a file atomically, readable by its owner only.</summary>
     public void Write(string file, string content)
     {
         var path = this[file];

@@ -4,7 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Cube.AppHost.Settings;
 
-/// <summary>A self-signed certificate for loopback, kept in the data directory, and renewed a month before it ends.</summary>
+/// <summary>A self-signed certificate for loopback in the data directory, renewed 30 days before it expires.</summary>
 internal sealed record LocalCertificate(string CertificatePath, string KeyPath, string Sha256)
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(365);

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace Cube.AppHost.Settings;
 
-/// <summary>The ports of one Cube. 0 has become a free one.</summary>
+/// <summary>The ports of the services. A configured 0 is replaced by a free port.</summary>
 internal sealed record Ports(int Http, int Https, int Identity, int Agent, int Dashboard, int Otlp, int ResourceService)
 {
     public static Ports Choose(bool allFree, Func<string, int?> setting)
@@ -20,7 +20,7 @@ internal sealed record Ports(int Http, int Https, int Identity, int Agent, int D
 
         int Choose(string name, int usual) => (setting(name) ?? (allFree ? 0 : usual)) is > 0 and var port ? port : Next();
 
-        // The system may give the same free port twice.
+        // The system may return the same free port twice.
         int Next()
         {
             var port = Free();
@@ -28,7 +28,7 @@ internal sealed record Ports(int Http, int Https, int Identity, int Agent, int D
         }
     }
 
-    /// <exception cref="StartupException">Somebody else listens there.</exception>
+    /// <exception cref="StartupException">Another process listens on a port.</exception>
     public void RequireFree(string bind, bool dashboard)
     {
         var proxy = IPAddress.TryParse(bind, out var address) ? address : IPAddress.Loopback;
@@ -58,7 +58,7 @@ internal sealed record Ports(int Http, int Https, int Identity, int Agent, int D
         }
     }
 
-    /// <summary>A port that nobody listens on now.</summary>
+    /// <summary>Returns a free port on loopback.</summary>
     public static int Free()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

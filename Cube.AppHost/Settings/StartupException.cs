@@ -1,4 +1,4 @@
 namespace Cube.AppHost.Settings;
 
-/// <summary>Cube cannot start, for a reason that one line explains. Ends with exit code 1.</summary>
+/// <summary>Cube cannot start. The message is one line; the process ends with exit code 1.</summary>
 internal sealed class StartupException(string message) : Exception(message);

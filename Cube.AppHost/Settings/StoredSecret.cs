@@ -3,8 +3,8 @@ using Aspire.Hosting.Publishing;
 namespace Cube.AppHost.Settings;
 
 /// <summary>
-/// Default of a secret parameter: generated once and kept in the data directory, with the data that it opens. Published, it is
-/// generated anew by whoever deploys.
+/// Default of a secret parameter: generated once and stored in the data directory, next to the data that it protects.
+/// In a published manifest, the deployment tool generates it.
 /// </summary>
 internal sealed class StoredSecret(DataDirectory data, string name) : ParameterDefault
 {

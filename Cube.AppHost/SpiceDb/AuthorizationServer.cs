@@ -4,23 +4,23 @@ using Cube.AppHost.Startup;
 
 namespace Cube.AppHost.SpiceDb;
 
-/// <summary>Who decides what a caller may do, whichever of the four ways it comes.</summary>
+/// <summary>The authorization engine: configured, a container, a program of this host, or the engine in Identity.</summary>
 /// <param name="Engine"><c>spicedb</c> or <c>embedded</c>.</param>
-/// <param name="Description">How it comes, for people.</param>
-/// <param name="Key">Opens Cube's own store; nobody else is told.</param>
+/// <param name="Description">Description for the start message.</param>
+/// <param name="Key">Preshared key of the engine.</param>
 internal sealed record AuthorizationServer(string Engine, string Description, IResourceBuilder<ParameterResource> Key)
 {
     private const string Database = "spicedb";
 
-    /// <summary>Its HTTP address; null for the engine in Identity.</summary>
+    /// <summary>HTTP address; null for the engine in Identity.</summary>
     public ReferenceExpression? Url { get; init; }
 
     public string Scheme { get; init; } = "http";
 
     public IResourceBuilder<IResource>? WaitFor { get; init; }
 
-    /// <summary>The first that is there: an address in the configuration, a container, a program of this host, the engine in Identity.</summary>
-    /// <exception cref="StartupException">What the settings demand cannot be.</exception>
+    /// <summary>Selects the first available: a configured address, a container, a program of this host, the engine in Identity.</summary>
+    /// <exception cref="StartupException">The settings cannot be satisfied.</exception>
     public static async Task<AuthorizationServer> AddAsync(CubeBuilder cube, DatabaseServer databases)
     {
         var (builder, settings) = (cube.Builder, cube.Settings);
@@ -35,14 +35,14 @@ internal sealed record AuthorizationServer(string Engine, string Description, IR
         }
 
         var key = builder.AddParameter("authorization-key", cube.Secret("authorization-key"), secret: true)
-            .WithDescription("Opens Cube's own store of the authorization engine.");
+            .WithDescription("Preshared key of the authorization engine.");
         var containers = builder.ExecutionContext.IsPublishMode || (settings.SpiceDbProgram is null && await cube.HasContainersAsync());
         var program = containers ? null : settings.SpiceDbProgram ?? Commands.Find("spicedb");
         if ((!containers && program is null) || databases.UriOf(Database) is not { } uri)
         {
             return settings.SpiceDbProgram is null
-                ? new AuthorizationServer("embedded", "the engine built into Identity; no SpiceDB is here", key)
-                : throw new StartupException("CUBE_SPICEDB_PROGRAM needs a database of its own: set ConnectionStrings__spicedb.");
+                ? new AuthorizationServer("embedded", "the engine built into Identity; no SpiceDB found", key)
+                : throw new StartupException("CUBE_SPICEDB_PROGRAM needs its own database: set ConnectionStrings__spicedb.");
         }
 
         var database = databases.AddDatabase(Database);

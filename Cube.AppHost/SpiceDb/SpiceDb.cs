@@ -1,7 +1,7 @@
 namespace Cube.AppHost.SpiceDb;
 
 /// <summary>
-/// How SpiceDB 1.30 is run. What is secret goes by environment: other users of a host read command lines.
+/// Arguments of SpiceDB 1.30. Secrets are passed in the environment, because other users of a host can read command lines.
 /// </summary>
 internal static class SpiceDb
 {

@@ -4,10 +4,10 @@ using Cube.AppHost.Settings;
 
 namespace Cube.AppHost.Startup;
 
-/// <summary>Short programs of the host that are run to their end.</summary>
+/// <summary>Runs short programs of the host.</summary>
 internal static class Commands
 {
-    /// <returns>Whether it was there and ended well in time. Says nothing itself.</returns>
+    /// <returns>True if the program exists and exits with code 0 within the limit.</returns>
     public static async Task<bool> SucceedsAsync(string program, string[] arguments, TimeSpan limit)
     {
         try
@@ -33,7 +33,7 @@ internal static class Commands
         }
     }
 
-    /// <exception cref="StartupException">It is not there or it failed; the message ends with the last line that it said.</exception>
+    /// <exception cref="StartupException">The program does not exist or failed. The message ends with its last line of output.</exception>
     public static async Task RunAsync(string program, params string[] arguments)
     {
         try

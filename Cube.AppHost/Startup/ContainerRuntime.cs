@@ -2,12 +2,12 @@ using Cube.AppHost.Settings;
 
 namespace Cube.AppHost.Startup;
 
-/// <summary>Whether containers can be run here. A client without its daemon does not count.</summary>
+/// <summary>Detects whether containers can run. A client without its daemon is not sufficient.</summary>
 internal static class ContainerRuntime
 {
     private const string Variable = "ASPIRE_CONTAINER_RUNTIME";
 
-    /// <exception cref="StartupException">Containers are demanded and no runtime answers.</exception>
+    /// <exception cref="StartupException">Containers are required, but no runtime responds.</exception>
     public static async Task<bool> IsAvailableAsync(ServerChoice choice)
     {
         if (choice == ServerChoice.Host)

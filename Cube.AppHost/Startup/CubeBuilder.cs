@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Cube.AppHost.Startup;
 
-/// <summary>Aspire's builder with what this Cube was told: settings, data directory, ports.</summary>
+/// <summary>Aspire's builder with settings, data directory and ports.</summary>
 internal sealed class CubeBuilder
 {
     private readonly Lazy<Task<bool>> _containers;
@@ -20,12 +20,12 @@ internal sealed class CubeBuilder
 
     public CubeSettings Settings { get; }
 
-    /// <summary>Only a Cube that runs has one.</summary>
-    public DataDirectory Data => RunData ?? throw new InvalidOperationException("Nothing is kept when a deployment is published.");
+    /// <summary>Available in run mode only.</summary>
+    public DataDirectory Data => RunData ?? throw new InvalidOperationException("There is no data directory in publish mode.");
 
     private DataDirectory? RunData { get; }
 
-    /// <exception cref="StartupException">A setting is wrong, a port taken, or the data directory not to be used.</exception>
+    /// <exception cref="StartupException">A setting is invalid, a port is in use, or the data directory cannot be used.</exception>
     public static CubeBuilder Create(string[] args)
     {
         var settings = CubeSettings.Read(args);
@@ -43,20 +43,20 @@ internal sealed class CubeBuilder
             return new CubeBuilder(builder, settings, null);
         }
 
-        // First of all: what a Cube that was killed left behind must not be taken for this one's.
+        // First, so that a ready.json left by a killed Cube is deleted.
         var data = DataDirectory.Open(settings.DataDirectory);
         settings.Ports.RequireFree(settings.Bind, settings.Dashboard);
-        // A factory, so that it is disposed with the application: ready.json goes, then the lock.
+        // A factory, so that the application disposes the directory: it deletes ready.json, then releases the lock.
         builder.Services.AddSingleton(settings).AddSingleton(_ => data);
-        // Ctrl-C is over when everything that was started is gone.
+        // Ctrl-C waits until all started resources are gone.
         builder.Configuration["DcpPublisher:WaitForResourceCleanup"] = "true";
-        // The start message says in a few lines what Aspire says in many.
+        // The start message replaces Aspire's longer output.
         builder.Services.AddLogging(static logging => logging
             .AddFilter("Aspire", LogLevel.Warning)
             .AddFilter("Microsoft", LogLevel.Warning)
             .AddFilter("Microsoft.Extensions", LogLevel.None)
             .AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error)
-            // Readiness says the same with the reason, and a laptop needs no trusted certificate for plain http on loopback.
+            // Readiness reports the same with the reason; http on loopback needs no trusted certificate.
             .AddFilter("Aspire.Hosting.ApplicationModel.ResourceNotificationService", LogLevel.Critical)
             .AddFilter("Aspire.Hosting.Dcp.DcpHost", LogLevel.Error));
         return new CubeBuilder(builder, settings, data);
@@ -68,6 +68,6 @@ internal sealed class CubeBuilder
         ? new StoredSecret(data, name)
         : new GenerateParameterDefault { MinLength = 24, Special = false };
 
-    /// <summary>One volume a data directory, so that two of them do not share a database.</summary>
+    /// <summary>One volume per data directory, so that instances do not share a database.</summary>
     public string VolumeName(string resource) => RunData is { } data ? $"cube-{resource}-{data.Id}" : $"cube-{resource}";
 }

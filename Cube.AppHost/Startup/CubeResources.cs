@@ -10,13 +10,13 @@ using Microsoft.Extensions.Hosting;
 
 namespace Cube.AppHost.Startup;
 
-/// <summary>Steps of the topology that would blur it.</summary>
+/// <summary>Details of the topology in AppHost.cs.</summary>
 internal static class CubeResources
 {
     public const string SeedDomain = "default";
     public const string AdminPassword = "admin-password";
 
-    /// <summary>A service of Cube's, in the environment that the AppHost itself is in.</summary>
+    /// <summary>Adds a service with the environment name of the AppHost.</summary>
     public static IResourceBuilder<ProjectResource> AddService<TProject>(this CubeBuilder cube, string name)
         where TProject : IProjectMetadata, new()
     {
@@ -26,7 +26,7 @@ internal static class CubeResources
             : project;
     }
 
-    /// <summary>A listener of the service itself, without Aspire's own proxy in front, which would hide whom a request comes from.</summary>
+    /// <summary>Adds a listener of the service itself, without Aspire's proxy, which would hide the client address.</summary>
     public static IResourceBuilder<ProjectResource> WithListener(
         this IResourceBuilder<ProjectResource> project, CubeBuilder cube, string scheme, int port, string host = "127.0.0.1") =>
         project.WithEndpoint(scheme, endpoint =>
@@ -38,7 +38,7 @@ internal static class CubeResources
             }
         });
 
-    /// <summary>The certificate that Kestrel shows on https.</summary>
+    /// <summary>Sets Kestrel's default https certificate.</summary>
     public static IResourceBuilder<ProjectResource> WithCertificate(this IResourceBuilder<ProjectResource> project, LocalCertificate? certificate) =>
         certificate is null
             ? project
@@ -46,7 +46,7 @@ internal static class CubeResources
                 .WithEnvironment("Kestrel__Certificates__Default__Path", certificate.CertificatePath)
                 .WithEnvironment("Kestrel__Certificates__Default__KeyPath", certificate.KeyPath);
 
-    /// <summary>Asks <c>/health</c> of the agent, whose certificate nobody knows before it has made it. What is asked is no secret, and goes over loopback.</summary>
+    /// <summary>Adds a health check of the agent's <c>/health</c>. It does not validate the certificate, which the agent generates at startup; the request contains nothing confidential and uses loopback.</summary>
     public static IResourceBuilder<ProjectResource> WithAgentHealthCheck(this IResourceBuilder<ProjectResource> project)
     {
         if (project.ApplicationBuilder.ExecutionContext.IsPublishMode)
@@ -60,14 +60,14 @@ internal static class CubeResources
         return project.WithHealthCheck(key);
     }
 
-    /// <summary>What the agent proves, and whom the proxy believes.</summary>
+    /// <summary>Sets the attestation platform of the agent and the seed appraisal policy of the proxy.</summary>
     public static void AddAttestation(this CubeBuilder cube, IResourceBuilder<ProjectResource> agent, IResourceBuilder<ProjectResource> proxy)
     {
         const string Platform = "Attestation__Platform", SeedPolicy = "Attestation__FirstPolicy";
         if (cube.Builder.ExecutionContext.IsPublishMode)
         {
-            agent.WithEnvironment(Platform, cube.Builder.AddParameter("attestation-platform").WithDescription("What the agent runs on: sev-snp, tdx, azure."));
-            proxy.WithEnvironment(SeedPolicy, cube.Builder.AddParameter("attestation-policy").WithDescription("The platform's first attestation policy, as JSON."));
+            agent.WithEnvironment(Platform, cube.Builder.AddParameter("attestation-platform").WithDescription("Attestation platform of the agent: sev-snp, tdx or azure."));
+            proxy.WithEnvironment(SeedPolicy, cube.Builder.AddParameter("attestation-policy").WithDescription("Seed appraisal policy of the platform, as JSON."));
             return;
         }
 
@@ -80,7 +80,7 @@ internal static class CubeResources
         proxy.WithEnvironment(SeedPolicy, cube.Settings.AttestationPolicy ?? """{"types":["simulated"]}""");
     }
 
-    /// <summary>The model server that the agent forwards to.</summary>
+    /// <summary>Sets the model server of the agent.</summary>
     public static IResourceBuilder<ProjectResource> WithModel(this IResourceBuilder<ProjectResource> agent, ModelServer model)
     {
         agent.WithEnvironment("Backend__Kind", model.Kind);
@@ -92,10 +92,10 @@ internal static class CubeResources
         return model.WaitFor is { } server ? agent.WaitFor(server) : agent;
     }
 
-    /// <summary>Who decides what callers may do, and the key to it.</summary>
-    /// <param name="service">Who asks.</param>
-    /// <param name="authorization">Who decides.</param>
-    /// <param name="embedded">Where the engine in Identity is asked; null for Identity itself.</param>
+    /// <summary>Sets the authorization engine of a service, and its key.</summary>
+    /// <param name="service">The service that sends requests to the engine.</param>
+    /// <param name="authorization">The engine.</param>
+    /// <param name="embedded">The service that hosts the embedded engine; null for Identity itself.</param>
     public static IResourceBuilder<ProjectResource> WithAuthorization(
         this IResourceBuilder<ProjectResource> service, AuthorizationServer authorization, IResourceBuilder<ProjectResource>? embedded = null)
     {
@@ -112,7 +112,7 @@ internal static class CubeResources
         return authorization.WaitFor is { } server ? service.WaitFor(server) : service;
     }
 
-    /// <summary>Mails of a Cube that runs from here are files in its data directory, unless a server is configured.</summary>
+    /// <summary>Without a configured mail server, Identity writes mails as files into the data directory.</summary>
     public static IResourceBuilder<ProjectResource> WithMail(this IResourceBuilder<ProjectResource> identity, CubeBuilder cube) =>
         cube.Builder.ExecutionContext.IsPublishMode || Environment.GetEnvironmentVariable("Mail__Host") is { Length: > 0 }
             ? identity
@@ -121,16 +121,16 @@ internal static class CubeResources
                 .WithEnvironment("Mail__From", "cube@localhost")
                 .WithEnvironment("Mail__LinkBase", string.Create(CultureInfo.InvariantCulture, $"http://localhost:{cube.Settings.Ports.Http}"));
 
-    /// <summary>The one that was given, or one that is generated and kept.</summary>
+    /// <summary>The configured password, or one that is generated and stored.</summary>
     public static IResourceBuilder<ParameterResource> AddAdminPassword(this CubeBuilder cube) => cube.Settings.AdminPassword is { } given
         ? cube.Builder.AddParameter(AdminPassword, () => given, secret: true)
         : cube.Builder.AddParameter(AdminPassword, cube.Secret(AdminPassword), secret: true);
 
-    /// <summary>The proxy's certificate; none where a deployment is published. The agent makes its own, in memory.</summary>
+    /// <summary>The proxy's certificate; null in publish mode. The agent generates its own certificate in memory.</summary>
     public static LocalCertificate? EnsureCertificate(this CubeBuilder cube) =>
         cube.Builder.ExecutionContext.IsPublishMode ? null : LocalCertificate.Ensure(cube.Data, "proxy", TimeProvider.System);
 
-    /// <summary>Where Cube runs rather than being published: tells when it is ready and keeps it running.</summary>
+    /// <summary>In run mode, reports readiness and restarts services that end.</summary>
     public static void AddReadiness(
         this CubeBuilder cube, IResourceBuilder<IResourceWithConnectionString> database, DatabaseServer databases, AuthorizationServer authorization,
         ModelServer model, LocalCertificate? proxyCertificate, IReadOnlyList<IResource> services)
@@ -146,7 +146,7 @@ internal static class CubeResources
         cube.Builder.Services
             .AddSingleton(new Topology(database.Resource, databases.Description, authorization, model, proxyCertificate, awaited))
             .AddSingleton<Supervisor>()
-            // First of all hosted services: Aspire's own does not return before everything has been started.
+            // The first hosted service: Aspire's own does not return before everything is started.
             .Insert(0, ServiceDescriptor.Singleton<IHostedService, Readiness>());
     }
 
@@ -167,7 +167,7 @@ internal static class CubeResources
             try
             {
                 using var response = await _http.GetAsync(new Uri($"{endpoint.Url}/health"), cancellationToken);
-                return response.IsSuccessStatusCode ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy($"It answers {(int)response.StatusCode}.");
+                return response.IsSuccessStatusCode ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy($"The agent responded with status {(int)response.StatusCode}.");
             }
             catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException)
             {

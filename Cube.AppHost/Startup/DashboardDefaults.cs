@@ -5,8 +5,8 @@ using Cube.AppHost.Settings;
 namespace Cube.AppHost.Startup;
 
 /// <summary>
-/// What Aspire reads from the environment of the AppHost itself. A launch profile usually sets it; here it follows the settings, so
-/// that the AppHost starts the same from a profile, from its binary and twice on one machine. What is set already stays.
+/// Sets the environment variables that Aspire's AppHost reads. Usually a launch profile sets them. Here they follow the settings, so
+/// that the AppHost starts in the same way without a profile, and several times on one machine. Existing values are kept.
 /// </summary>
 internal static class DashboardDefaults
 {
@@ -21,7 +21,7 @@ internal static class DashboardDefaults
         Set("ASPIRE_DASHBOARD_FRONTEND_BROWSERTOKEN", RandomNumberGenerator.GetHexString(32, lowercase: true));
     }
 
-    /// <summary>Where a person opens the dashboard.</summary>
+    /// <summary>URL of the dashboard with its login token.</summary>
     public static string LoginUrl =>
         $"{Environment.GetEnvironmentVariable("ASPNETCORE_URLS")}/login?t={Environment.GetEnvironmentVariable("ASPIRE_DASHBOARD_FRONTEND_BROWSERTOKEN")}";
 

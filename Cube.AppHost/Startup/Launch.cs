@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace Cube.AppHost.Startup;
 
-/// <summary>Runs the application. What keeps it from starting is one line on standard error, and exit code 1.</summary>
+/// <summary>Runs the application. If it cannot start, writes one line to standard error and returns exit code 1.</summary>
 internal static class Launch
 {
     public static async Task<int> RunAsync(Func<Task<DistributedApplication>> build)
@@ -24,7 +24,7 @@ internal static class Launch
         }
         catch (OperationCanceledException)
         {
-            // Stopped while it was still starting: by Ctrl-C, or by Readiness, which says why.
+            // Stopped during startup by Ctrl-C, or by Readiness, which sets Failure.
             return Readiness.Failure is { } failure ? await RefuseAsync(failure) : 0;
         }
     }

@@ -10,20 +10,20 @@ using Npgsql;
 
 namespace Cube.AppHost.Startup;
 
-/// <summary>What <see cref="Readiness"/> waits for and tells of.</summary>
+/// <summary>The resources that <see cref="Readiness"/> waits for and reports.</summary>
 internal sealed record Topology(
     IResourceWithConnectionString Database, string DatabaseDescription, AuthorizationServer Authorization, ModelServer Model,
     LocalCertificate ProxyCertificate, IReadOnlyList<IResource> Awaited);
 
-/// <summary>Says what has started, then how to use it, and writes <see cref="ReadyFile"/>. Where something does not start, says why and stops everything.</summary>
+/// <summary>Reports what has started and how to use it, and writes <see cref="ReadyFile"/>. If a resource does not start, reports the reason and stops the application.</summary>
 internal sealed partial class Readiness(
     Topology topology, CubeSettings settings, DataDirectory data, ResourceNotificationService resources, ResourceLoggerService logs,
     IHostApplicationLifetime lifetime, IServiceProvider services) : BackgroundService
 {
-    /// <summary>How long nothing is said of a resource that does not get ready.</summary>
+    /// <summary>Interval of messages about a resource that is not ready.</summary>
     private static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(30);
 
-    /// <summary>Why this process ends, where it does not end well.</summary>
+    /// <summary>The reason why the application failed to start, or null.</summary>
     public static string? Failure { get; private set; }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -34,7 +34,7 @@ internal sealed partial class Readiness(
             Console.WriteLine($"Cube {Version} starts; data in {data.Path}");
             await foreach (var done in Task.WhenEach([ShowPullsAsync(stoppingToken), .. topology.Awaited.Select(resource => AwaitAsync(resource, clock, stoppingToken))]))
             {
-                // The first that fails ends it; what depends on it would be waited for in vain.
+                // The first failure ends the wait, because dependent resources would never become ready.
                 await done;
             }
 
@@ -50,7 +50,7 @@ internal sealed partial class Readiness(
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // Stopped before it was ready.
+            // The application stops before it is ready.
         }
     }
 
@@ -61,7 +61,7 @@ internal sealed partial class Readiness(
             var healthy = resources.WaitForResourceHealthyAsync(resource.Name, WaitBehavior.StopOnResourceUnavailable, ct);
             while (await Task.WhenAny(healthy, Task.Delay(ReportInterval, ct)) != healthy && !ct.IsCancellationRequested)
             {
-                Console.WriteLine($"  {resource.Name,-12}not ready after {clock.Elapsed.TotalSeconds:F0} s; its log is in the dashboard");
+                Console.WriteLine($"  {resource.Name,-12}not ready after {clock.Elapsed.TotalSeconds:F0} s; see its log in the dashboard");
             }
 
             await healthy;
@@ -73,17 +73,17 @@ internal sealed partial class Readiness(
         }
     }
 
-    /// <summary>What a program said last on standard error is most often why it ended.</summary>
+    /// <summary>Returns the last line on standard error, which usually contains the reason.</summary>
     private async Task<string> LastOutputAsync(IResource resource)
     {
         var said = new List<LogLine>();
         await foreach (var lines in logs.GetAllAsync(resource))
         {
-            // DCP's and Aspire's own remarks are no words of the program.
+            // Skip the messages of DCP and Aspire.
             said.AddRange(lines.Where(static line => !line.Content.Contains(" [sys] ", StringComparison.Ordinal) && !string.IsNullOrWhiteSpace(line.Content)));
         }
 
-        var last = said.OrderBy(static line => line.IsErrorMessage).LastOrDefault().Content ?? "It said nothing.";
+        var last = said.OrderBy(static line => line.IsErrorMessage).LastOrDefault().Content ?? "It wrote no output.";
         // 2026-11-24T16:02:45.1234567Z Cube.Identity: The database identity does not answer
         return Timestamp().Replace(last, "");
     }
@@ -131,7 +131,7 @@ internal sealed partial class Readiness(
             Certificate = topology.ProxyCertificate.CertificatePath,
             Identity = $"http://127.0.0.1:{settings.Ports.Identity}",
             Agent = $"https://127.0.0.1:{settings.Ports.Agent}",
-            // The engine in Identity answers at Identity's address.
+            // The embedded engine uses Identity's address.
             Authorization = topology.Authorization.Url is { } url
                 ? (await url.GetValueAsync(ct))?.TrimEnd('/')
                 : $"http://127.0.0.1:{settings.Ports.Identity}",

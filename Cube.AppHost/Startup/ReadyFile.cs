@@ -5,8 +5,8 @@ using Cube.AppHost.Settings;
 namespace Cube.AppHost.Startup;
 
 /// <summary>
-/// <c>ready.json</c>: where everything is, for scripts. It appears when everything answers, whole at once and for its owner alone,
-/// and goes when Cube goes. Addresses have no trailing slash; null is what does not run.
+/// <c>ready.json</c>: the addresses of the services, for scripts. It is written atomically, readable by its owner only, when all services are ready,
+/// and deleted when Cube stops. Addresses have no trailing slash; null means that the service does not run.
 /// </summary>
 internal sealed record ReadyFile
 {
@@ -21,14 +21,14 @@ internal sealed record ReadyFile
     public required string Proxy { get; init; }
     public required string ProxyHttps { get; init; }
 
-    /// <summary>Path of the PEM certificate that <see cref="ProxyHttps"/> shows.</summary>
+    /// <summary>Path of the PEM certificate of <see cref="ProxyHttps"/>.</summary>
     public required string Certificate { get; init; }
 
     public required string Identity { get; init; }
     public string? Guardrails { get; init; }
     public required string Agent { get; init; }
 
-    /// <summary>SpiceDB's HTTP API, of SpiceDB itself or of the engine in Identity.</summary>
+    /// <summary>Address of SpiceDB's HTTP API: SpiceDB or the engine in Identity.</summary>
     public required string? Authorization { get; init; }
 
 

@@ -2,7 +2,7 @@ using Cube.AppHost.Settings;
 
 namespace Cube.AppHost.Startup;
 
-/// <summary>What a person sees when everything runs.</summary>
+/// <summary>The message on standard output when all services are ready.</summary>
 internal static class StartMessage
 {
     public static void Write(TextWriter output, ReadyFile ready, Topology topology, CubeSettings settings, DataDirectory data, TimeSpan elapsed)
@@ -21,7 +21,7 @@ internal static class StartMessage
               Model          {ready.Model ?? "none yet"} ({ready.Backend}: {topology.Model.Description})
               Database       {topology.DatabaseDescription}
               Authorization  {topology.Authorization.Engine}: {topology.Authorization.Description}
-              Attestation    {(ready.Attestation == "simulated" ? "SIMULATED: the exchange is the real one, but nothing is proved about this machine" : ready.Attestation)}
+              Attestation    {(ready.Attestation == "simulated" ? "SIMULATED: attested TLS is used, but proves nothing about this machine" : ready.Attestation)}
               Administrator  {settings.AdminEmail}{(isFirstStart ? $"  password {password}" : "")}
               For scripts    {data.ReadyFile}
 

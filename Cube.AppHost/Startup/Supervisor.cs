@@ -3,7 +3,7 @@ using Microsoft.Extensions.Hosting;
 namespace Cube.AppHost.Startup;
 
 /// <summary>
-/// Starts again what ends by itself: DCP leaves a process that was killed dead. What a person stops in the dashboard stays stopped.
+/// Restarts services that end unexpectedly, because DCP does not. A service that is stopped in the dashboard stays stopped.
 /// </summary>
 internal sealed class Supervisor(
     Topology topology, ResourceNotificationService resources, ResourceCommandService commands, IHostApplicationLifetime lifetime) : IDisposable
@@ -36,7 +36,7 @@ internal sealed class Supervisor(
                 {
                     var pause = pauses.GetValueOrDefault(id, FirstPause);
                     pauses[id] = pause * 2 < LongestPause ? pause * 2 : LongestPause;
-                    Console.WriteLine($"  {change.Resource.Name,-12}has ended by itself and is started again");
+                    Console.WriteLine($"  {change.Resource.Name,-12}ended unexpectedly and is restarted");
                     _ = RestartAsync(change.Resource, pause, ct);
                 }
             }

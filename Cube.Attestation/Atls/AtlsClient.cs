@@ -7,16 +7,16 @@ using Cube.Attestation.Policy;
 
 namespace Cube.Attestation.Atls;
 
-/// <summary>Completes evidence with what the verifier fetches itself: collateral, revocation lists. Returns what it got where there is nothing to add.</summary>
+/// <summary>Adds collateral and revocation lists that the Verifier obtained itself. Returns the given Evidence if there is nothing to add.</summary>
 public delegate ValueTask<EvidenceDocument> CompleteEvidence(EvidenceDocument evidence, CancellationToken ct);
 
-/// <summary>Attested TLS on the side that is about to send a prompt.</summary>
-/// <param name="allowUnbound">Whether simulated evidence may go without a channel binding where this system's TLS offers none.</param>
+/// <summary>The client of attested TLS: the Verifier in the proxy.</summary>
+/// <param name="allowUnbound">Whether simulated Evidence is accepted without a channel binding if the TLS library of this system provides none.</param>
 internal sealed class AtlsClient(EvidenceVerifier verifier, CompleteEvidence complete, bool allowUnbound, TimeProvider clock)
 {
     private static readonly TimeSpan _exchangeTimeout = TimeSpan.FromSeconds(10);
 
-    /// <summary>Asks for evidence, checks it against one's own view of the connection, and returns the verdict that opens it.</summary>
+    /// <summary>Requests Evidence, appraises it against this end of the connection, and returns the verdict that permits requests.</summary>
     /// <exception cref="AttestationException">The connection must not be used.</exception>
     public async Task<(Verdict Verdict, string SpkiSha256)> HandshakeAsync(SslStream tls, IReadOnlyList<NamedPolicy> policies, CancellationToken ct)
     {
@@ -32,7 +32,7 @@ internal sealed class AtlsClient(EvidenceVerifier verifier, CompleteEvidence com
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            throw new AttestationException(Codes.AtlsTimeout, "No evidence came within ten seconds.");
+            throw new AttestationException(Codes.AtlsTimeout, "The attestation exchange did not complete within ten seconds.");
         }
     }
 
@@ -41,14 +41,14 @@ internal sealed class AtlsClient(EvidenceVerifier verifier, CompleteEvidence com
         var finished = ChannelBindings.GetFinished(tls);
         var (type, value) = finished is not null ? (ChannelBindings.Finished, finished)
             : allowUnbound ? (ChannelBindings.NoneSimulated, [])
-            : throw new AppraisalException(Codes.AtlsChannelBinding, "This system's TLS offers no channel binding.");
+            : throw new AppraisalException(Codes.AtlsChannelBinding, "The TLS library of this system provides no channel binding.");
         var nonce = RandomNumberGenerator.GetBytes(AtlsRequest.NonceSize);
         await tls.WriteAsync(new AtlsRequest(nonce, [type], policies.Count > 0 ? policies[^1].Id : "none").ToFrame(), ct);
         var response = await ReadAsync(tls, ct);
-        // The client fixes the binding; there is nothing to negotiate down to.
-        AppraisalException.ThrowUnless(response.ChannelBinding == type, Codes.AtlsChannelBinding, "The machine bound its evidence in another way than asked for.");
+        // The client offers exactly one binding, so that no downgrade is possible.
+        AppraisalException.ThrowUnless(response.ChannelBinding == type, Codes.AtlsChannelBinding, "The agent used another channel binding than the requested one.");
 
-        // The key of this very handshake, as this side saw it; never one that the evidence names.
+        // The key of this handshake as this side saw it, never a key from the Evidence.
         var spki = ((X509Certificate2)tls.RemoteCertificate!).PublicKey.ExportSubjectPublicKeyInfo();
         var bound = new BindingContext(
             Binder.Compute(spki, nonce, type, value), type == ChannelBindings.Finished ? Binding.Connection : Binding.None, type, nonce);
@@ -67,12 +67,12 @@ internal sealed class AtlsClient(EvidenceVerifier verifier, CompleteEvidence com
         var header = new byte[AtlsFrame.HeaderSize];
         await ReadExactlyAsync(tls, header, ct);
         var length = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(1));
-        AppraisalException.ThrowUnless(header[0] is AtlsFrame.Evidence or AtlsFrame.Error && length is > 0 and <= AtlsFrame.MaxEvidence, Codes.AtlsFrame, "The machine does not speak attested TLS.");
+        AppraisalException.ThrowUnless(header[0] is AtlsFrame.Evidence or AtlsFrame.Error && length is > 0 and <= AtlsFrame.MaxEvidence, Codes.AtlsFrame, "The peer does not support attested TLS.");
         var body = new byte[length];
         await ReadExactlyAsync(tls, body, ct);
         return header[0] == AtlsFrame.Evidence
             ? AtlsResponse.Parse(body)
-            : throw new AppraisalException(AtlsResponse.ErrorCode(body), "The machine gives no evidence.");
+            : throw new AppraisalException(AtlsResponse.ErrorCode(body), "The agent returned an error instead of evidence.");
     }
 
     private static async Task ReadExactlyAsync(Stream tls, byte[] buffer, CancellationToken ct)
@@ -83,7 +83,7 @@ internal sealed class AtlsClient(EvidenceVerifier verifier, CompleteEvidence com
         }
         catch (EndOfStreamException)
         {
-            throw new AppraisalException(Codes.AtlsFrame, "The machine ended the connection instead of giving evidence.");
+            throw new AppraisalException(Codes.AtlsFrame, "The peer closed the connection before it sent evidence.");
         }
     }
 }

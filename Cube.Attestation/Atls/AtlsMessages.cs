@@ -5,13 +5,13 @@ using Cube.Attestation.Parsing;
 namespace Cube.Attestation.Atls;
 
 /// <summary>
-/// The one exchange before the first HTTP byte. Frames: type u8, length u32 big-endian, JSON.
+/// The exchange of attested TLS before the first byte of HTTP. Frames: type u8, length u32 big-endian, JSON.
 /// <code>
 /// 1 request  { "v": 1, "role": "server", "nonce": base64 of 32 bytes, "cb_types": [text], "policy_id": text }
 /// 2 evidence { "v": 1, "cb_type": text, "evidence": {…} }
 /// 3 error    { "v": 1, "code": text }
 /// </code>
-/// No HTTP begins with these bytes, so that a server can tell a client that asks for evidence from one that does not.
+/// No HTTP request begins with these bytes, so that the server can distinguish a request for Evidence from HTTP.
 /// </summary>
 internal static class AtlsFrame
 {
@@ -21,7 +21,7 @@ internal static class AtlsFrame
     public const int HeaderSize = 5;
     public const int MaxRequest = 4096;
 
-    /// <summary>Evidence grows by a third in base64, twice.</summary>
+    /// <summary>The largest Evidence document and the members around it.</summary>
     public const int MaxEvidence = EvidenceDocument.MaxBytes + 1024;
 
     public static byte[] Make(byte type, ReadOnlySpan<byte> json)
@@ -52,12 +52,12 @@ internal sealed record AtlsRequest(byte[] Nonce, IReadOnlyList<string> ChannelBi
     {
         using var document = Json.Parse(json, Codes.AtlsFrame);
         var root = document.RootElement;
-        AppraisalException.ThrowUnless(root.Number("v", Codes.AtlsVersion) == 1, Codes.AtlsVersion, "Another version of attested TLS is asked for.");
-        AppraisalException.ThrowUnless(root.Text("role", Codes.AtlsFrame) == "server", Codes.AtlsFrame, "Only the server's evidence can be asked for.");
+        AppraisalException.ThrowUnless(root.Number("v", Codes.AtlsVersion) == 1, Codes.AtlsVersion, "The requested version of attested TLS is not supported.");
+        AppraisalException.ThrowUnless(root.Text("role", Codes.AtlsFrame) == "server", Codes.AtlsFrame, "The role must be 'server'.");
         var types = root.Items("cb_types", Codes.AtlsFrame).Select(static type => type.ToString()).ToList();
-        AppraisalException.ThrowUnless(types.Count is >= 1 and <= 8, Codes.AtlsFrame, "No binding is offered, or too many.");
+        AppraisalException.ThrowUnless(types.Count is >= 1 and <= 8, Codes.AtlsFrame, "The request must offer 1 to 8 channel bindings.");
         AppraisalException.ThrowUnless(root.Member("nonce", Codes.AtlsFrame) is { ValueKind: JsonValueKind.String } text && text.TryGetBytesFromBase64(out var nonce) && nonce.Length == NonceSize,
-            Codes.AtlsFrame, "The nonce has not 32 bytes.");
+            Codes.AtlsFrame, "The nonce must have 32 bytes.");
         return new AtlsRequest(root.Member("nonce", Codes.AtlsFrame).GetBytesFromBase64(), types, root.Text("policy_id", Codes.AtlsFrame));
     }
 }
@@ -85,7 +85,7 @@ internal sealed record AtlsResponse(string ChannelBinding, EvidenceDocument Evid
     {
         using var document = Json.Parse(json, Codes.AtlsFrame);
         var root = document.RootElement;
-        AppraisalException.ThrowUnless(root.Number("v", Codes.AtlsVersion) == 1, Codes.AtlsVersion, "The answer is of another version of attested TLS.");
+        AppraisalException.ThrowUnless(root.Number("v", Codes.AtlsVersion) == 1, Codes.AtlsVersion, "The response has another version of attested TLS.");
         var evidence = System.Text.Encoding.UTF8.GetBytes(root.Member("evidence", Codes.AtlsFrame).GetRawText());
         return new AtlsResponse(root.Text("cb_type", Codes.AtlsFrame), EvidenceJson.Read(evidence));
     }
@@ -94,7 +94,7 @@ internal sealed record AtlsResponse(string ChannelBinding, EvidenceDocument Evid
     {
         using var document = Json.Parse(json, Codes.AtlsFrame);
         var code = document.RootElement.Text("code", Codes.AtlsFrame);
-        // What a peer says goes into logs only in this shape.
+        // The code of the peer may appear in logs. Only this character set is accepted.
         return code.Length <= 64 && code.All(static c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-') ? code : Codes.AtlsFrame;
     }
 }

@@ -14,18 +14,18 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace Cube.Attestation.Atls;
 
-/// <summary>Marks a connection whose client got evidence for it. Without it, a server serves nothing that is confidential.</summary>
+/// <summary>Set on a connection whose client received Evidence that is bound to it. Without it, the server must not serve confidential endpoints.</summary>
 public interface IAttestedConnectionFeature
 {
-    /// <summary>How the evidence was bound.</summary>
+    /// <summary>The channel binding type of the Evidence.</summary>
     string ChannelBinding { get; }
 }
 
-/// <summary>Makes evidence that is bound to <paramref name="binder"/> (64 bytes).</summary>
-/// <exception cref="EvidenceUnavailableException">The machine cannot make any now.</exception>
+/// <summary>Generates Evidence that is bound to <paramref name="binder"/> (64 bytes).</summary>
+/// <exception cref="EvidenceUnavailableException">The platform cannot generate Evidence now.</exception>
 public delegate ValueTask<EvidenceDocument> MakeEvidence(ReadOnlyMemory<byte> binder, CancellationToken ct);
 
-/// <summary>No evidence could be made: the device is missing, busy, or refuses.</summary>
+/// <summary>Evidence is not available: the device is missing, busy, or returned an error.</summary>
 public sealed class EvidenceUnavailableException : Exception
 {
     public EvidenceUnavailableException()
@@ -43,14 +43,14 @@ public sealed class EvidenceUnavailableException : Exception
     }
 }
 
-/// <summary>Attested TLS on the side of the machine: TLS 1.3 with full handshakes only, one exchange, then HTTP.</summary>
+/// <summary>The server of attested TLS (the Attester): TLS 1.3 with full handshakes only, one exchange, then HTTP.</summary>
 public static class AtlsServer
 {
     private static readonly TimeSpan _exchangeTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>Serves the listener with attested TLS.</summary>
-    /// <param name="certificate">The certificate of the moment; its key never leaves memory.</param>
-    /// <param name="allowUnbound">Whether a client whose TLS offers no channel binding may be answered; for simulated evidence only.</param>
+    /// <param name="certificate">Returns the current certificate. Its private key exists in memory only.</param>
+    /// <param name="allowUnbound">Whether the server responds to a client without a channel binding; for simulated Evidence only.</param>
     public static ListenOptions UseAttestedTls(this ListenOptions listen, Func<SslStreamCertificateContext> certificate, MakeEvidence evidence, bool allowUnbound)
     {
         listen.Protocols = HttpProtocols.Http1AndHttp2;
@@ -76,7 +76,7 @@ public static class AtlsServer
         return listen;
     }
 
-    /// <returns>False where the connection is to end.</returns>
+    /// <returns>False if the connection must be closed.</returns>
     private static async Task<bool> AnswerAsync(ConnectionContext connection, MakeEvidence evidence, bool allowUnbound)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);
@@ -106,14 +106,14 @@ public static class AtlsServer
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException or ConnectionAbortedException or ConnectionResetException)
         {
-            // The client has gone, or said nothing for too long.
+            // The client disconnected or the exchange timed out.
         }
 
         return false;
     }
 
-    /// <summary>Takes exactly the frame, so that what follows stays for HTTP.</summary>
-    /// <returns>Null where the client speaks HTTP at once.</returns>
+    /// <summary>Reads exactly one frame; the bytes after it remain for HTTP.</summary>
+    /// <returns>Null if the client starts with HTTP.</returns>
     private static async Task<AtlsRequest?> ReadRequestAsync(ConnectionContext connection, CancellationToken ct)
     {
         var input = connection.Transport.Input;
@@ -123,7 +123,7 @@ public static class AtlsServer
             var buffer = read.Buffer;
             if (buffer.IsEmpty)
             {
-                throw new IOException("The client has gone.");
+                throw new IOException("The client disconnected.");
             }
 
             if (buffer.FirstSpan[0] != AtlsFrame.Request)
@@ -140,7 +140,7 @@ public static class AtlsServer
 
             if (read.IsCompleted)
             {
-                throw new IOException("The client has gone.");
+                throw new IOException("The client disconnected.");
             }
 
             input.AdvanceTo(buffer.Start, buffer.End);
@@ -158,7 +158,7 @@ public static class AtlsServer
         Span<byte> header = stackalloc byte[AtlsFrame.HeaderSize];
         buffer.Slice(0, AtlsFrame.HeaderSize).CopyTo(header);
         var length = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(header[1..]);
-        AppraisalException.ThrowUnless(length is > 0 and <= AtlsFrame.MaxRequest, Codes.AtlsFrame, "A request for evidence is empty or too long.");
+        AppraisalException.ThrowUnless(length is > 0 and <= AtlsFrame.MaxRequest, Codes.AtlsFrame, "The request frame is empty or too long.");
         if (buffer.Length < AtlsFrame.HeaderSize + length)
         {
             return false;
@@ -178,7 +178,7 @@ public static class AtlsServer
 
         return allowUnbound && request.ChannelBindings.Contains(ChannelBindings.NoneSimulated)
             ? (ChannelBindings.NoneSimulated, [])
-            : throw new AppraisalException(Codes.AtlsChannelBinding, "There is no way to bind evidence to this connection that both ends have.");
+            : throw new AppraisalException(Codes.AtlsChannelBinding, "Client and server have no common channel binding.");
     }
 
     private static async Task RefuseAsync(ConnectionContext connection, string code)
@@ -189,14 +189,14 @@ public static class AtlsServer
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException or InvalidOperationException)
         {
-            // Nobody is left to hear it.
+            // The client disconnected.
         }
     }
 
     private sealed record Attested(string ChannelBinding) : IAttestedConnectionFeature;
 }
 
-/// <summary>TLS 1.3. The TLS of macOS cannot serve it: a laptop of that kind has 1.2, with simulated evidence only.</summary>
+/// <summary>TLS 1.3, except on macOS, whose TLS library does not support it in .NET; there, TLS 1.2 with simulated Evidence only.</summary>
 public static class AtlsProtocols
 {
     public static SslProtocols Tls { get; } = OperatingSystem.IsMacOS() ? SslProtocols.Tls12 : SslProtocols.Tls13;

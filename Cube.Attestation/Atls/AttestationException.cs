@@ -1,6 +1,6 @@
 namespace Cube.Attestation.Atls;
 
-/// <summary>A connection to a machine was refused, or has lost its attestation. Derives from <see cref="IOException"/> so that HTTP treats it as what it is: a broken connection.</summary>
+/// <summary>An attested connection was rejected or has lost its attestation. Derives from <see cref="IOException"/>, so that HTTP handles it as a broken connection.</summary>
 public sealed class AttestationException : IOException
 {
     public AttestationException()
@@ -23,10 +23,10 @@ public sealed class AttestationException : IOException
     /// <summary>One of <see cref="Codes"/>.</summary>
     public string Code { get; } = Codes.Internal;
 
-    /// <summary>The judgement, where the evidence could be read at all.</summary>
+    /// <summary>The verdict; null if no Evidence was received.</summary>
     public Verdict? Verdict { get; }
 
-    /// <returns>The refusal that lies in <paramref name="exception"/> or below it, or null.</returns>
+    /// <returns>The first exception of this type in <paramref name="exception"/> and its inner exceptions, or null.</returns>
     public static AttestationException? Find(Exception? exception)
     {
         for (; exception is not null; exception = exception.InnerException)

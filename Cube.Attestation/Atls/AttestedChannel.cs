@@ -5,8 +5,8 @@ using Cube.Attestation.Policy;
 namespace Cube.Attestation.Atls;
 
 /// <summary>
-/// One attested connection, and the only thing that a prompt can be sent through. Nobody outside this assembly can make one, and it
-/// exists only after its verdict. It is HTTP/2, so that many requests share what was verified once; when the connection is gone, so is the channel.
+/// One attested connection. The proxy can send prompts through this type only. Its constructor is internal, and an instance exists only after a verdict permits it.
+/// It uses HTTP/2, so that many requests share one verification. It ends with its connection.
 /// </summary>
 public sealed class AttestedChannel : IDisposable
 {
@@ -31,31 +31,31 @@ public sealed class AttestedChannel : IDisposable
 
     public Verdict Verdict { get; }
 
-    /// <summary>Hex; tells whether two connections lead to the same key.</summary>
+    /// <summary>SHA-256 of the server's SubjectPublicKeyInfo, in hex. Connections with the same value use the same key.</summary>
     public string SpkiSha256 { get; }
 
-    /// <summary>Streams that run may run until then. A fresh verdict about the same key moves it on.</summary>
+    /// <summary>Running streams may continue until this instant. A new verdict for the same key extends it.</summary>
     public DateTimeOffset Until => new(Interlocked.Read(ref _until), TimeSpan.Zero);
 
-    /// <summary>New requests may use it: the connection stands, its own lease runs, and nobody has retired it.</summary>
+    /// <summary>True if the channel accepts new requests: it is open, not retired, and its lease has not expired.</summary>
     public bool AcceptsRequests => !_stream.IsClosed && Volatile.Read(ref _isRetired) == 0 && _clock.GetUtcNow() < Verdict.ExpiresAt;
 
-    /// <summary>The connection stands; streams may still run on it.</summary>
+    /// <summary>True if the connection is open; streams may still run on it.</summary>
     public bool IsOpen => !_stream.IsClosed;
 
-    /// <summary>Requests that run on it.</summary>
+    /// <summary>Number of running requests.</summary>
     public int Running => Volatile.Read(ref _running);
 
-    /// <summary>Counts a request in; <see cref="End"/> counts it out.</summary>
+    /// <summary>Increments the number of running requests; <see cref="End"/> decrements it.</summary>
     public void Begin() => Interlocked.Increment(ref _running);
 
     public void End() => Interlocked.Decrement(ref _running);
 
-    /// <summary>No new requests from now on.</summary>
+    /// <summary>Stops accepting new requests.</summary>
     public void Retire() => Volatile.Write(ref _isRetired, 1);
 
-    /// <summary>Lets running streams go on, because <paramref name="fresh"/> has just proved the same key under the policies in force.</summary>
-    /// <returns>False where it is another key.</returns>
+    /// <summary>Extends running streams to the lease of <paramref name="fresh"/>, which was verified for the same key under the active policies.</summary>
+    /// <returns>False if the key differs or <paramref name="fresh"/> does not accept requests.</returns>
     public bool TryExtend(AttestedChannel fresh)
     {
         if (fresh.SpkiSha256 != SpkiSha256 || !fresh.AcceptsRequests)
@@ -67,7 +67,7 @@ public sealed class AttestedChannel : IDisposable
         return true;
     }
 
-    /// <summary>Ends the connection in the middle of whatever runs on it.</summary>
+    /// <summary>Closes the connection immediately. Running requests fail.</summary>
     public void Abort(string code, string reason)
     {
         Retire();
@@ -82,19 +82,19 @@ public sealed class AttestedChannel : IDisposable
     }
 }
 
-/// <summary>Opens attested connections: TCP, TLS 1.3 with a full handshake, the exchange, the verdict. There is no other way to an <see cref="AttestedChannel"/>.</summary>
+/// <summary>Opens attested connections: TCP, TLS 1.3 with a full handshake, exchange, Appraisal. No other type creates an <see cref="AttestedChannel"/>.</summary>
 public sealed class AttestedChannelFactory(EvidenceVerifier verifier, CompleteEvidence complete, bool allowUnbound, TimeProvider clock)
 {
     private readonly AtlsClient _client = new(verifier, complete, allowUnbound, clock);
 
-    /// <param name="policies">The platform's floor first. None opens nothing.</param>
-    /// <exception cref="AttestationException">The machine was refused.</exception>
+    /// <param name="policies">The platform policy first. An empty list permits no connection.</param>
+    /// <exception cref="AttestationException">The Verifier rejected the machine.</exception>
     /// <exception cref="HttpRequestException">The machine cannot be reached.</exception>
     public async Task<AttestedChannel> OpenAsync(Uri address, IReadOnlyList<NamedPolicy> policies, CancellationToken ct)
     {
         if (address.Scheme != Uri.UriSchemeHttps)
         {
-            throw new AttestationException(Codes.AtlsNotTls, "An attested connection is https.");
+            throw new AttestationException(Codes.AtlsNotTls, "An attested connection requires https.");
         }
 
         AttestedStream? stream = null;
@@ -118,19 +118,19 @@ public sealed class AttestedChannelFactory(EvidenceVerifier verifier, CompleteEv
                 EnabledSslProtocols = AtlsProtocols.Tls,
                 AllowTlsResume = false,
                 AllowRenegotiation = false,
-                // Trust comes from the evidence, which is bound to the key of this certificate.
+                // The Evidence authenticates the server: it is bound to the key of this certificate.
                 RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null,
             },
             PlaintextStreamFilter = async (context, cancel) =>
             {
                 if (seen is not null)
                 {
-                    throw new AttestationException(Codes.AtlsFrame, "The attested connection is gone.");
+                    throw new AttestationException(Codes.AtlsFrame, "The attested connection is closed.");
                 }
 
                 if (context.PlaintextStream is not SslStream tls)
                 {
-                    throw new AttestationException(Codes.AtlsNotTls, "An attested connection is https.");
+                    throw new AttestationException(Codes.AtlsNotTls, "An attested connection requires https.");
                 }
 
                 seen = await _client.HandshakeAsync(tls, policies, cancel);
@@ -140,7 +140,7 @@ public sealed class AttestedChannelFactory(EvidenceVerifier verifier, CompleteEv
         var invoker = new HttpMessageInvoker(handler);
         try
         {
-            // The cheapest request there is makes the handler connect; nothing of a client is in it.
+            // This request only makes the handler connect. It contains no data of a client.
             using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(address, "/alive")) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
             using var response = await invoker.SendAsync(request, ct);
             return new AttestedChannel(address, invoker, stream!, seen!.Value.Verdict, seen.Value.SpkiSha256, clock);

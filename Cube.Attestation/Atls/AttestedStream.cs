@@ -1,8 +1,7 @@
 namespace Cube.Attestation.Atls;
 
 /// <summary>
-/// The bytes of an attested connection. Once it is closed for whatever reason, not one more goes out: HTTP above it sees a broken
-/// connection at its very next call.
+/// The byte stream of an attested connection. After it is closed, it writes no further byte, and the next call of the HTTP layer fails.
 /// </summary>
 internal sealed class AttestedStream(Stream tls) : Stream
 {
@@ -21,7 +20,7 @@ internal sealed class AttestedStream(Stream tls) : Stream
 
     public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
-    /// <summary>Ends the connection now, in the middle of whatever runs on it.</summary>
+    /// <summary>Closes the connection immediately. Pending and later calls throw <paramref name="reason"/>.</summary>
     public void Abort(AttestationException reason)
     {
         _reason ??= reason;

@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 namespace Cube.Attestation.Atls;
 
 /// <summary>
-/// What evidence is bound to: the server's key, the client's nonce and this very connection. Both ends compute it from their own view.
+/// Computes the binder that Evidence must contain. It covers the server's key, the client's nonce and the connection. Each end computes it from its own state.
 /// <code>
 /// SHA-512( "atls-binder-v1" 0 ‖ L(SHA-256(SPKI)) ‖ L(nonce) ‖ L(cb_type) ‖ L(cb_value) )        L(x) = length u16 big-endian ‖ x
 /// </code>
@@ -13,7 +13,7 @@ public static class Binder
 {
     public const int Size = 64;
 
-    /// <param name="spki">DER SubjectPublicKeyInfo of the server's certificate, as seen in one's own handshake.</param>
+    /// <param name="spki">DER SubjectPublicKeyInfo of the server's certificate, as seen in the own handshake.</param>
     public static byte[] Compute(ReadOnlySpan<byte> spki, ReadOnlySpan<byte> nonce, string channelBindingType, ReadOnlySpan<byte> channelBinding)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA512);

@@ -5,20 +5,20 @@ using System.Security.Authentication.ExtendedProtection;
 namespace Cube.Attestation.Atls;
 
 /// <summary>
-/// What makes a connection this one and no other. The client's Finished message is a MAC over the whole transcript under a key of this
-/// connection's own exchange: a relay holds two connections, and cannot make them share it, even with the server's private key. The
-/// label is private: RFC 9266 defines tls-unique for TLS 1.3 not at all, and .NET has no exporter yet (dotnet/runtime#112529).
+/// Channel bindings of attested TLS. The client's Finished message is a MAC over the whole transcript, with a key of this connection's key exchange.
+/// A relay has two connections with different Finished messages, even if it has the server's private key.
+/// The label is private to Cube: RFC 9266 does not define tls-unique for TLS 1.3, and .NET has no exporter API yet (dotnet/runtime#112529).
 /// </summary>
 public static class ChannelBindings
 {
     public const string Finished = "tls-unique-finished";
 
-    /// <summary>No binding. Only simulated evidence may go with it, on systems whose TLS offers nothing.</summary>
+    /// <summary>No channel binding. Allowed for simulated Evidence only, on systems whose TLS library provides none.</summary>
     public const string NoneSimulated = "none-simulated";
 
     private const int HeaderSize = 32;
 
-    /// <returns>The client's Finished message of a full handshake, or null where this system's TLS does not give it.</returns>
+    /// <returns>The client's Finished message of a full handshake, or null if the TLS library of this system does not provide it.</returns>
     public static byte[]? GetFinished(SslStream tls)
     {
         using var binding = Unique(tls);

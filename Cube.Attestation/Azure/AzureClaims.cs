@@ -1,12 +1,12 @@
 namespace Cube.Attestation.Azure;
 
-/// <summary>What Azure's paravisor says of the machine, bound by the hardware report.</summary>
+/// <summary>The claims of Azure's paravisor, which the hardware report covers.</summary>
 public sealed record AzureClaims
 {
     public bool? SecureBoot { get; init; }
 
     public bool? ConsoleEnabled { get; init; }
 
-    /// <summary>What the guest wrote before the hardware report was made: how fresh that report is.</summary>
+    /// <summary>64 bytes that the guest wrote before the hardware report was generated; they show its freshness.</summary>
     public byte[]? UserData { get; init; }
 }

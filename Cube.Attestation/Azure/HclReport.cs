@@ -24,25 +24,25 @@ internal sealed class HclReport
     private HclReport(ReadOnlyMemory<byte> bytes)
     {
         var reader = new ByteReader(bytes.Span, Codes.HclSize);
-        AppraisalException.ThrowUnless(reader.Take(4).SequenceEqual("HCLA"u8), Codes.HclSignature, "It is not a report of Azure's paravisor.");
-        AppraisalException.ThrowUnless(reader.U32() is 1 or 2, Codes.HclVersion, "The paravisor's report has an unknown version.");
+        AppraisalException.ThrowUnless(reader.Take(4).SequenceEqual("HCLA"u8), Codes.HclSignature, "The structure is not an HCL report of Azure's paravisor.");
+        AppraisalException.ThrowUnless(reader.U32() is 1 or 2, Codes.HclVersion, "The version of the paravisor report is unknown.");
         var size = reader.U32();
-        AppraisalException.ThrowUnless(reader.U32() == 2 && reader.U32() == 0 && !reader.Take(12).ContainsAnyExcept((byte)0), Codes.HclReserved, "Reserved parts of the paravisor's report have other values.");
+        AppraisalException.ThrowUnless(reader.U32() == 2 && reader.U32() == 0 && !reader.Take(12).ContainsAnyExcept((byte)0), Codes.HclReserved, "Reserved fields of the paravisor report have unexpected values.");
         var slot = bytes.Slice(reader.Position, Math.Min(SlotSize, reader.Left));
         reader.Take(SlotSize);
         var dataSize = reader.U32();
-        AppraisalException.ThrowUnless(reader.U32() == 1, Codes.HclVersion, "The paravisor's runtime data have an unknown version.");
+        AppraisalException.ThrowUnless(reader.U32() == 1, Codes.HclVersion, "The version of the runtime data is unknown.");
         var type = reader.U32();
-        AppraisalException.ThrowUnless(type is 2 or 4, Codes.HclReportType, "The paravisor's report carries no SNP and no TDX report.");
-        AppraisalException.ThrowUnless(reader.U32() == 1, Codes.HclHashType, "The runtime data are bound with another hash than SHA-256.");
+        AppraisalException.ThrowUnless(type is 2 or 4, Codes.HclReportType, "The paravisor report contains neither an SNP nor a TDX report.");
+        AppraisalException.ThrowUnless(reader.U32() == 1, Codes.HclHashType, "The hash algorithm of the runtime data is not SHA-256.");
         var variable = reader.U32();
-        AppraisalException.ThrowUnless(variable <= (uint)reader.Left && dataSize == variable + 20 && size == variable + RuntimeOffset, Codes.HclSize, "The sizes in the paravisor's report do not fit.");
+        AppraisalException.ThrowUnless(variable <= (uint)reader.Left && dataSize == variable + 20 && size == variable + RuntimeOffset, Codes.HclSize, "The sizes in the paravisor report are inconsistent.");
         RuntimeBytes = bytes.Slice(reader.Position, (int)variable);
         reader.Take((int)variable);
-        AppraisalException.ThrowUnless(!reader.Take(reader.Left).ContainsAnyExcept((byte)0), Codes.HclReserved, "Something follows the runtime data.");
+        AppraisalException.ThrowUnless(!reader.Take(reader.Left).ContainsAnyExcept((byte)0), Codes.HclReserved, "Bytes other than zeros follow the runtime data.");
         IsSnp = type == 2;
         HardwareReport = IsSnp ? slot : slot[..TdReport.Size];
-        AppraisalException.ThrowUnless(IsSnp || !slot.Span[TdReport.Size..].ContainsAnyExcept((byte)0), Codes.HclReserved, "Something follows the TDREPORT.");
+        AppraisalException.ThrowUnless(IsSnp || !slot.Span[TdReport.Size..].ContainsAnyExcept((byte)0), Codes.HclReserved, "Bytes other than zeros follow the TDREPORT.");
     }
 
     public bool IsSnp { get; }
@@ -54,11 +54,11 @@ internal sealed class HclReport
     /// <exception cref="AppraisalException">One of the codes of Azure.</exception>
     public static HclReport Parse(ReadOnlyMemory<byte> bytes)
     {
-        AppraisalException.ThrowUnless(bytes.Length is > RuntimeOffset and <= MaxBytes, Codes.HclSize, "The paravisor's report is too short or too long.");
+        AppraisalException.ThrowUnless(bytes.Length is > RuntimeOffset and <= MaxBytes, Codes.HclSize, "The paravisor report is too short or too long.");
         return new HclReport(bytes);
     }
 
-    /// <summary>SHA-256 of the runtime data, then 32 zeros: what the hardware report's data must be.</summary>
+    /// <summary>The expected REPORT_DATA of the hardware report: SHA-256 of the runtime data, then 32 zeros.</summary>
     public byte[] ExpectedReportData()
     {
         var expected = new byte[64];
@@ -67,18 +67,18 @@ internal sealed class HclReport
     }
 }
 
-/// <summary>The paravisor's account of the machine: the vTPM's attestation key, the configuration, and 64 bytes of the guest's choice.</summary>
+/// <summary>The runtime data of the paravisor: the attestation key of the vTPM, the VM configuration, and 64 bytes of user data.</summary>
 internal sealed record RuntimeData(RsaKey Ak, bool? SecureBoot, bool? ConsoleEnabled, byte[]? UserData)
 {
     private const string Code = Codes.HclRuntimeData;
 
-    /// <exception cref="AppraisalException">Code <see cref="Codes.HclRuntimeData"/>: also where there is not exactly one attestation key.</exception>
+    /// <exception cref="AppraisalException">Code <see cref="Codes.HclRuntimeData"/>: also if there is not exactly one attestation key.</exception>
     public static RuntimeData Parse(ReadOnlyMemory<byte> utf8)
     {
         using var document = Json.Parse(utf8, Code);
         var root = document.RootElement;
         var keys = root.Items("keys", Code).Where(static key => key.Optional("kid") is { ValueKind: JsonValueKind.String } kid && kid.ValueEquals("HCLAkPub")).ToList();
-        AppraisalException.ThrowUnless(keys.Count == 1 && keys[0].Text("kty", Code) == "RSA", Code, "There is not exactly one RSA attestation key.");
+        AppraisalException.ThrowUnless(keys.Count == 1 && keys[0].Text("kty", Code) == "RSA", Code, "The runtime data must contain exactly one RSA attestation key.");
         var ak = new RsaKey(new RSAParameters
         {
             Modulus = Json.Base64Of(keys[0].Text("n", Code), Code),

@@ -1,6 +1,6 @@
 namespace Cube.Attestation.Azure;
 
-/// <summary>What Microsoft Azure Attestation says of a machine. It is Microsoft's opinion, not evidence of one's own.</summary>
+/// <summary>The claims of a Microsoft Azure Attestation token: an Attestation Result of another Verifier, not Evidence.</summary>
 public sealed record MaaClaims
 {
     public required string Issuer { get; init; }
@@ -15,11 +15,11 @@ public sealed record MaaClaims
     public bool? SecureBoot { get; init; }
 
     /// <summary>
-    /// In a guest token it was quoted by the machine's TPM. In a platform token it is an echo of whoever asked Microsoft, and binds nothing.
+    /// In a guest token, the TPM of the machine quoted the nonce. In a platform token, the requester chose it, so that it binds nothing.
     /// </summary>
     public byte[]? Nonce { get; init; }
 
-    /// <summary>What the guest wrote before its hardware report was made.</summary>
+    /// <summary>64 bytes that the guest wrote before its hardware report was generated.</summary>
     public byte[]? UserData { get; init; }
 
     public byte[]? Measurement { get; init; }

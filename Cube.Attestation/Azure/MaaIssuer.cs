@@ -2,7 +2,7 @@ using Cube.Attestation.Parsing;
 
 namespace Cube.Attestation.Azure;
 
-/// <summary>Which of several allowed issuers a token says it is from. Only a choice among the configured ones; the token is not believed.</summary>
+/// <summary>Selects one of the configured issuers by the unverified <c>iss</c> claim of a token. The signature is verified later with that issuer's keys.</summary>
 internal static class MaaIssuer
 {
     public static bool IsNamedIn(string token, string issuer)

@@ -18,7 +18,7 @@ internal sealed class MaaKeys
         var keys = new MaaKeys();
         foreach (var jwk in document.RootElement.Items("keys", Codes.MaaKeys))
         {
-            AppraisalException.ThrowUnless(keys._keys.Count < 64, Codes.MaaKeys, "The issuer has too many keys.");
+            AppraisalException.ThrowUnless(keys._keys.Count < 64, Codes.MaaKeys, "The issuer has more than 64 keys.");
             if (jwk.Optional("kty") is { ValueKind: JsonValueKind.String } type && type.ValueEquals("RSA"))
             {
                 keys._keys.TryAdd(jwk.Text("kid", Codes.MaaKeys), Read(jwk));
@@ -30,7 +30,7 @@ internal sealed class MaaKeys
 
     public RsaKey? Find(string kid) => _keys.GetValueOrDefault(kid);
 
-    /// <summary>Microsoft's regions often publish the certificate only, and no modulus.</summary>
+    /// <summary>Regional instances often publish the certificate only, without a modulus.</summary>
     private static RsaKey Read(JsonElement jwk)
     {
         if (jwk.Optional("n") is { ValueKind: JsonValueKind.String } modulus)
@@ -51,15 +51,15 @@ internal sealed class MaaKeys
         }
         catch (FormatException)
         {
-            throw new AppraisalException(Codes.MaaKeys, "A certificate of the issuer cannot be read.");
+            throw new AppraisalException(Codes.MaaKeys, "A certificate of the issuer cannot be parsed.");
         }
     }
 }
 
-/// <summary>What is demanded of a token beyond its signature.</summary>
+/// <summary>The requirements on a token in addition to its signature.</summary>
 /// <param name="Issuer">The configured instance, without a trailing slash.</param>
 /// <param name="Tee">sevsnpvm or tdxvm.</param>
-/// <param name="MaxAge">Since it was issued; null leaves it to the token's own end.</param>
+/// <param name="MaxAge">Maximum age since <c>iat</c>; null accepts the token until <c>exp</c>.</param>
 internal sealed record MaaRequirements(string Issuer, string Tee, TimeSpan? MaxAge, bool RequireCompliance, byte[]? Nonce);
 
 /// <summary>
@@ -68,7 +68,7 @@ internal sealed record MaaRequirements(string Issuer, string Tee, TimeSpan? MaxA
 /// guest token:    x-ms-attestation-type azurevm, the TEE's claims below x-ms-isolation-tee, x-ms-runtime.client-payload.nonce (base64)
 /// platform token: the TEE's claims at the top, nonce (base64url)
 /// </code>
-/// A guest token without x-ms-isolation-tee is one of Trusted Launch, which is not confidential.
+/// A guest token without x-ms-isolation-tee belongs to a Trusted Launch machine, which is not confidential.
 /// </summary>
 internal static class MaaToken
 {
@@ -78,17 +78,17 @@ internal static class MaaToken
     /// <exception cref="AppraisalException">One of the codes of Microsoft Azure Attestation.</exception>
     public static MaaClaims Verify(string token, MaaKeys keys, MaaRequirements requirements, DateTimeOffset now)
     {
-        AppraisalException.ThrowUnless(token.Length <= MaxBytes && token.Count('.') == 2, Codes.JwtFormat, "It is not a signed JWT, or too long.");
+        AppraisalException.ThrowUnless(token.Length <= MaxBytes && token.Count('.') == 2, Codes.JwtFormat, "The token is not a signed JWT, or too long.");
         var dot = token.IndexOf('.', StringComparison.Ordinal);
         var lastDot = token.LastIndexOf('.');
         using var header = Json.Parse(Json.Base64Of(token[..dot], Codes.JwtFormat), Codes.JwtFormat);
         CheckHeader(header.RootElement, keys, Encoding.ASCII.GetBytes(token[..lastDot]), token[(lastDot + 1)..]);
         using var payload = Json.Parse(Json.Base64Of(token[(dot + 1)..lastDot], Codes.JwtFormat), Codes.JwtFormat);
         var claims = payload.RootElement;
-        AppraisalException.ThrowUnless(claims.Text("iss", Codes.JwtIssuer) == requirements.Issuer, Codes.JwtIssuer, "The token is another issuer's.");
-        // Never followed; one that points elsewhere is a sign of an attempt.
+        AppraisalException.ThrowUnless(claims.Text("iss", Codes.JwtIssuer) == requirements.Issuer, Codes.JwtIssuer, "The issuer of the token is not the configured one.");
+        // The URL is never requested. A URL that is not the issuer's is rejected.
         AppraisalException.ThrowUnless(header.RootElement.Optional("jku") is not { } jku || (jku.ValueKind == JsonValueKind.String && jku.ValueEquals(requirements.Issuer + "/certs")),
-            Codes.JwtJku, "The token points to keys of somebody else.");
+            Codes.JwtJku, "jku of the token is not the URL of the issuer's keys.");
         var (issued, expires) = CheckDates(claims, requirements, now);
         return CheckTee(claims, requirements, issued, expires);
     }
@@ -97,7 +97,7 @@ internal static class MaaToken
     {
         AppraisalException.ThrowUnless(header.Text("alg", Codes.JwtAlg) == "RS256", Codes.JwtAlg, "The token is not signed with RS256.");
         AppraisalException.ThrowUnless(header.Optional("crit") is null, Codes.JwtFormat, "The token has a critical header.");
-        var key = keys.Find(header.Text("kid", Codes.JwtKid)) ?? throw new AppraisalException(Codes.JwtKid, "The issuer has no such key.");
+        var key = keys.Find(header.Text("kid", Codes.JwtKid)) ?? throw new AppraisalException(Codes.JwtKid, "The issuer has no key with this kid.");
         AppraisalException.ThrowUnless(key.Verify(signed, Json.Base64Of(signature, Codes.JwtFormat), HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1),
             Codes.JwtSignature, "The token is not signed by its issuer.");
     }
@@ -115,20 +115,20 @@ internal static class MaaToken
     private static DateTimeOffset Date(JsonElement claims, string name) =>
         claims.Member(name, Codes.JwtClaim) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var seconds) && seconds is >= 0 and < 253_402_300_800
             ? DateTimeOffset.FromUnixTimeSeconds(seconds)
-            : throw new AppraisalException(Codes.JwtClaim, $"'{name}' is not a date.");
+            : throw new AppraisalException(Codes.JwtClaim, $"The claim '{name}' is not a date.");
 
     private static MaaClaims CheckTee(JsonElement claims, MaaRequirements requirements, DateTimeOffset issued, DateTimeOffset expires)
     {
         var isGuest = claims.Text("x-ms-attestation-type", Codes.MaaType) == "azurevm";
         var tee = isGuest
-            ? claims.Optional("x-ms-isolation-tee") ?? throw new AppraisalException(Codes.MaaNoIsolationTee, "The token is one of Trusted Launch, not of a confidential machine.")
+            ? claims.Optional("x-ms-isolation-tee") ?? throw new AppraisalException(Codes.MaaNoIsolationTee, "The token belongs to a Trusted Launch machine, which is not confidential.")
             : claims;
-        AppraisalException.ThrowUnless(tee.Text("x-ms-attestation-type", Codes.MaaType) == requirements.Tee, Codes.MaaType, "The token is about another kind of machine.");
+        AppraisalException.ThrowUnless(tee.Text("x-ms-attestation-type", Codes.MaaType) == requirements.Tee, Codes.MaaType, "The TEE type of the token is not the required one.");
         var isCompliant = tee.Optional("x-ms-compliance-status") is { ValueKind: JsonValueKind.String } status && status.ValueEquals("azure-compliant-cvm");
-        AppraisalException.ThrowUnless(isCompliant || !requirements.RequireCompliance, Codes.MaaCompliance, "Microsoft does not call the machine compliant.");
+        AppraisalException.ThrowUnless(isCompliant || !requirements.RequireCompliance, Codes.MaaCompliance, "x-ms-compliance-status is not azure-compliant-cvm.");
         CheckNotDebuggable(tee, requirements.Tee);
         var secureBoot = SecureBoot(claims, tee, isGuest);
-        AppraisalException.ThrowUnless(!isGuest || secureBoot == true, Codes.MaaSecureBoot, "The machine did not boot securely.");
+        AppraisalException.ThrowUnless(!isGuest || secureBoot == true, Codes.MaaSecureBoot, "Secure boot is not enabled.");
         var nonce = Nonce(claims, isGuest);
         if (requirements.Nonce is { } expected)
         {
@@ -156,12 +156,12 @@ internal static class MaaToken
 
     private static void CheckNotDebuggable(JsonElement tee, string kind)
     {
-        const string Detail = "The machine may be debugged by its host.";
+        const string Detail = "The machine allows debugging by the host.";
         if (kind == "sevsnpvm")
         {
             AppraisalException.ThrowUnless(IsFalse(tee, "x-ms-sevsnpvm-is-debuggable"), Codes.MaaDebug, Detail);
             AppraisalException.ThrowUnless(tee.Optional("x-ms-sevsnpvm-vmpl") is not { } vmpl || (vmpl.ValueKind == JsonValueKind.Number && vmpl.TryGetInt32(out var level) && level == 0),
-                Codes.Vmpl, "The report behind the token was asked from a lower privilege level.");
+                Codes.Vmpl, "The report behind the token was requested from a less privileged VMPL.");
         }
         else
         {
@@ -192,7 +192,7 @@ internal static class MaaToken
             return null;
         }
 
-        return encoded.TryGetBytesFromBase64(out var bytes) ? bytes : throw new AppraisalException(Codes.MaaNonce, "The token's nonce cannot be read.");
+        return encoded.TryGetBytesFromBase64(out var bytes) ? bytes : throw new AppraisalException(Codes.MaaNonce, "The nonce of the token cannot be parsed.");
     }
 
     private static byte[]? UserData(JsonElement tee) =>

@@ -5,8 +5,7 @@ using Cube.Attestation.Tpm;
 namespace Cube.Attestation.Evidence;
 
 /// <summary>
-/// Evidence as an agent hands it over: a type and the parts that its platform gave. Nothing in it is trusted, and nothing in it says what
-/// is trusted. As JSON: <c>{"type", "format_version": 1, "parts": {…}}</c>, binary parts in base64, at most 256 KiB.
+/// Evidence as an agent sends it: a type and the parts that its platform generated. None of it is trusted. As JSON: <c>{"type", "format_version": 1, "parts": {…}}</c>, binary parts in base64, at most 256 KiB.
 /// </summary>
 public sealed record EvidenceDocument
 {
@@ -19,19 +18,19 @@ public sealed record EvidenceDocument
     /// <summary>SEV-SNP attestation report.</summary>
     public byte[]? Report { get; init; }
 
-    /// <summary>Certificates of the report's key, DER, leaf first.</summary>
+    /// <summary>Certificates of the report's signing key, DER, leaf first.</summary>
     public IReadOnlyList<byte[]> Certificates { get; init; } = [];
 
-    /// <summary>The same as the host hands it to the guest.</summary>
+    /// <summary>The same certificates in the certificate table of the host.</summary>
     public byte[]? CertificateTable { get; init; }
 
-    /// <summary>AMD's revocation list of the product.</summary>
+    /// <summary>AMD's revocation list for the product.</summary>
     public byte[]? Crl { get; init; }
 
     /// <summary>Microsoft's endorsement of a utility VM.</summary>
     public byte[]? UvmEndorsement { get; init; }
 
-    /// <summary>What HOST_DATA is the SHA-256 of.</summary>
+    /// <summary>The document whose SHA-256 is HOST_DATA.</summary>
     public byte[]? SecurityPolicy { get; init; }
 
     /// <summary>TDX quote.</summary>
@@ -47,7 +46,7 @@ public sealed record EvidenceDocument
 
     public IReadOnlyList<TpmQuoteParts> TpmQuotes { get; init; } = [];
 
-    /// <summary>JSON: a list by index (SHA-256), or an object bank → index → hex.</summary>
+    /// <summary>JSON: an array by index (SHA-256), or an object bank → index → hex.</summary>
     public byte[]? Pcrs { get; init; }
 
     /// <summary>The vTPM's event log.</summary>
@@ -56,7 +55,7 @@ public sealed record EvidenceDocument
     /// <summary>TPMT_PUBLIC of the attestation key.</summary>
     public byte[]? AkPublic { get; init; }
 
-    /// <summary>Certificate of the attestation key as it lies in NV, then its intermediates.</summary>
+    /// <summary>Certificate of the attestation key as stored in NV memory, then its intermediates.</summary>
     public IReadOnlyList<byte[]> AkCertificates { get; init; } = [];
 
     /// <summary>Google's endorsement of its firmware.</summary>
@@ -68,14 +67,14 @@ public sealed record EvidenceDocument
     /// <summary>Development only.</summary>
     public SimulatedStatement? Simulated { get; init; }
 
-    /// <summary>SubjectPublicKeyInfo of an attestation key; only test vectors have it in this form.</summary>
+    /// <summary>SubjectPublicKeyInfo of an attestation key; used by test vectors only.</summary>
     internal byte[]? AkSpki { get; init; }
 
     internal bool IsSnpShaped => Type is EvidenceType.SevSnp or EvidenceType.AzureSnp;
 
     internal bool IsTdxShaped => Type is EvidenceType.Tdx or EvidenceType.AzureTdx;
 
-    /// <summary>SHA-256 of the canonical JSON: under this name evidence is kept.</summary>
+    /// <summary>SHA-256 of the canonical JSON; stored Evidence is named by it.</summary>
     public byte[] Sha256() => SHA256.HashData(EvidenceJson.Write(this));
 }
 
@@ -83,8 +82,8 @@ public sealed record EvidenceDocument
 /// <param name="Signature">TPMT_SIGNATURE, or Azure's bare RSA signature.</param>
 public sealed record TpmQuoteParts(byte[] Message, byte[] Signature);
 
-/// <summary>Evidence that says of itself that it proves nothing.</summary>
+/// <summary>The signed statement of simulated Evidence.</summary>
 /// <param name="Statement">The exact JSON that was signed.</param>
 /// <param name="Signature">ECDSA P-256, SHA-256, DER.</param>
-/// <param name="PublicKey">SubjectPublicKeyInfo; whoever wrote the statement chose it.</param>
+/// <param name="PublicKey">SubjectPublicKeyInfo of the key that the issuer chose.</param>
 public sealed record SimulatedStatement(string Statement, byte[] Signature, byte[] PublicKey);

@@ -5,7 +5,7 @@ using Cube.Attestation.Tdx;
 
 namespace Cube.Attestation.Evidence;
 
-/// <summary>Evidence as JSON, both ways. What is unknown, twice or of another kind is refused.</summary>
+/// <summary>Reads and writes Evidence as JSON. Unknown or duplicate members and values of the wrong type are errors.</summary>
 public static class EvidenceJson
 {
     public static byte[] Write(EvidenceDocument evidence)
@@ -25,7 +25,7 @@ public static class EvidenceJson
         return stream.ToArray();
     }
 
-    /// <returns>The evidence, or the code and a sentence that say why it is none.</returns>
+    /// <returns>True with the Evidence, or false with the reason code and a sentence.</returns>
     public static bool TryRead(ReadOnlyMemory<byte> utf8, out EvidenceDocument? evidence, out string code, out string detail)
     {
         try
@@ -180,7 +180,7 @@ public static class EvidenceJson
             return [];
         }
 
-        AppraisalException.ThrowUnless(list.ValueKind == JsonValueKind.Array && list.GetArrayLength() <= maxCount, Codes.Malformed, "A part of the evidence is not a list, or too long.");
+        AppraisalException.ThrowUnless(list.ValueKind == JsonValueKind.Array && list.GetArrayLength() <= maxCount, Codes.Malformed, "A part of the evidence is not an array, or too long.");
         return [.. list.EnumerateArray().Select(read)];
     }
 }

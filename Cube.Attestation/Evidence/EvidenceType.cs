@@ -1,6 +1,6 @@
 namespace Cube.Attestation.Evidence;
 
-/// <summary>What kind of evidence, in the words of its JSON. The verifier decides from the parts; a wrong word is a refusal.</summary>
+/// <summary>The types of Evidence in JSON. The Verifier rejects a type that does not match the parts.</summary>
 public static class EvidenceType
 {
     public const string SevSnp = "sev-snp";
@@ -9,12 +9,12 @@ public static class EvidenceType
     public const string AzureTdx = "azure-tdx";
     public const string Maa = "maa";
 
-    /// <summary>A TPM's quote alone: who booted what, but nothing about who can read the memory.</summary>
+    /// <summary>A TPM quote alone. It proves what was booted, but not that the memory is protected.</summary>
     public const string Vtpm = "vtpm";
 
     public const string GcpLaunch = "gcp-launch";
     public const string Simulated = "simulated";
 
-    /// <summary>Those that prove that a machine is closed to its host.</summary>
+    /// <summary>Types that prove that the host cannot read the memory of the machine.</summary>
     public static IReadOnlyList<string> Confidential { get; } = [SevSnp, Tdx, AzureSnp, AzureTdx, Maa];
 }

@@ -5,7 +5,7 @@ using Cube.Attestation.Parsing;
 namespace Cube.Attestation.Google;
 
 /// <summary>
-/// Google's endorsement of its virtual firmware (gce-tcb-verifier, proto/endorsement.proto).
+/// Google's Endorsement of its virtual firmware (gce-tcb-verifier, proto/endorsement.proto).
 /// <code>
 /// VMLaunchEndorsement { 1 golden bytes, 2 signature: RSASSA-PSS SHA-256 over field 1 }
 /// golden: { 4 certificate DER, 5 SHA-384 of the firmware, 7 SevSnp { 1 svn, 2 map vCPUs → measurement 48, 5 policy },
@@ -26,19 +26,19 @@ internal sealed class LaunchEndorsement
 
     public required DateTimeOffset ExpiresAt { get; init; }
 
-    /// <param name="root">The root that the operator configured; there is no other.</param>
+    /// <param name="root">The root certificate that the operator configured.</param>
     /// <exception cref="AppraisalException">One of the codes of Google.</exception>
     public static LaunchEndorsement Verify(ReadOnlyMemory<byte> bytes, Certificate? root, DateTimeOffset now)
     {
         if (root is null)
         {
-            throw new AppraisalException(Codes.GceRootMissing, "No root is configured for Google's launch endorsements.");
+            throw new AppraisalException(Codes.GceRootMissing, "No root certificate is configured for Google's launch endorsements.");
         }
 
         var outer = Protobuf.Read(bytes, Code);
         var golden = Only(outer, 1);
         var signature = Only(outer, 2);
-        AppraisalException.ThrowUnless(outer.Count == 2, Code, "The endorsement has unknown parts.");
+        AppraisalException.ThrowUnless(outer.Count == 2, Code, "The endorsement has unknown fields.");
         var fields = Protobuf.Read(golden, Code);
         var signer = Certificate.Parse(Only(fields, 4));
         DateTimeOffset expires;
@@ -58,7 +58,7 @@ internal sealed class LaunchEndorsement
         return endorsement;
     }
 
-    /// <param name="vcpus">Null accepts the measurement of any number of vCPUs.</param>
+    /// <param name="vcpus">Null accepts the measurements for any number of vCPUs.</param>
     public bool Endorses(ReadOnlySpan<byte> measurement, uint? vcpus)
     {
         foreach (var (count, endorsed) in _measurements)
@@ -101,7 +101,7 @@ internal sealed class LaunchEndorsement
             {
                 var entry = Protobuf.Read(field.Bytes, Code);
                 var vcpus = entry.LastOrDefault(static part => part.Number == 1).Value;
-                AppraisalException.ThrowUnless(vcpus <= uint.MaxValue && _measurements.TryAdd((uint)vcpus, Sized(Only(entry, 2))), Code, "The endorsement has a number of vCPUs twice.");
+                AppraisalException.ThrowUnless(vcpus <= uint.MaxValue && _measurements.TryAdd((uint)vcpus, Sized(Only(entry, 2))), Code, "The endorsement contains a number of vCPUs twice.");
             }
         }
     }
@@ -109,9 +109,9 @@ internal sealed class LaunchEndorsement
     private static ReadOnlyMemory<byte> Only(List<Protobuf.Field> fields, int number)
     {
         var found = fields.FindAll(field => field.Number == number);
-        return found.Count == 1 && !found[0].Bytes.IsEmpty ? found[0].Bytes : throw new AppraisalException(Code, $"Field {number} of the endorsement is missing, or there twice.");
+        return found.Count == 1 && !found[0].Bytes.IsEmpty ? found[0].Bytes : throw new AppraisalException(Code, $"Field {number} of the endorsement is missing or occurs twice.");
     }
 
     private static byte[] Sized(ReadOnlyMemory<byte> measurement) =>
-        measurement.Length == 48 ? measurement.ToArray() : throw new AppraisalException(Code, "A measurement has not 48 bytes.");
+        measurement.Length == 48 ? measurement.ToArray() : throw new AppraisalException(Code, "A measurement must have 48 bytes.");
 }

@@ -3,8 +3,8 @@ using Cube.Attestation.Parsing;
 namespace Cube.Attestation.Google;
 
 /// <summary>
-/// One level of a protobuf message (encoding specification): pairs of field number and value. Google.Protobuf would replace this file;
-/// it is a package, and this assembly has none.
+/// One level of a protobuf message (encoding specification): pairs of field number and value.
+/// This assembly references no package, so that Google.Protobuf is not used.
 /// </summary>
 internal static class Protobuf
 {
@@ -33,7 +33,7 @@ internal static class Protobuf
                     break;
                 case 2:
                     var length = Varint(ref reader, code);
-                    AppraisalException.ThrowUnless(length <= (ulong)reader.Left, code, "A field is cut off.");
+                    AppraisalException.ThrowUnless(length <= (ulong)reader.Left, code, "A field is truncated.");
                     fields.Add(new Field(number, 0, message.Slice(reader.Position, (int)length)));
                     reader.Take((int)length);
                     break;

@@ -6,18 +6,18 @@ using Cube.Attestation.Parsing;
 
 namespace Cube.Attestation.Simulated;
 
-/// <param name="IssuedAt">By the clock of whoever wrote it.</param>
+/// <param name="IssuedAt">Claimed by the issuer.</param>
 public sealed record SimulatedClaims(ReadOnlyMemory<byte> ReportData, ReadOnlyMemory<byte> Measurement, DateTimeOffset IssuedAt);
 
 /// <summary>
-/// Evidence for a laptop. It has a type, a format and a key of its own, proves nothing, and can never become a valid verdict.
+/// Evidence for development without TEE hardware. It proves nothing, and its verdict is never <see cref="Outcome.Valid"/>.
 /// <code>{"type":"simulated","version":1,"warning":"NOT HARDWARE ATTESTED","report_data":hex 64,"measurement":hex 48,"issued_at":date}</code>
 /// </summary>
 public static class SimulatedEvidence
 {
     private const string Warning = "NOT HARDWARE ATTESTED";
 
-    /// <summary>Makes evidence with a key that lives for this call only: the exchange is the real one, the proof is not.</summary>
+    /// <summary>Creates simulated Evidence with a key that exists for this call only.</summary>
     /// <param name="reportData">64 bytes.</param>
     public static EvidenceDocument Make(ReadOnlySpan<byte> reportData, DateTimeOffset now)
     {
@@ -42,7 +42,7 @@ public static class SimulatedEvidence
         using var document = Json.Parse(bytes, Codes.Malformed);
         var json = document.RootElement;
         AppraisalException.ThrowUnless(json.Text("type", Codes.Malformed) == EvidenceType.Simulated && json.Number("version", Codes.Malformed) == 1
-            && json.Text("warning", Codes.Malformed) == Warning, Codes.Malformed, "The simulated evidence does not say what it is.");
+            && json.Text("warning", Codes.Malformed) == Warning, Codes.Malformed, "The simulated evidence lacks its type, version or warning.");
         AppraisalException.ThrowUnless(json.Member("issued_at", Codes.Malformed).TryGetDateTimeOffset(out var issued), Codes.Malformed, "The simulated evidence has no date.");
         return new SimulatedClaims(json.Hex("report_data", Codes.Malformed, 64), json.Hex("measurement", Codes.Malformed, 48), issued);
     }

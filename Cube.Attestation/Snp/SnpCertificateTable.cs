@@ -3,7 +3,7 @@ using Cube.Attestation.Parsing;
 namespace Cube.Attestation.Snp;
 
 /// <summary>
-/// The certificate table that a host hands to its guest (GHCB specification, extended guest request; configfs-tsm: auxblob).
+/// The certificate table that a host provides to its guest (GHCB specification, extended guest request; configfs-tsm: auxblob).
 /// <code>
 /// { guid 16 (RFC 4122 byte order), offset u32, length u32 } …, a zero guid ends the list; the data follow
 /// </code>
@@ -16,8 +16,8 @@ internal static class SnpCertificateTable
     private static readonly Guid _ask = new("4ab7b379-bbac-4fe4-a02f-05aef327c782");
     private static readonly Guid _ark = new("c0b406a4-a803-4952-9743-3fb6014cd0ae");
 
-    /// <param name="wantsVlek">Which leaf is asked for; a table may hold both.</param>
-    /// <returns>Leaf, intermediate, root, as far as they are there.</returns>
+    /// <param name="wantsVlek">Whether to return the VLEK rather than the VCEK; a table may contain both.</param>
+    /// <returns>Leaf, intermediate and root, as far as the table contains them.</returns>
     /// <exception cref="AppraisalException">Code <see cref="Codes.CertificateTable"/>.</exception>
     public static List<byte[]> Certificates(ReadOnlySpan<byte> table, bool wantsVlek)
     {
@@ -33,8 +33,8 @@ internal static class SnpCertificateTable
             }
 
             AppraisalException.ThrowUnless(entry < MaxEntries && offset <= (uint)table.Length && length <= (uint)table.Length - offset,
-                Codes.CertificateTable, "The certificate table points outside itself, or is too long.");
-            AppraisalException.ThrowUnless(found.TryAdd(guid, table.Slice((int)offset, (int)length).ToArray()), Codes.CertificateTable, "The certificate table has an entry twice.");
+                Codes.CertificateTable, "An entry of the certificate table is out of range, or the table has too many entries.");
+            AppraisalException.ThrowUnless(found.TryAdd(guid, table.Slice((int)offset, (int)length).ToArray()), Codes.CertificateTable, "The certificate table contains an entry twice.");
         }
 
         return [.. new[] { wantsVlek ? _vlek : _vcek, _ask, _ark }.Where(found.ContainsKey).Select(guid => found[guid])];

@@ -1,25 +1,25 @@
 namespace Cube.Attestation.Snp;
 
-/// <summary>What a genuine SEV-SNP report says. Whether that is enough is the policy's to decide.</summary>
+/// <summary>The verified claims of an SEV-SNP report. The policy evaluates them.</summary>
 public sealed record SnpClaims
 {
-    /// <summary>Milan, Genoa or Turin, by the chain that signed.</summary>
+    /// <summary>Milan, Genoa or Turin, from the certificate chain.</summary>
     public required string Product { get; init; }
 
-    /// <summary>VCEK (one chip's key) or VLEK (a cloud provider's).</summary>
+    /// <summary>VCEK (key of one chip) or VLEK (key of a cloud provider).</summary>
     public required string SigningKey { get; init; }
 
-    /// <summary>The provider of a VLEK.</summary>
+    /// <summary>CSP_ID of a VLEK; null for a VCEK.</summary>
     public string? CspId { get; init; }
 
     public required uint GuestSvn { get; init; }
 
     public required ulong GuestPolicy { get; init; }
 
-    /// <summary>A migration agent of the host's choice belongs to the trusted base.</summary>
+    /// <summary>The guest policy allows a migration agent, which is then part of the trusted computing base.</summary>
     public required bool MigrationAgentAllowed { get; init; }
 
-    /// <summary>Privilege level the report was asked from, 0 (highest) to 3.</summary>
+    /// <summary>VMPL that the report was requested from, 0 (most privileged) to 3.</summary>
     public required uint Vmpl { get; init; }
 
     public required ReadOnlyMemory<byte> Measurement { get; init; }
@@ -36,7 +36,7 @@ public sealed record SnpClaims
 
     public required ReadOnlyMemory<byte> ReportData { get; init; }
 
-    /// <summary>All zero where the host masks it.</summary>
+    /// <summary>All zeros if the host masks it.</summary>
     public required ReadOnlyMemory<byte> ChipId { get; init; }
 
     public required SnpTcb ReportedTcb { get; init; }
@@ -49,10 +49,10 @@ public sealed record SnpClaims
 
     public required ulong CurrentMitigations { get; init; }
 
-    /// <summary>Whether a revocation list of AMD's was there and good.</summary>
+    /// <summary>True if a valid revocation list of AMD was checked.</summary>
     public required bool RevocationChecked { get; init; }
 
-    /// <summary>Microsoft's endorsement of the measurement, where one came with the report.</summary>
+    /// <summary>Microsoft's endorsement of the measurement; null if the Evidence contains none.</summary>
     public UvmEndorsement? Uvm { get; init; }
 
     public required DateTimeOffset ExpiresAt { get; init; }

@@ -1,7 +1,7 @@
 namespace Cube.Attestation.Snp;
 
-/// <summary>A product line of AMD, which is what its keys are named after.</summary>
-/// <param name="HasFmc">Its TCB has a fifth component, and its chip ids have 8 bytes.</param>
+/// <summary>An AMD product line. AMD names its keys after it.</summary>
+/// <param name="HasFmc">The TCB has a fifth component, FMC, and chip ids have 8 bytes.</param>
 internal sealed record SnpGeneration(string Product, bool HasFmc)
 {
     private static readonly SnpGeneration _milan = new("Milan", HasFmc: false);
@@ -10,7 +10,7 @@ internal sealed record SnpGeneration(string Product, bool HasFmc)
     private static readonly SnpGeneration _venice = new("Venice", HasFmc: true);
     private static readonly SnpGeneration _unknown = new("unknown", HasFmc: false);
 
-    /// <returns>By CPUID; in version 2, which has none, Turin by the shape of its chip id, and otherwise null.</returns>
+    /// <returns>The product by CPUID. Reports of version 2 contain no CPUID: Turin if the chip id has 8 bytes, otherwise null.</returns>
     public static SnpGeneration? Of(SnpReport report)
     {
         if (report.Version < 3)

@@ -64,7 +64,7 @@ internal sealed class SnpReport
 
     public byte Model => Version >= 3 ? _bytes[0x189] : (byte)0;
 
-    /// <summary>Null where the report does not say: version 2 has no CPUID.</summary>
+    /// <summary>Null if unknown: version 2 contains no CPUID.</summary>
     public SnpGeneration? Generation { get; }
 
     public SnpTcb ReportedTcb => Tcb(0x180);
@@ -73,7 +73,7 @@ internal sealed class SnpReport
 
     public SnpTcb LaunchTcb => Tcb(0x1F0);
 
-    /// <summary>major.minor.build of the firmware that runs.</summary>
+    /// <summary>major.minor.build of the running firmware.</summary>
     public Version CurrentFirmware => new(_bytes[0x1EA], _bytes[0x1E9], _bytes[0x1E8]);
 
     /// <summary>CURRENT_MIT_VECTOR; 0 before version 5.</summary>
@@ -82,19 +82,19 @@ internal sealed class SnpReport
     /// <exception cref="AppraisalException">One of the codes of AMD SEV-SNP.</exception>
     public static SnpReport Parse(ReadOnlySpan<byte> bytes)
     {
-        AppraisalException.ThrowUnless(bytes.Length == Size, Codes.ReportSize, $"A report has {Size} bytes, this one {bytes.Length}.");
+        AppraisalException.ThrowUnless(bytes.Length == Size, Codes.ReportSize, $"A report must have {Size} bytes, but has {bytes.Length}.");
         var report = new SnpReport(bytes.ToArray());
         AppraisalException.ThrowUnless(report.Version is >= 2 and <= 5, Codes.ReportVersion, $"Reports of version {report.Version} are not supported.");
         AppraisalException.ThrowUnless(report.U32(0x034) == 1, Codes.SigAlgo, "The report is not signed with ECDSA P-384 and SHA-384.");
         var keys = report.U32(0x048);
-        AppraisalException.ThrowUnless(keys >> 5 == 0, Codes.ReservedBits, "Reserved bits beside the signing key are set.");
+        AppraisalException.ThrowUnless(keys >> 5 == 0, Codes.ReservedBits, "Reserved bits of the signing key field are set.");
         var signingKey = keys >> 2 & 7;
-        AppraisalException.ThrowUnless(signingKey is 0 or 1, Codes.SigningKey, "The report is signed by no VCEK and no VLEK.");
-        AppraisalException.ThrowUnless(signingKey == 1 || (keys & 2) == 0, Codes.SigningKey, "The report is signed by a VCEK that the host has masked.");
+        AppraisalException.ThrowUnless(signingKey is 0 or 1, Codes.SigningKey, "The report is signed by neither a VCEK nor a VLEK.");
+        AppraisalException.ThrowUnless(signingKey == 1 || (keys & 2) == 0, Codes.SigningKey, "The report is signed by a VCEK, but MASK_CHIP_KEY is set.");
         return report;
     }
 
-    /// <returns>r and s, 48 bytes each, big-endian; null where they are longer, or what follows is not zero.</returns>
+    /// <returns>r and s, 48 bytes each, big-endian; null if they are longer, or if the padding is not zero.</returns>
     public byte[]? Signature()
     {
         var tail = _bytes.AsSpan(SignedSize);

@@ -4,17 +4,17 @@ using Cube.Attestation.Parsing;
 
 namespace Cube.Attestation.Snp;
 
-/// <summary>From a report and its certificates to claims that AMD's root stands for.</summary>
+/// <summary>Verifies a report and its certificates up to AMD's root certificate (ARK), and returns the claims.</summary>
 internal static class SnpVerifier
 {
-    /// <param name="certificates">Leaf first, then what else of the chain came along; none of it is trusted.</param>
-    /// <param name="crl">AMD's revocation list of the product, or null.</param>
-    /// <param name="allowMaskedChipId">A chip id of zeros under a VCEK passes.</param>
+    /// <param name="certificates">The untrusted certificates of the Evidence, leaf first.</param>
+    /// <param name="crl">AMD's revocation list for the product, or null.</param>
+    /// <param name="allowMaskedChipId">Whether a masked chip id (all zeros) is accepted with a VCEK.</param>
     /// <exception cref="AppraisalException">One of the codes of certificates or of AMD SEV-SNP.</exception>
     public static SnpClaims Verify(
         SnpReport report, IReadOnlyList<Certificate> certificates, byte[]? crl, TrustAnchors anchors, bool allowMaskedChipId, DateTimeOffset now)
     {
-        AppraisalException.ThrowUnless(certificates.Count is >= 1 and <= 3, Codes.ChainLength, "A report comes with one to three certificates.");
+        AppraisalException.ThrowUnless(certificates.Count is >= 1 and <= 3, Codes.ChainLength, "A report must have one to three certificates.");
         var chain = Order(certificates, anchors);
         var (leaf, intermediate, root) = (chain[0], chain[1], chain[2]);
         var expires = CertificateChain.Verify(chain, anchors.Amd, now);
@@ -22,12 +22,12 @@ internal static class SnpVerifier
         var product = ProductOf(leaf, intermediate, root, report);
         var extensions = VekExtensions.Of(leaf);
         AppraisalException.ThrowUnless(extensions.ProductName == product || extensions.ProductName.StartsWith(product + "-", StringComparison.Ordinal),
-            Codes.Product, "The key's certificate names another product than its chain.");
+            Codes.Product, "The product in the VCEK or VLEK certificate does not match its chain.");
         AppraisalException.ThrowUnless(leaf.Key is EcKey { IsP384: true } key && report.Signature() is { } signature && key.VerifyRaw(report.Signed, signature, HashAlgorithmName.SHA384),
-            Codes.ReportSignature, "The report is not signed by the key of its certificate.");
-        AppraisalException.ThrowUnless(report.Generation is null || report.Generation.Product == product, Codes.Product, "The report comes from another product than its chain.");
+            Codes.ReportSignature, "The report is not signed by the VCEK or VLEK.");
+        AppraisalException.ThrowUnless(report.Generation is null || report.Generation.Product == product, Codes.Product, "The product of the report does not match its certificate chain.");
         AppraisalException.ThrowUnless(extensions.HasFmc == (report.Generation is { HasFmc: true }) && extensions.Tcb == report.ReportedTcb,
-            Codes.ReportTcb, "The key was made for another TCB than the reported one.");
+            Codes.ReportTcb, "The TCB of the VCEK or VLEK certificate differs from REPORTED_TCB.");
         CheckChipOrProvider(report, extensions, allowMaskedChipId);
         if (crl is { } list)
         {
@@ -38,28 +38,28 @@ internal static class SnpVerifier
         return Claims(report, product, extensions, crl is not null, expires);
     }
 
-    /// <summary>The chain out of what came along, completed by the intermediates that AMD publishes.</summary>
+    /// <summary>Builds the chain from the Evidence, completed by AMD's published intermediates and roots.</summary>
     private static List<Certificate> Order(IReadOnlyList<Certificate> certificates, TrustAnchors anchors)
     {
         var leaf = certificates[0];
         var others = certificates.Skip(1).ToList();
         AppraisalException.ThrowUnless(others.Count(static other => other.IsSelfIssued) <= 1 && others.Count(static other => !other.IsSelfIssued) <= 1,
-            Codes.ChainLength, "There are two roots or two intermediates.");
+            Codes.ChainLength, "The evidence contains two roots or two intermediates.");
         var intermediate = others.FirstOrDefault(static other => !other.IsSelfIssued)
             ?? anchors.AmdIntermediates.FirstOrDefault(known => known.Subject.Span.SequenceEqual(leaf.Issuer.Span))
-            ?? throw new AppraisalException(Codes.ChainIssuer, "The issuer of the report's key is not there.");
+            ?? throw new AppraisalException(Codes.ChainIssuer, "The issuer of the VCEK or VLEK certificate is missing.");
         var root = others.FirstOrDefault(static other => other.IsSelfIssued)
             ?? anchors.Amd.FirstOrDefault(known => known.Subject.Span.SequenceEqual(intermediate.Issuer.Span))
-            ?? throw new AppraisalException(Codes.UntrustedRoot, "No pinned root issued the chain.");
+            ?? throw new AppraisalException(Codes.UntrustedRoot, "The chain does not end at a pinned root.");
         return [leaf, intermediate, root];
     }
 
     private static string ProductOf(Certificate leaf, Certificate intermediate, Certificate root, SnpReport report)
     {
-        var product = root.CommonName is ['A', 'R', 'K', '-', .. var name] ? name : throw new AppraisalException(Codes.Product, "The root names no product.");
+        var product = root.CommonName is ['A', 'R', 'K', '-', .. var name] ? name : throw new AppraisalException(Codes.Product, "The root certificate names no product.");
         var (leafName, intermediateName) = report.IsSignedByVlek ? ("SEV-VLEK", "SEV-VLEK-" + product) : ("SEV-VCEK", "SEV-" + product);
         AppraisalException.ThrowUnless(leaf.CommonName == leafName && intermediate.CommonName == intermediateName,
-            Codes.LeafName, "The certificates are for another kind of key than the one the report names.");
+            Codes.LeafName, "The certificate names do not match the SIGNING_KEY of the report.");
         return product;
     }
 
@@ -69,14 +69,14 @@ internal static class SnpVerifier
         var isMasked = !chip.ContainsAnyExcept((byte)0);
         if (report.IsSignedByVlek)
         {
-            AppraisalException.ThrowUnless(extensions.HardwareId is null && !string.IsNullOrEmpty(extensions.CspId), Codes.CspId, "A VLEK belongs to a provider and to no chip.");
+            AppraisalException.ThrowUnless(extensions.HardwareId is null && !string.IsNullOrEmpty(extensions.CspId), Codes.CspId, "A VLEK certificate must contain a CSP_ID and no HWID.");
             return;
         }
 
-        var hardware = extensions.HardwareId ?? throw new AppraisalException(Codes.ChipId, "The VCEK's certificate names no chip.");
-        AppraisalException.ThrowUnless(hardware.Length == (extensions.HasFmc ? 8 : 64), Codes.ChipId, "The chip id in the certificate has another length than its product's.");
+        var hardware = extensions.HardwareId ?? throw new AppraisalException(Codes.ChipId, "The VCEK certificate contains no HWID.");
+        AppraisalException.ThrowUnless(hardware.Length == (extensions.HasFmc ? 8 : 64), Codes.ChipId, "The length of the HWID does not match the product.");
         AppraisalException.ThrowUnless(isMasked ? allowMaskedChipId : chip[..hardware.Length].SequenceEqual(hardware) && !chip[hardware.Length..].ContainsAnyExcept((byte)0),
-            Codes.ChipId, isMasked ? "The host masks the chip id, and the policy does not allow that." : "The report is another chip's.");
+            Codes.ChipId, isMasked ? "The chip id is masked, which the policy does not allow." : "CHIP_ID differs from the HWID of the VCEK certificate.");
     }
 
     private static DateTimeOffset CheckRevocation(ReadOnlyMemory<byte> crl, Certificate intermediate, Certificate root, DateTimeOffset now)
@@ -87,12 +87,12 @@ internal static class SnpVerifier
         return list.NextUpdate;
     }
 
-    /// <summary>SEV-SNP ABI, guest policy: bit 17 is one; DEBUG lets the host read and write the guest, and no policy of ours allows it.</summary>
+    /// <summary>SEV-SNP ABI, guest policy: bit 17 must be one. DEBUG lets the host read and write guest memory; it is always rejected.</summary>
     private static void CheckGuestPolicy(SnpReport report)
     {
         AppraisalException.ThrowUnless((report.Policy & 1UL << 17) != 0 && report.Policy >> 26 == 0, Codes.GuestPolicy, "Reserved bits of the guest policy have the wrong value.");
-        AppraisalException.ThrowUnless(!report.AllowsDebug, Codes.Debug, "The guest may be debugged by its host.");
-        AppraisalException.ThrowUnless(report.Vmpl <= 3, Codes.Vmpl, "There is no such privilege level.");
+        AppraisalException.ThrowUnless(!report.AllowsDebug, Codes.Debug, "The guest policy allows debugging by the host.");
+        AppraisalException.ThrowUnless(report.Vmpl <= 3, Codes.Vmpl, "VMPL must be 0 to 3.");
     }
 
     private static DateTimeOffset Earlier(DateTimeOffset one, DateTimeOffset other) => one < other ? one : other;

@@ -7,15 +7,15 @@ using Cube.Attestation.Parsing;
 namespace Cube.Attestation.Snp;
 
 /// <summary>
-/// Microsoft's endorsement of the utility VM that confidential containers run in: COSE_Sign1 (RFC 9052 section 4.2, CBOR tag 18).
+/// Microsoft's Endorsement of the utility VM (UVM) that runs confidential containers: COSE_Sign1 (RFC 9052 section 4.2, CBOR tag 18).
 /// <code>
 /// [ protected bstr { 1: -38 (PS384), 3: content type, 33: x5chain, "iss": did, "feed": text, "signingtime": tag 1 }, unprotected {…},
 ///   payload bstr, signature bstr ]
 /// payload: JSON { "x-ms-sevsnpvm-launchmeasurement": hex, "x-ms-sevsnpvm-guestsvn": text }
 /// </code>
 /// </summary>
-/// <param name="Svn">The UVM's own security version; not the report's GUEST_SVN.</param>
-/// <param name="SignedAt">By the signer's clock. It outlives the signer's certificate, which is valid for a year: a policy's SVN retires it.</param>
+/// <param name="Svn">The SVN of the UVM; not GUEST_SVN of the report.</param>
+/// <param name="SignedAt">Time of signing, claimed by the signer. The chain is verified at this time: the endorsement outlives its certificate, which is valid for one year. Policies retire endorsements by SVN.</param>
 public sealed record UvmEndorsement(string Issuer, string Feed, int Svn, ReadOnlyMemory<byte> Measurement, DateTimeOffset SignedAt)
 {
     /// <summary>SHA-256 of "Microsoft Supply Chain RSA Root CA 2022".</summary>
@@ -31,17 +31,17 @@ public sealed record UvmEndorsement(string Issuer, string Feed, int Svn, ReadOnl
         }
         catch (Exception exception) when (exception is CborContentException or InvalidOperationException or OverflowException or FormatException)
         {
-            throw new AppraisalException(Codes.UvmEndorsement, "The endorsement cannot be read.");
+            throw new AppraisalException(Codes.UvmEndorsement, "The endorsement cannot be parsed.");
         }
     }
 
     private static UvmEndorsement Read(ReadOnlyMemory<byte> cose)
     {
         var reader = new CborReader(cose, CborConformanceMode.Strict);
-        AppraisalException.ThrowUnless((ulong)reader.ReadTag() == 18, Codes.UvmEndorsement, "It is not a COSE_Sign1.");
-        AppraisalException.ThrowUnless(reader.ReadStartArray() == 4, Codes.UvmEndorsement, "It is not a COSE_Sign1.");
+        AppraisalException.ThrowUnless((ulong)reader.ReadTag() == 18, Codes.UvmEndorsement, "The endorsement is not a COSE_Sign1 message.");
+        AppraisalException.ThrowUnless(reader.ReadStartArray() == 4, Codes.UvmEndorsement, "The endorsement is not a COSE_Sign1 message.");
         var header = reader.ReadByteString();
-        // What is not signed is not looked at; Microsoft puts a time stamp there.
+        // The unprotected header is not signed and is ignored; Microsoft stores a time stamp there.
         reader.SkipValue();
         var payload = reader.ReadByteString();
         var signature = reader.ReadByteString();
@@ -107,14 +107,14 @@ public sealed record UvmEndorsement(string Issuer, string Feed, int Svn, ReadOnl
         return chain;
     }
 
-    /// <summary>did:x509 with the root's hash and the purpose of the leaf. Both are looked for in the certificates, not believed.</summary>
+    /// <summary>The issuer is a did:x509 with the hash of the root and the extended key usage of the leaf. Both are verified in the certificates.</summary>
     private static void VerifyChain(List<Certificate> chain, string issuer, DateTimeOffset signedAt)
     {
         var root = Convert.FromHexString(RootSha256);
-        AppraisalException.ThrowUnless(chain.Count > 0 && chain[^1].Sha256.AsSpan().SequenceEqual(root), Codes.UntrustedRoot, "The endorsement ends at a root that is not pinned.");
+        AppraisalException.ThrowUnless(chain.Count > 0 && chain[^1].Sha256.AsSpan().SequenceEqual(root), Codes.UntrustedRoot, "The chain of the endorsement ends at a root that is not pinned.");
         CertificateChain.Verify(chain, [chain[^1]], signedAt);
         var did = $"did:x509:0:sha256:{System.Buffers.Text.Base64Url.EncodeToString(root)}::eku:{SigningPurpose}";
-        AppraisalException.ThrowUnless(issuer == did && Purposes(chain[0]).Contains(SigningPurpose), Codes.UvmEndorsement, "The endorsement comes from another issuer than the utility VM's.");
+        AppraisalException.ThrowUnless(issuer == did && Purposes(chain[0]).Contains(SigningPurpose), Codes.UvmEndorsement, "The issuer of the endorsement is not Microsoft's issuer for the utility VM.");
     }
 
     private static List<string> Purposes(Certificate leaf)

@@ -5,7 +5,7 @@ using Cube.Attestation.Parsing;
 namespace Cube.Attestation.Snp;
 
 /// <summary>
-/// What AMD writes into a VCEK or VLEK certificate, below 1.3.6.1.4.1.3704.1 (VCEK certificate and KDS interface specification).
+/// The extensions of a VCEK or VLEK certificate, below 1.3.6.1.4.1.3704.1 (VCEK certificate and KDS interface specification).
 /// <code>
 /// 2 productName IA5String    3.1 bl, 3.2 tee, 3.3 snp, 3.8 ucode, 3.9 fmc (Turin on) INTEGER
 /// 4 HWID, raw bytes or OCTET STRING (VCEK)    5 CSP_ID IA5String (VLEK)
@@ -35,7 +35,7 @@ internal sealed class VekExtensions
 
     public byte[]? HardwareId { get; }
 
-    /// <summary>The cloud provider that a VLEK was made for.</summary>
+    /// <summary>The cloud provider of a VLEK.</summary>
     public string? CspId { get; }
 
     /// <exception cref="AppraisalException">Code <see cref="Codes.Certificate"/>.</exception>
@@ -47,7 +47,7 @@ internal sealed class VekExtensions
         }
         catch (Exception exception) when (exception is AsnContentException or OverflowException)
         {
-            throw new AppraisalException(Codes.Certificate, "The certificate lacks what AMD writes into those of its chips.");
+            throw new AppraisalException(Codes.Certificate, "An extension of the VCEK or VLEK certificate is missing or malformed.");
         }
     }
 

@@ -3,14 +3,14 @@ using Cube.Attestation.Parsing;
 namespace Cube.Attestation.Tpm;
 
 /// <summary>
-/// A crypto-agile event log (TCG PC Client Platform Firmware Profile, section 10), little-endian; of a vTPM, or of a TD (CCEL, UEFI
-/// confidential computing protocol), which differ in what the indices mean.
+/// A crypto-agile event log (TCG PC Client Platform Firmware Profile, section 10), little-endian; of a vTPM or of a TD (CCEL, UEFI
+/// confidential computing protocol). The two differ in the meaning of the register indices.
 /// <code>
 /// header:  index u32, type u32 (3), 20 zeros, size u32, "Spec ID Event03\0", class u32, 3 bytes version, uintn u8,
 ///          count u32 { algorithm u16, digest size u16 }, vendor size u8, vendor data
 /// events:  index u32, type u32, count u32 { algorithm u16, digest }, size u32, data
 /// </code>
-/// The log is the machine's own account of itself. It counts for as much as the registers that its replay gives.
+/// The log is not signed. It is only accepted if its replay results in the quoted registers.
 /// </summary>
 internal sealed class EventLog
 {
@@ -35,8 +35,8 @@ internal sealed class EventLog
             var index = reader.U32();
             if (index == uint.MaxValue)
             {
-                // The table that holds a CCEL is longer than its log, and filled up with ones.
-                AppraisalException.ThrowUnless(!reader.Take(reader.Left).ContainsAnyExcept((byte)0xFF), Codes.EventLog, "Something else than padding follows the event log.");
+                // The ACPI table of a CCEL is longer than the log and filled with 0xFF.
+                AppraisalException.ThrowUnless(!reader.Take(reader.Left).ContainsAnyExcept((byte)0xFF), Codes.EventLog, "Bytes other than padding follow the event log.");
                 break;
             }
 
@@ -51,12 +51,12 @@ internal sealed class EventLog
         return new EventLog(log);
     }
 
-    /// <returns>What the register holds after the log, or null where the log never extends it.</returns>
+    /// <returns>The value of the register after the replay, or null if the log never extends it.</returns>
     public byte[]? Find(string bank, uint index) => _registers.GetValueOrDefault((bank, index));
 
     /// <summary>
-    /// Every register that the log extends and the quote covers holds what the replay gives; at least one does. Those of the firmware are in
-    /// the log or were never extended: the log is the firmware's own. Later ones are extended by software that may keep none.
+    /// Compares the replay with the quoted registers; at least one register must be compared. Registers 0 to 7 must be in the log or hold their start value,
+    /// because the firmware writes both. Other registers may be missing: software that extends them need not log it.
     /// </summary>
     /// <exception cref="AppraisalException">Code <see cref="Codes.EventLogReplay"/>.</exception>
     public void CheckAgainst(IReadOnlyDictionary<string, SortedDictionary<int, byte[]>> quoted)
@@ -68,28 +68,28 @@ internal sealed class EventLog
             {
                 if (Find(bank, (uint)index) is { } replayed)
                 {
-                    AppraisalException.ThrowUnless(value.AsSpan().SequenceEqual(replayed), Codes.EventLogReplay, $"The event log does not lead to PCR {index} ({bank}).");
+                    AppraisalException.ThrowUnless(value.AsSpan().SequenceEqual(replayed), Codes.EventLogReplay, $"The replay of the event log does not result in PCR {index} ({bank}).");
                     compared++;
                 }
                 else
                 {
                     AppraisalException.ThrowUnless(
-                        index > LastOfFirmware || value.AsSpan().SequenceEqual(Start(bank, (uint)index)), Codes.EventLogReplay, $"The event log leaves out PCR {index} ({bank}).");
+                        index > LastOfFirmware || value.AsSpan().SequenceEqual(Start(bank, (uint)index)), Codes.EventLogReplay, $"The event log contains no event for the extended PCR {index} ({bank}).");
                 }
             }
         }
 
-        AppraisalException.ThrowUnless(compared > 0, Codes.EventLogReplay, "The event log leads to none of the quoted PCRs.");
+        AppraisalException.ThrowUnless(compared > 0, Codes.EventLogReplay, "The event log extends none of the quoted PCRs.");
     }
 
-    /// <summary>Confidential computing registers 1 to 4 are RTMR0 to RTMR3.</summary>
+    /// <summary>Compares the replay with the RTMRs. Measurement registers 1 to 4 of a CCEL are RTMR0 to RTMR3.</summary>
     /// <exception cref="AppraisalException">Code <see cref="Codes.EventLogReplay"/>.</exception>
     public void CheckAgainst(Func<int, ReadOnlyMemory<byte>> rtmr)
     {
         for (var i = 0; i < 4; i++)
         {
             var replayed = Find("sha384", (uint)i + 1) ?? new byte[48];
-            AppraisalException.ThrowUnless(rtmr(i).Span.SequenceEqual(replayed), Codes.EventLogReplay, $"The event log does not lead to RTMR{i}.");
+            AppraisalException.ThrowUnless(rtmr(i).Span.SequenceEqual(replayed), Codes.EventLogReplay, $"The replay of the event log does not result in RTMR{i}.");
         }
     }
 
@@ -101,12 +101,12 @@ internal sealed class EventLog
         AppraisalException.ThrowUnless(header.Take(16).SequenceEqual("Spec ID Event03\0"u8), Codes.EventLog, "The event log is not crypto-agile.");
         header.Take(8);
         var algorithms = header.U32();
-        AppraisalException.ThrowUnless(algorithms is >= 1 and <= 8, Codes.EventLog, "The event log has no bank, or too many.");
+        AppraisalException.ThrowUnless(algorithms is >= 1 and <= 8, Codes.EventLog, "The event log must have 1 to 8 banks.");
         for (var i = 0; i < algorithms; i++)
         {
             var (algorithm, size) = (header.U16(), header.U16());
             AppraisalException.ThrowUnless(size is >= 1 and <= 64 && _digestSizes.TryAdd(algorithm, size)
-                && (TpmAlgorithm.BankName(algorithm) is not { } bank || TpmAlgorithm.DigestSize(bank) == size), Codes.EventLog, "The event log's banks cannot be read.");
+                && (TpmAlgorithm.BankName(algorithm) is not { } bank || TpmAlgorithm.DigestSize(bank) == size), Codes.EventLog, "The banks of the event log are malformed.");
         }
 
         header.Take(header.U8());
@@ -143,12 +143,12 @@ internal sealed class EventLog
         }
     }
 
-    /// <summary>PCR 0 starts from the locality that started the TPM. It can only be said before the first event of that register.</summary>
+    /// <summary>Reads the StartupLocality event, which sets the start value of PCR 0. It must precede the first event of PCR 0.</summary>
     private void ReadStartupLocality(uint index, ReadOnlySpan<byte> data)
     {
         if (index == 0 && data.Length == 17 && data[..16].SequenceEqual("StartupLocality\0"u8))
         {
-            AppraisalException.ThrowUnless(!_registers.Keys.Any(static key => key.Index == 0), Codes.EventLog, "The locality of the start comes after the first event.");
+            AppraisalException.ThrowUnless(!_registers.Keys.Any(static key => key.Index == 0), Codes.EventLog, "The StartupLocality event follows an event of PCR 0.");
             _locality = data[16];
         }
     }

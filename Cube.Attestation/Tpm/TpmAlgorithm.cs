@@ -3,7 +3,7 @@ using Cube.Attestation.Parsing;
 
 namespace Cube.Attestation.Tpm;
 
-/// <summary>TPM_ALG_ID of the TCG algorithm registry, as far as quotes need them.</summary>
+/// <summary>The TPM_ALG_ID values of the TCG algorithm registry that quotes use.</summary>
 internal static class TpmAlgorithm
 {
     public const ushort Rsa = 0x0001;
@@ -17,7 +17,7 @@ internal static class TpmAlgorithm
     public const ushort EcDsa = 0x0018;
     public const ushort Ecc = 0x0023;
 
-    /// <returns>The name of a bank of PCRs, or null for an algorithm that no bank of ours has.</returns>
+    /// <returns>The name of the PCR bank, or null for an algorithm that is not supported.</returns>
     public static string? BankName(ushort algorithm) => algorithm switch
     {
         Sha1 => "sha1",
@@ -29,17 +29,17 @@ internal static class TpmAlgorithm
 
     public static int DigestSize(string bank) => bank switch { "sha1" => 20, "sha256" => 32, "sha384" => 48, "sha512" => 64, _ => 0 };
 
-    /// <summary>The hash of a signature. SHA-1 is refused: its collisions are for sale.</summary>
+    /// <summary>The hash algorithm of a signature. SHA-1 is rejected, because collisions are practical.</summary>
     /// <exception cref="AppraisalException">Code <see cref="Codes.TpmSignatureFormat"/>.</exception>
     public static HashAlgorithmName SignatureHash(ushort algorithm) => algorithm switch
     {
         Sha256 => HashAlgorithmName.SHA256,
         Sha384 => HashAlgorithmName.SHA384,
         Sha512 => HashAlgorithmName.SHA512,
-        _ => throw new AppraisalException(Codes.TpmSignatureFormat, "The quote is signed over a hash that is not allowed."),
+        _ => throw new AppraisalException(Codes.TpmSignatureFormat, "The hash algorithm of the quote's signature is not allowed."),
     };
 
-    /// <summary>Extends a register: H(old ‖ digest).</summary>
+    /// <summary>Extends a PCR: H(old ‖ digest).</summary>
     public static byte[] Extend(string bank, ReadOnlySpan<byte> old, ReadOnlySpan<byte> digest)
     {
         Span<byte> both = stackalloc byte[128];
@@ -48,7 +48,7 @@ internal static class TpmAlgorithm
         both = both[..(old.Length + digest.Length)];
         return bank switch
         {
-#pragma warning disable CA5350 // A SHA-1 bank is replayed for what it is; no policy can build on it.
+#pragma warning disable CA5350 // SHA-1 banks are replayed, but policies cannot refer to them.
             "sha1" => SHA1.HashData(both),
 #pragma warning restore CA5350
             "sha256" => SHA256.HashData(both),

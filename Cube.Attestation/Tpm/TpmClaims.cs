@@ -1,15 +1,15 @@
 namespace Cube.Attestation.Tpm;
 
-/// <summary>What a TPM's quote says of the registers it covers.</summary>
+/// <summary>The verified claims of a TPM quote.</summary>
 public sealed record TpmClaims
 {
-    /// <summary>Bank → register → value. A SHA-1 bank is here too; no policy builds on it.</summary>
+    /// <summary>Bank → register → value. SHA-1 banks are included, but policies cannot refer to them.</summary>
     public required IReadOnlyDictionary<string, SortedDictionary<int, byte[]>> Pcrs { get; init; }
 
-    /// <summary>An event log came along, and its replay gives the quoted registers.</summary>
+    /// <summary>True if the replay of the event log results in the quoted registers.</summary>
     public bool EventLogReplayed { get; init; }
 
-    /// <summary>The certificate of the attestation key leads to a vendor's root.</summary>
+    /// <summary>True if the certificate of the attestation key chains to a vendor's root.</summary>
     public bool CertificateChecked { get; init; }
 
     public DateTimeOffset? ExpiresAt { get; init; }

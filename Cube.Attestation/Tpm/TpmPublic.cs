@@ -23,20 +23,20 @@ internal static class TpmPublic
     private const uint Sign = 1 << 18;
 
     /// <summary>
-    /// Reads the key and refuses one that could sign anything: only a restricted key of the TPM's own making signs nothing but what the
-    /// TPM itself said. The scheme that it was made for is the only one that its signatures may have.
+    /// Parses the key and requires the attributes of a restricted signing key created by the TPM. Such a key signs only structures that the TPM generates.
+    /// The returned key accepts signatures of its own scheme only.
     /// </summary>
     /// <exception cref="AppraisalException">Codes <see cref="Codes.TpmAkFormat"/> and <see cref="Codes.TpmAkAttributes"/>.</exception>
     public static PublicKey Parse(ReadOnlySpan<byte> bytes)
     {
         var reader = new ByteReader(bytes, Codes.TpmAkFormat);
         var type = reader.U16Big();
-        AppraisalException.ThrowUnless(TpmAlgorithm.BankName(reader.U16Big()) is not null, Codes.TpmAkFormat, "The key's name has an unknown algorithm.");
+        AppraisalException.ThrowUnless(TpmAlgorithm.BankName(reader.U16Big()) is not null, Codes.TpmAkFormat, "The name algorithm of the key is unknown.");
         var attributes = reader.U32Big();
         const uint Required = FixedTpm | FixedParent | SensitiveDataOrigin | Restricted | Sign;
-        AppraisalException.ThrowUnless((attributes & Required) == Required && (attributes & Decrypt) == 0, Codes.TpmAkAttributes, "The key is not one that signs only what its TPM says.");
+        AppraisalException.ThrowUnless((attributes & Required) == Required && (attributes & Decrypt) == 0, Codes.TpmAkAttributes, "The key is not a restricted signing key that its TPM created.");
         reader.Tpm2B();
-        AppraisalException.ThrowUnless(reader.U16Big() == TpmAlgorithm.Null, Codes.TpmAkFormat, "A signing key has no symmetric algorithm.");
+        AppraisalException.ThrowUnless(reader.U16Big() == TpmAlgorithm.Null, Codes.TpmAkFormat, "The symmetric algorithm of a signing key must be TPM_ALG_NULL.");
         var scheme = reader.U16Big();
         HashAlgorithmName? hash = null;
         if (scheme != TpmAlgorithm.Null)
@@ -62,7 +62,7 @@ internal static class TpmPublic
         var bits = reader.U16Big();
         var exponent = reader.U32Big();
         var modulus = reader.Tpm2B().ToArray();
-        AppraisalException.ThrowUnless(modulus.Length * 8 == bits, Codes.TpmAkFormat, "The key's modulus has another length than it says.");
+        AppraisalException.ThrowUnless(modulus.Length * 8 == bits, Codes.TpmAkFormat, "The length of the modulus does not match the key size.");
         var bytes = new byte[4];
         BinaryPrimitives.WriteUInt32BigEndian(bytes, exponent == 0 ? 65537 : exponent);
         return new RsaKey(new RSAParameters { Modulus = modulus, Exponent = bytes.AsSpan().TrimStart((byte)0).ToArray() })
@@ -81,7 +81,7 @@ internal static class TpmPublic
             0x0004 => (ECCurve.NamedCurves.nistP384, 48),
             _ => throw new AppraisalException(Codes.TpmAkFormat, "The key's curve is neither P-256 nor P-384."),
         };
-        AppraisalException.ThrowUnless(reader.U16Big() == TpmAlgorithm.Null, Codes.TpmAkFormat, "A signing key derives no others.");
+        AppraisalException.ThrowUnless(reader.U16Big() == TpmAlgorithm.Null, Codes.TpmAkFormat, "The KDF of a signing key must be TPM_ALG_NULL.");
 
         var (x, y) = (Field(reader.Tpm2B(), size), Field(reader.Tpm2B(), size));
         try
@@ -91,7 +91,7 @@ internal static class TpmPublic
         }
         catch (CryptographicException)
         {
-            throw new AppraisalException(Codes.TpmAkFormat, "The key is no point of its curve.");
+            throw new AppraisalException(Codes.TpmAkFormat, "The key is not a point on its curve.");
         }
     }
 

@@ -19,18 +19,18 @@ internal sealed class TpmQuote
     private TpmQuote(ReadOnlySpan<byte> message)
     {
         var reader = new ByteReader(message, Codes.TpmQuote);
-        AppraisalException.ThrowUnless(reader.U32Big() == 0xFF544347 && reader.U16Big() == 0x8018, Codes.TpmMagic, "The message was not made by a TPM as a quote.");
+        AppraisalException.ThrowUnless(reader.U32Big() == 0xFF544347 && reader.U16Big() == 0x8018, Codes.TpmMagic, "The message is not a TPM-generated quote.");
         reader.Tpm2B();
         ExtraData = reader.Tpm2B().ToArray();
         reader.Take(17);
         reader.U64Big();
         var banks = reader.U32Big();
-        AppraisalException.ThrowUnless(banks is >= 1 and <= MaxBanks, Codes.TpmQuote, "The quote selects no bank of PCRs, or too many.");
+        AppraisalException.ThrowUnless(banks is >= 1 and <= MaxBanks, Codes.TpmQuote, "The quote must select 1 to 8 PCR banks.");
         for (var i = 0; i < banks; i++)
         {
-            var bank = TpmAlgorithm.BankName(reader.U16Big()) ?? throw new AppraisalException(Codes.TpmQuote, "The quote selects an unknown bank of PCRs.");
+            var bank = TpmAlgorithm.BankName(reader.U16Big()) ?? throw new AppraisalException(Codes.TpmQuote, "The quote selects an unknown PCR bank.");
             var bitmap = reader.Take(reader.U8());
-            AppraisalException.ThrowUnless(bitmap.Length <= 4, Codes.TpmQuote, "The quote selects more PCRs than there are.");
+            AppraisalException.ThrowUnless(bitmap.Length <= 4, Codes.TpmQuote, "The quote selects PCRs that do not exist.");
             var selected = new List<int>();
             for (var index = 0; index < bitmap.Length * 8; index++)
             {
@@ -49,33 +49,33 @@ internal sealed class TpmQuote
 
     public byte[] ExtraData { get; }
 
-    /// <summary>Banks in the order of the quote, and in each the registers, ascending.</summary>
+    /// <summary>The selected banks in the order of the quote, each with its registers in ascending order.</summary>
     public List<(string Bank, List<int> Registers)> Selection { get; } = [];
 
     public byte[] PcrDigest { get; }
 
-    /// <summary>What a message says, which is worth nothing before its signature is checked.</summary>
+    /// <summary>Parses the message without verifying the signature.</summary>
     /// <exception cref="AppraisalException">Codes <see cref="Codes.TpmQuote"/> and <see cref="Codes.TpmMagic"/>.</exception>
     public static TpmQuote Parse(ReadOnlySpan<byte> message) => new(message);
 
-    /// <summary>Checks, in this order: the signature, that it is a quote, the nonce, the registers.</summary>
-    /// <param name="signature">TPMT_SIGNATURE, or the bare RSA signature (PKCS #1, SHA-256) that Azure's tools hand out.</param>
-    /// <param name="nonce">Null compares nothing.</param>
-    /// <param name="values">What the registers are said to hold.</param>
-    /// <returns>The registers that the quote covers, by bank; nothing else of <paramref name="values"/>.</returns>
+    /// <summary>Checks, in this order: signature, structure, nonce, PCR digest.</summary>
+    /// <param name="signature">TPMT_SIGNATURE, or the bare RSA signature (PKCS #1, SHA-256) that Azure's tools produce.</param>
+    /// <param name="nonce">Expected extraData; null skips the comparison.</param>
+    /// <param name="values">Claimed PCR values.</param>
+    /// <returns>The values of the PCRs that the quote covers, by bank.</returns>
     /// <exception cref="AppraisalException">One of the codes of vTPM.</exception>
     public static Dictionary<string, SortedDictionary<int, byte[]>> Verify(
         ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature, PublicKey key, byte[]? nonce, PcrValues values)
     {
         var hash = TpmSignature.Verify(key, message, signature);
         var quote = Parse(message);
-        AppraisalException.ThrowUnless(nonce is null || CryptographicOperations.FixedTimeEquals(quote.ExtraData, nonce), Codes.TpmNonce, "The quote was made for another nonce.");
+        AppraisalException.ThrowUnless(nonce is null || CryptographicOperations.FixedTimeEquals(quote.ExtraData, nonce), Codes.TpmNonce, "extraData of the quote differs from the expected nonce.");
 
         using var digest = IncrementalHash.CreateHash(hash);
         var covered = new Dictionary<string, SortedDictionary<int, byte[]>>(StringComparer.Ordinal);
         foreach (var (bank, registers) in quote.Selection)
         {
-            AppraisalException.ThrowUnless(covered.TryAdd(bank, []), Codes.TpmQuote, "The quote selects a bank of PCRs twice.");
+            AppraisalException.ThrowUnless(covered.TryAdd(bank, []), Codes.TpmQuote, "The quote selects a PCR bank twice.");
             foreach (var register in registers)
             {
                 var value = values.Find(bank, register) ?? throw new AppraisalException(Codes.TpmPcrMissing, $"The value of PCR {register} ({bank}) is missing.");
@@ -84,7 +84,7 @@ internal sealed class TpmQuote
             }
         }
 
-        AppraisalException.ThrowUnless(digest.GetHashAndReset().AsSpan().SequenceEqual(quote.PcrDigest), Codes.TpmPcrDigest, "The values of the PCRs are not the quoted ones.");
+        AppraisalException.ThrowUnless(digest.GetHashAndReset().AsSpan().SequenceEqual(quote.PcrDigest), Codes.TpmPcrDigest, "The PCR values do not match the digest in the quote.");
         return covered;
     }
 }
@@ -94,7 +94,7 @@ internal sealed class TpmQuote
 /// </summary>
 internal static class TpmSignature
 {
-    /// <returns>The hash of the scheme, which is the hash of the PCR digest too.</returns>
+    /// <returns>The hash algorithm of the signature, which is also that of the PCR digest.</returns>
     /// <exception cref="AppraisalException">Codes <see cref="Codes.TpmSignatureFormat"/> and <see cref="Codes.TpmQuoteSignature"/>.</exception>
     public static HashAlgorithmName Verify(PublicKey key, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature)
     {
@@ -123,7 +123,7 @@ internal static class TpmSignature
                 Require(ec.VerifyRaw(message, raw, hash));
                 break;
             default:
-                throw new AppraisalException(Codes.TpmSignatureFormat, "The quote's signature is of another kind than its key.");
+                throw new AppraisalException(Codes.TpmSignatureFormat, "The signature algorithm of the quote does not match its key.");
         }
 
         reader.End();
@@ -134,7 +134,7 @@ internal static class TpmSignature
 
     private static void PadLeft(ReadOnlySpan<byte> number, Span<byte> field)
     {
-        AppraisalException.ThrowUnless(number.Length <= field.Length, Codes.TpmSignatureFormat, "A number of the quote's signature is too long.");
+        AppraisalException.ThrowUnless(number.Length <= field.Length, Codes.TpmSignatureFormat, "An integer of the quote's signature is too long.");
         field.Clear();
         number.CopyTo(field[^number.Length..]);
     }

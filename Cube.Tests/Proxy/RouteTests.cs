@@ -226,7 +226,7 @@ public sealed class RouteTests(RouteSystem system)
     public async Task A_target_that_does_not_prove_itself_sees_no_byte_of_a_prompt()
     {
         var tenant = await _cube.CreateTenantAsync();
-        await using var machine = await FaultyMachine.StartAsync();
+        await using var machine = await FaultyAttester.StartAsync();
         machine.Defect = Defect.PlainHttps;
         var name = NewName();
         await SaveAsync($$"""{"name":"{{name}}","target_url":"{{machine.Address}}","matchers":[{"condition":"path","pattern":"/{{tenant.Domain}}/","is_regex":true}]}""");

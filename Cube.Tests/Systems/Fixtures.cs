@@ -61,13 +61,13 @@ public sealed class RouteSystem(PostgresServer postgres) : IAsyncLifetime
     /// <summary>The first administrator's token.</summary>
     public string Administrator { get; private set; } = "";
 
-    internal FaultyMachine Machine { get; private set; } = null!;
+    internal FaultyAttester Machine { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()
     {
         _backend.Answer = static context => FakeBackend.JsonAsync(context, 200, Says("agent"));
         await _backend.StartAsync();
-        Machine = await FaultyMachine.StartAsync();
+        Machine = await FaultyAttester.StartAsync();
         (Machine.Answer, Machine.Models) = (Says("machine"), ["m", "machine-only"]);
         Cube = await CubeSystem.StartAsync(postgres, ("vllm", _backend.Address));
         Other = await Cube.StartAnotherProxyAsync();

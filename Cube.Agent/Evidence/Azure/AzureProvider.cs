@@ -7,8 +7,8 @@ using Cube.Attestation.Evidence;
 namespace Cube.Agent.Evidence.Azure;
 
 /// <summary>
-/// Azure's confidential machines: the paravisor's report out of the vTPM's NV memory, and a quote of that vTPM for each request. The
-/// hardware report is of the boot, or of the last refresh; freshness is the quote's.
+/// Generates Evidence on Azure's confidential VMs: the paravisor report from the vTPM's NV memory, and a quote of the vTPM for each request.
+/// The hardware report dates from the boot or the last refresh; the quote proves freshness.
 /// </summary>
 internal sealed class AzureProvider(TpmCommands tpm, ImdsClient imds, TimeProvider time) : EvidenceProvider
 {
@@ -20,11 +20,11 @@ internal sealed class AzureProvider(TpmCommands tpm, ImdsClient imds, TimeProvid
     private const int ReportOffset = 32;
     private const int TdReportSize = 1024;
 
-    /// <summary>How long the paravisor takes to make a new hardware report.</summary>
+    /// <summary>Time that the paravisor needs for a new hardware report.</summary>
     private static readonly TimeSpan _refreshTakes = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan _refreshEvery = TimeSpan.FromHours(6);
 
-    /// <summary>All 24 registers.</summary>
+    /// <summary>Bitmap of all 24 PCRs.</summary>
     private static readonly byte[] _registers = [0xFF, 0xFF, 0xFF];
     private string _type = EvidenceType.AzureSnp;
     private EvidenceDocument? _hardware;
@@ -65,7 +65,7 @@ internal sealed class AzureProvider(TpmCommands tpm, ImdsClient imds, TimeProvid
         };
     }
 
-    /// <summary>A new hardware report over 64 bytes of one's own; it takes three seconds.</summary>
+    /// <summary>Requests a new hardware report that covers 64 bytes of user data. Takes three seconds.</summary>
     public async Task<EvidenceDocument> RefreshAsync(byte[] userData, CancellationToken ct)
     {
         await tpm.NvWriteAsync(UserData, userData, ct);
@@ -88,10 +88,10 @@ internal sealed class AzureProvider(TpmCommands tpm, ImdsClient imds, TimeProvid
             return await RefreshAsync(System.Security.Cryptography.RandomNumberGenerator.GetBytes(64), ct);
         }
 
-        var hcl = await tpm.NvReadAsync(HclReport, ct) ?? throw new EvidenceUnavailableException("The paravisor's report is not there.");
+        var hcl = await tpm.NvReadAsync(HclReport, ct) ?? throw new EvidenceUnavailableException("The vTPM contains no paravisor report.");
         if (hcl.Length <= TypeOffset)
         {
-            throw new EvidenceUnavailableException("The paravisor's report is too short.");
+            throw new EvidenceUnavailableException("The paravisor report is too short.");
         }
 
         var isTdx = hcl[TypeOffset] == 4;

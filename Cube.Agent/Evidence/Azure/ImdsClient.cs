@@ -7,12 +7,12 @@ using Cube.Attestation.Atls;
 namespace Cube.Agent.Evidence.Azure;
 
 /// <summary>
-/// What Azure's host hands to its guest over plain http on a link-local address: certificates and quotes. All of it is checked by whoever
-/// verifies; here it is only carried.
+/// Reads certificates and quotes from Azure's host over http on a link-local address.
+/// The agent forwards them unchecked; the Verifier checks them.
 /// </summary>
 internal sealed class ImdsClient(HttpClient http, Uri address)
 {
-    /// <summary>Bytes of an answer; the client counts them while it reads.</summary>
+    /// <summary>Maximum size of a response in bytes, enforced while it is read.</summary>
     public const int MaxResponseBytes = 128 * 1024;
 
     /// <summary>VCEK and its chain, DER, leaf first.</summary>
@@ -33,7 +33,7 @@ internal sealed class ImdsClient(HttpClient http, Uri address)
         }
         catch (Exception exception) when (exception is FormatException or KeyNotFoundException or InvalidOperationException)
         {
-            throw new EvidenceUnavailableException("The host's quote cannot be read.", exception);
+            throw new EvidenceUnavailableException("The host's quote cannot be parsed.", exception);
         }
     }
 
@@ -52,7 +52,7 @@ internal sealed class ImdsClient(HttpClient http, Uri address)
             rest = rest[fields.Location.End..];
         }
 
-        return found.Count > 0 ? found : throw new EvidenceUnavailableException("The host's certificates cannot be read.");
+        return found.Count > 0 ? found : throw new EvidenceUnavailableException("The host's certificates cannot be parsed.");
     }
 
     private async Task<JsonDocument> AskAsync(HttpRequestMessage request, CancellationToken ct)
@@ -66,7 +66,7 @@ internal sealed class ImdsClient(HttpClient http, Uri address)
         }
         catch (Exception exception) when (exception is HttpRequestException or JsonException || (exception is OperationCanceledException && !ct.IsCancellationRequested))
         {
-            throw new EvidenceUnavailableException("The host's metadata service does not answer.", exception);
+            throw new EvidenceUnavailableException("The host's metadata service does not respond.", exception);
         }
     }
 }

@@ -10,12 +10,12 @@ using Cube.Attestation.Evidence;
 namespace Cube.Agent.Evidence.Azure;
 
 /// <summary>
-/// Hands out a token of Microsoft Azure Attestation instead of evidence of one's own. What the token is bound to travels in the runtime
-/// data that the hardware report covers; the nonce of a request to Microsoft would be an echo, and bind nothing.
+/// Sends a token of Microsoft Azure Attestation instead of hardware Evidence. The binder is in the runtime
+/// data that the hardware report covers. The nonce of the request to Microsoft is not used: it would bind nothing.
 /// </summary>
 internal sealed class MaaProvider(EvidenceProvider hardware, HttpClient http, Uri instance) : EvidenceProvider
 {
-    /// <summary>Bytes of an answer; the client counts them while it reads.</summary>
+    /// <summary>Maximum size of a response in bytes, enforced while it is read.</summary>
     public const int MaxResponseBytes = 64 * 1024;
     private const int RuntimeSizeOffset = 1232;
     private const int RuntimeOffset = 1236;
@@ -26,7 +26,7 @@ internal sealed class MaaProvider(EvidenceProvider hardware, HttpClient http, Ur
     {
         if (hardware is AzureProvider azure)
         {
-            // The paravisor writes what it covers, with our bytes in it.
+            // The paravisor writes the runtime data, which contain the binder.
             var made = await azure.RefreshAsync(request.ReportData, ct);
             var hcl = made.HclReport!;
             var runtime = hcl.AsSpan(RuntimeOffset, (int)Math.Min(BinaryPrimitives.ReadUInt32LittleEndian(hcl.AsSpan(RuntimeSizeOffset)), (uint)(hcl.Length - RuntimeOffset))).ToArray();
@@ -55,7 +55,7 @@ internal sealed class MaaProvider(EvidenceProvider hardware, HttpClient http, Ur
         catch (Exception exception) when (exception is HttpRequestException or JsonException or KeyNotFoundException or InvalidOperationException
             || (exception is OperationCanceledException && !ct.IsCancellationRequested))
         {
-            throw new EvidenceUnavailableException("Microsoft Azure Attestation gives no token.", exception);
+            throw new EvidenceUnavailableException("Microsoft Azure Attestation issued no token.", exception);
         }
     }
 

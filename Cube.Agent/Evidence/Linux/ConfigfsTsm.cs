@@ -5,7 +5,7 @@ using Cube.Attestation.Evidence;
 namespace Cube.Agent.Evidence.Linux;
 
 /// <summary>
-/// The kernel's own interface for SEV-SNP and TDX (Documentation/ABI/testing/configfs-tsm-report, Linux 6.7 and later): a directory per
+/// The kernel's interface for SEV-SNP and TDX (Documentation/ABI/testing/configfs-tsm-report, Linux 6.7 and later): a directory per
 /// request, 64 bytes into <c>inblob</c>, evidence out of <c>outblob</c>, certificates out of <c>auxblob</c>.
 /// </summary>
 internal sealed class ConfigfsTsm(string root) : EvidenceProvider
@@ -16,7 +16,7 @@ internal sealed class ConfigfsTsm(string root) : EvidenceProvider
     private const int Ebusy = 16;
     private const int MaxTries = 6;
 
-    /// <summary>A log as large as this fits into evidence beside a quote.</summary>
+    /// <summary>A log up to this size fits into an Evidence document together with a quote.</summary>
     private const int MaxEventLog = 96 * 1024;
     private readonly string _reports = Path.Combine(root, "sys/kernel/config/tsm/report");
     private readonly string _eventLog = Path.Combine(root, "sys/firmware/acpi/tables/data/CCEL");
@@ -29,7 +29,7 @@ internal sealed class ConfigfsTsm(string root) : EvidenceProvider
         _ => "unknown",
     };
 
-    /// <returns>Whether the kernel offers it, and a provider is behind it.</returns>
+    /// <returns>True if the kernel has the interface and a known provider.</returns>
     public bool IsAvailable()
     {
         if (!Directory.Exists(_reports))
@@ -59,12 +59,12 @@ internal sealed class ConfigfsTsm(string root) : EvidenceProvider
             }
             catch (IOException exception) when (tries < MaxTries && (exception is ConcurrentWriteException || (exception.HResult & 0xFFFF) is Eintr or Eagain or Ebusy))
             {
-                // Somebody else is at the device.
+                // Another process uses the device.
                 await Task.Delay(TimeSpan.FromMilliseconds(10 << tries), ct);
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
-                throw new EvidenceUnavailableException("The kernel makes no report.", exception);
+                throw new EvidenceUnavailableException("The kernel returned no report.", exception);
             }
         }
     }
@@ -76,7 +76,7 @@ internal sealed class ConfigfsTsm(string root) : EvidenceProvider
         var report = entry.Bytes("outblob");
         var certificates = entry.Bytes("auxblob");
         _provider = entry.Text("provider");
-        // One write was ours. Another number means that somebody wrote between it and what was read.
+        // Generation 1 is this write. A higher number means that another process wrote in between.
         if (entry.Text("generation") != "1")
         {
             throw new ConcurrentWriteException();
@@ -86,7 +86,7 @@ internal sealed class ConfigfsTsm(string root) : EvidenceProvider
         {
             "sev_guest" => new EvidenceDocument { Type = EvidenceType.SevSnp, Report = report, CertificateTable = certificates.Length > 0 ? certificates : null },
             "tdx_guest" => new EvidenceDocument { Type = EvidenceType.Tdx, Quote = report, CcEventLog = EventLog() },
-            _ => throw new EvidenceUnavailableException("The kernel's provider of reports is unknown."),
+            _ => throw new EvidenceUnavailableException("The report provider of the kernel is unknown."),
         };
     }
 
@@ -97,7 +97,7 @@ internal sealed class ConfigfsTsm(string root) : EvidenceProvider
             return null;
         }
 
-        // The table is filled up with ones behind its last event.
+        // The table is padded with 0xFF after its last event.
         var log = File.ReadAllBytes(_eventLog);
         var end = log.AsSpan().TrimEnd((byte)0xFF).Length;
         return end is > 0 and <= MaxEventLog ? log[..end] : null;
@@ -105,35 +105,35 @@ internal sealed class ConfigfsTsm(string root) : EvidenceProvider
 
     private sealed class ConcurrentWriteException : IOException;
 
-    /// <summary>A directory of the kernel's that lives for one request.</summary>
+    /// <summary>A configfs directory that exists for one request.</summary>
     private sealed class Entry(string path) : IDisposable
     {
         public static Entry Make(string reports)
         {
             if (!Directory.Exists(reports))
             {
-                throw new IOException("The kernel offers no reports.");
+                throw new IOException("The kernel does not provide configfs-tsm.");
             }
 
             var path = Path.Combine(reports, string.Create(CultureInfo.InvariantCulture, $"cube-{Environment.ProcessId}-{Guid.NewGuid():N}"));
             Directory.CreateDirectory(path);
             if (IsOrdinary(path))
             {
-                // The kernel's attributes are there at once; where somebody plays the kernel, a moment later.
+                // The kernel creates the attributes immediately; a test that simulates the kernel needs a moment.
                 SpinWait.SpinUntil(() => File.Exists(Path.Combine(path, "inblob")), TimeSpan.FromSeconds(1));
             }
 
             return new Entry(path);
         }
 
-        /// <summary>In a single write, which is what the kernel asks for.</summary>
+        /// <summary>Writes with a single system call, as the kernel requires.</summary>
         public void Write(string name, byte[] bytes)
         {
             using var file = new FileStream(Path.Combine(path, name), FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
             file.Write(bytes);
         }
 
-        /// <returns>Empty where there is none.</returns>
+        /// <returns>Empty if the file does not exist.</returns>
         public byte[] Bytes(string name)
         {
             if (!File.Exists(Path.Combine(path, name)))
@@ -153,16 +153,16 @@ internal sealed class ConfigfsTsm(string root) : EvidenceProvider
         {
             try
             {
-                // rmdir: the kernel's attributes go with it.
+                // rmdir also removes the attributes of the kernel.
                 Directory.Delete(path, recursive: IsOrdinary(path));
             }
             catch (IOException)
             {
-                // It stays behind, and costs the kernel a few bytes.
+                // The directory remains and uses a few bytes of kernel memory.
             }
         }
 
-        /// <summary>On the kernel's file system nothing but rmdir is allowed; elsewhere the files are ordinary ones.</summary>
+        /// <summary>True outside configfs, which allows rmdir only.</summary>
         private static bool IsOrdinary(string path) => !path.StartsWith("/sys/", StringComparison.Ordinal);
     }
 }

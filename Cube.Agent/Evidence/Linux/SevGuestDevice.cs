@@ -32,7 +32,7 @@ internal sealed partial class SevGuestDevice(string root) : EvidenceProvider
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new EvidenceUnavailableException("The device makes no report.", exception);
+            throw new EvidenceUnavailableException("The device returned no report.", exception);
         }
     }
 
@@ -62,7 +62,7 @@ internal sealed partial class SevGuestDevice(string root) : EvidenceProvider
 
             if (BitConverter.ToUInt32(response) != 0)
             {
-                throw new IOException($"The firmware refuses: status {BitConverter.ToUInt32(response)}.");
+                throw new IOException($"The firmware returned status {BitConverter.ToUInt32(response)}.");
             }
 
             var table = new ReadOnlySpan<byte>(certificates, CertificatesSize).ToArray();

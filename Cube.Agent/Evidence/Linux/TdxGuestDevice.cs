@@ -8,8 +8,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Cube.Agent.Evidence.Linux;
 
 /// <summary>
-/// <c>/dev/tdx_guest</c> (Linux, include/uapi/linux/tdx-guest.h), for kernels without configfs-tsm: a TDREPORT by ioctl, which the host's
-/// quote generation service turns into a quote over vsock.
+/// <c>/dev/tdx_guest</c> (Linux, include/uapi/linux/tdx-guest.h), for kernels without configfs-tsm: the agent reads a TDREPORT by ioctl, and the host's
+/// quote generation service converts it into a quote over vsock.
 /// <code>
 /// tdx_report_req 1088: REPORTDATA 64, TDREPORT 1024
 /// message: length u32 big-endian, then little-endian: major u16 (1), minor u16, type u32 (0 request, 1 response), size u32, error u32,
@@ -42,11 +42,11 @@ internal sealed partial class TdxGuestDevice(string root) : EvidenceProvider
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or SocketException)
         {
-            throw new EvidenceUnavailableException("The device or the host's quote service makes no quote.", exception);
+            throw new EvidenceUnavailableException("The device or the host's quote generation service returned no quote.", exception);
         }
     }
 
-    /// <exception cref="IOException">The service answers something else than a quote.</exception>
+    /// <exception cref="IOException">The response of the service is not a quote.</exception>
     internal static async Task<byte[]> QuoteAsync(Stream service, byte[] report, CancellationToken ct)
     {
         var body = new byte[HeaderSize + 8 + ReportSize];
@@ -64,7 +64,7 @@ internal sealed partial class TdxGuestDevice(string root) : EvidenceProvider
         var size = BinaryPrimitives.ReadInt32BigEndian(length);
         if (size is < HeaderSize + 8 or > MaxMessage)
         {
-            throw new IOException("The quote service answers nothing that could hold a quote.");
+            throw new IOException("The response of the quote generation service has an invalid size.");
         }
 
         var answer = new byte[size];
@@ -73,7 +73,7 @@ internal sealed partial class TdxGuestDevice(string root) : EvidenceProvider
         var (idSize, quoteSize) = (BinaryPrimitives.ReadUInt32LittleEndian(answer.AsSpan(HeaderSize)), BinaryPrimitives.ReadUInt32LittleEndian(answer.AsSpan(HeaderSize + 4)));
         if (type != 1 || error != 0 || (ulong)HeaderSize + 8 + idSize + quoteSize != (ulong)size)
         {
-            throw new IOException($"The quote service refuses: error {error:x}.");
+            throw new IOException($"The quote generation service returned error {error:x}.");
         }
 
         return answer[(HeaderSize + 8 + (int)idSize)..];
@@ -90,7 +90,7 @@ internal sealed partial class TdxGuestDevice(string root) : EvidenceProvider
         }
     }
 
-    /// <summary>.NET knows no vsock: the socket is made by the system's own calls, and used as any other.</summary>
+    /// <summary>Creates a vsock socket by system calls, because .NET does not support vsock addresses.</summary>
     private static unsafe Socket Connect()
     {
         var descriptor = NativeSocket(VSock, 1, 0);

@@ -4,7 +4,7 @@ using Cube.Attestation.Evidence;
 
 namespace Cube.Agent.Evidence.Tpm;
 
-/// <summary>The few commands that evidence needs (TPM 2.0 Library, part 3), in the bytes that the TPM takes.</summary>
+/// <summary>The TPM commands that Evidence needs (TPM 2.0 Library, part 3).</summary>
 internal sealed class TpmCommands(TpmTransport transport)
 {
     // TPM_ST, TPM_CC, TPM_RH
@@ -12,13 +12,13 @@ internal sealed class TpmCommands(TpmTransport transport)
     private const ushort Sessions = 0x8002;
     private const uint Owner = 0x40000001;
 
-    /// <summary>The owner's hierarchy has an empty password on these machines.</summary>
+    /// <summary>Password session with the empty password of the owner hierarchy.</summary>
     private static readonly byte[] _emptyPassword = [0, 0, 0, 9, 0x40, 0, 0, 9, 0, 0, 0, 0, 0];
 
-    /// <summary>Vendors' TPMs read no more than this at a time.</summary>
+    /// <summary>Maximum number of bytes that all supported TPMs read or write per command.</summary>
     private const int Chunk = 1024;
 
-    /// <returns>Null where there is no such index.</returns>
+    /// <returns>Null if the index does not exist.</returns>
     public async Task<byte[]?> NvReadAsync(uint index, CancellationToken ct)
     {
         int size;
@@ -43,7 +43,7 @@ internal sealed class TpmCommands(TpmTransport transport)
         return content;
     }
 
-    /// <summary>Makes the index where there is none, and writes it.</summary>
+    /// <summary>Writes the index; defines it first if it does not exist.</summary>
     public async Task NvWriteAsync(uint index, byte[] content, CancellationToken ct)
     {
         if (await NvReadAsync(index, ct) is null)
@@ -75,7 +75,7 @@ internal sealed class TpmCommands(TpmTransport transport)
         return new TpmQuoteParts(message.ToArray(), rest.ToArray());
     }
 
-    /// <summary>The TPM gives eight at a time, and says which.</summary>
+    /// <summary>Reads PCRs of the SHA-256 bank. The TPM returns up to eight per command and the bitmap of those.</summary>
     public async Task<SortedDictionary<int, byte[]>> PcrReadAsync(byte[] bitmap, CancellationToken ct)
     {
         var values = new SortedDictionary<int, byte[]>();
@@ -106,7 +106,7 @@ internal sealed class TpmCommands(TpmTransport transport)
 
         if (values.Count == before)
         {
-            throw new EvidenceUnavailableException("The TPM has no such PCRs.");
+            throw new EvidenceUnavailableException("The TPM returned no PCR values.");
         }
     }
 
@@ -119,7 +119,7 @@ internal sealed class TpmCommands(TpmTransport transport)
         }
         catch (ArgumentOutOfRangeException exception)
         {
-            throw new EvidenceUnavailableException("The TPM's answer is cut off.", exception);
+            throw new EvidenceUnavailableException("The response of the TPM is truncated.", exception);
         }
     }
 
@@ -129,7 +129,7 @@ internal sealed class TpmCommands(TpmTransport transport)
         var area = Sized(response.AsSpan(10), out _);
         Sized(area[10..], out var rest);
         var size = BinaryPrimitives.ReadUInt16BigEndian(rest);
-        return size <= 16 * 1024 ? size : throw new EvidenceUnavailableException("An index of the TPM is too large.");
+        return size <= 16 * 1024 ? size : throw new EvidenceUnavailableException("An NV index of the TPM is too large.");
     }
 
     private static ReadOnlySpan<byte> Sized(ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> rest)
@@ -137,7 +137,7 @@ internal sealed class TpmCommands(TpmTransport transport)
         var size = bytes.Length >= 2 ? BinaryPrimitives.ReadUInt16BigEndian(bytes) : int.MaxValue;
         if (size > bytes.Length - 2)
         {
-            throw new EvidenceUnavailableException("The TPM's answer is cut off.");
+            throw new EvidenceUnavailableException("The response of the TPM is truncated.");
         }
 
         rest = bytes[(2 + size)..];

@@ -4,7 +4,7 @@ using Cube.Attestation.Atls;
 
 namespace Cube.Agent.Evidence.Tpm;
 
-/// <summary>One command in, one response out: a device of the kernel's resource manager, or a simulator over TCP. One at a time: the queue sees to it.</summary>
+/// <summary>Sends a command to a TPM device of the kernel's resource manager, or to a simulator over TCP. Not thread-safe; <see cref="EvidenceQueue"/> serializes calls.</summary>
 internal sealed class TpmTransport(string address)
 {
     private const int MaxResponse = 4096;
@@ -15,7 +15,7 @@ internal sealed class TpmTransport(string address)
     public bool IsAvailable() => address.StartsWith("tcp://", StringComparison.Ordinal) || File.Exists(address);
 
     /// <returns>The whole response, header included.</returns>
-    /// <exception cref="EvidenceUnavailableException">There is no TPM, or it refuses.</exception>
+    /// <exception cref="EvidenceUnavailableException">The TPM cannot be reached or returned an error.</exception>
     public async Task<byte[]> TransmitAsync(byte[] command, CancellationToken ct)
     {
         try
@@ -25,7 +25,7 @@ internal sealed class TpmTransport(string address)
                 var response = await ExchangeAsync(command, ct);
                 if (response.Length < 10)
                 {
-                    throw new EvidenceUnavailableException("The TPM's answer is cut off.");
+                    throw new EvidenceUnavailableException("The response of the TPM is truncated.");
                 }
 
                 var code = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(response.AsSpan(6));
@@ -36,7 +36,7 @@ internal sealed class TpmTransport(string address)
 
                 if (!_again.Contains(code) || tries == 5)
                 {
-                    throw new EvidenceUnavailableException(string.Create(CultureInfo.InvariantCulture, $"The TPM refuses a command: {code:x}."));
+                    throw new EvidenceUnavailableException(string.Create(CultureInfo.InvariantCulture, $"The TPM returned error {code:x}."));
                 }
 
                 await Task.Delay(TimeSpan.FromMilliseconds(20 << tries), ct);
@@ -67,7 +67,7 @@ internal sealed class TpmTransport(string address)
             return response[..size];
         }
 
-        // The driver's contract: one write is a command, one read its response.
+        // The driver requires one write per command and one read per response.
         await using var device = new FileStream(address, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
         await device.WriteAsync(command, ct);
         return response[..await device.ReadAsync(response, ct)];
