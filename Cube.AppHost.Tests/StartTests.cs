@@ -23,7 +23,7 @@ public sealed class StartTests : IDisposable
     [InlineData("CUBE_DASHBOARD", "maybe", "CUBE_DASHBOARD can be true, false")]
     [InlineData("CUBE_ATTESTATION", "none", "CUBE_ATTESTATION can be simulated, sev-snp, tdx, azure, auto")]
     [InlineData("CUBE_ATTESTATION", "sev-snp", "CUBE_ATTESTATION=sev-snp needs CUBE_ATTESTATION_POLICY")]
-    [InlineData("ASPIRE_CONTAINER_RUNTIME", "no-such-runtime", "CUBE_SERVERS=containers, but no-such-runtime does not answer", "CUBE_SERVERS", "containers")]
+    [InlineData("ASPIRE_CONTAINER_RUNTIME", "no-such-runtime", "CUBE_SERVERS=containers, but no-such-runtime does not respond", "CUBE_SERVERS", "containers")]
     [InlineData("CUBE_ADMIN_PASSWORD", "short", "identity did not start. Cube.Identity: The first administrator cannot be made")]
     public async Task A_setting_that_cannot_be_is_refused(string name, string value, string expected, string? alsoName = null, string? alsoValue = null)
     {

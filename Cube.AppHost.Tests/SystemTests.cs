@@ -106,7 +106,7 @@ public sealed class SystemTests : IDisposable
                 return false;
             }
         }, "PostgreSQL is back", 60);
-        Assert.Contains("postgres    has ended by itself", cube.Process.Output, StringComparison.Ordinal);
+        Assert.Contains("postgres    ended unexpectedly", cube.Process.Output, StringComparison.Ordinal);
     }
 
     /// <summary>The AppHost and PostgreSQL die while users and domains are being made; the next start has all that were acknowledged.</summary>
@@ -151,7 +151,7 @@ public sealed class SystemTests : IDisposable
         await using var third = RunningCube.Launch(first);
         Assert.Equal(1, await third.WaitForExitAsync());
         await Eventually.TrueAsync(
-            () => Task.FromResult(third.Output.Contains($"The data directory {first} is in use by another Cube", StringComparison.Ordinal)), $"it says so: {third.Output}", 5);
+            () => Task.FromResult(third.Output.Contains($"The data directory {first} is used by another Cube", StringComparison.Ordinal)), $"it says so: {third.Output}", 5);
         Assert.True(File.Exists(Path.Combine(first, "ready.json")), "the ready file of the one that runs stays");
 
         // Without SpiceDB the engine in Identity answers its API, and another key opens a store that is empty.

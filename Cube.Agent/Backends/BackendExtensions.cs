@@ -57,7 +57,7 @@ internal static class BackendExtensions
 
     public static WebApplicationBuilder AddBackend(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<IValidateOptions<BackendOptions>, BackendOptionsValidator>();
+        builder.Services.AddSingleton<IValidateOptions<BackendOptions>, BackendOptionsValidator>().AddSingleton<IValidateOptions<BackendOptions>, BackendOptionsCustomValidator>();
         builder.Services.AddOptions<BackendOptions>().BindConfiguration(BackendOptions.Section).ValidateOnStart();
         if (builder.Configuration.GetSection(BackendOptions.Section).Get<BackendOptions>() is { ParsedKind: BackendKind.Guide })
         {

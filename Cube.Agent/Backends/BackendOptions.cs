@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Agent.Backends;
@@ -18,6 +19,8 @@ internal sealed class BackendOptions
     public const string Section = "Backend";
 
     /// <summary><c>ollama</c>, <c>vllm</c> or <c>guide</c>.</summary>
+    [RegularExpression("(?i)^(ollama|vllm|guide)$", ErrorMessage = "Backend__Kind must be ollama, vllm or guide.")]
+    [Required(ErrorMessage = "Backend__Kind must be ollama, vllm or guide.")]
     public string Kind { get; set; } = "";
 
     public BackendKind ParsedKind => Kind.ToLowerInvariant() switch
@@ -32,36 +35,32 @@ internal sealed class BackendOptions
     public Uri? Url { get; set; }
 
     /// <summary>Maximum time without data from the model server within one exchange: 1 second to 1 hour. It includes loading a model.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00", ErrorMessage = "Backend__ActivityTimeout must be between 00:00:01 and 01:00:00.")]
     public TimeSpan ActivityTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
     /// <summary>Whether administrators can change Ollama's models through this agent. The appraisal policy must allow it too.</summary>
     public bool AllowModelChanges { get; set; }
 }
 
-internal sealed class BackendOptionsValidator : IValidateOptions<BackendOptions>
+[OptionsValidator]
+internal sealed partial class BackendOptionsValidator : IValidateOptions<BackendOptions>;
+
+/// <summary>Rules across fields, which attributes cannot express.</summary>
+internal sealed class BackendOptionsCustomValidator : IValidateOptions<BackendOptions>
 {
     public ValidateOptionsResult Validate(string? name, BackendOptions options)
     {
-        var faults = new ValidateOptionsResultBuilder();
-        if (options.ParsedKind == BackendKind.Unset)
+        var errors = new ValidateOptionsResultBuilder();
+        if (options.ParsedKind is BackendKind.Ollama or BackendKind.Vllm && options.Url is not { IsAbsoluteUri: true, Scheme: "http" or "https" })
         {
-            faults.AddError("Backend__Kind must be ollama, vllm or guide.");
-        }
-        else if (options.ParsedKind != BackendKind.Guide && options.Url is not { IsAbsoluteUri: true, Scheme: "http" or "https" })
-        {
-            faults.AddError("Backend__Url must be the http or https address of the model server.");
-        }
-
-        if (options.ActivityTimeout < TimeSpan.FromSeconds(1) || options.ActivityTimeout > TimeSpan.FromHours(1))
-        {
-            faults.AddError("Backend__ActivityTimeout must be between 00:00:01 and 01:00:00.");
+            errors.AddError("Backend__Url must be the http or https address of the model server.");
         }
 
         if (options.AllowModelChanges && options.ParsedKind != BackendKind.Ollama)
         {
-            faults.AddError("Backend__AllowModelChanges is for ollama only.");
+            errors.AddError("Backend__AllowModelChanges requires Backend__Kind=ollama.");
         }
 
-        return faults.Build();
+        return errors.Build();
     }
 }

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Agent.Evidence;
@@ -11,6 +12,8 @@ internal sealed class AttestationOptions
     /// <c>sev-snp</c>, <c>tdx</c>, <c>azure</c>, <c>auto</c> (the first that is available), or <c>simulated</c> (development only). There is
     /// no default.
     /// </summary>
+    [Required(ErrorMessage = "Attestation__Platform must be one of sev-snp, tdx, azure, auto, simulated.")]
+    [AllowedValues("sev-snp", "tdx", "azure", "auto", "simulated", ErrorMessage = "Attestation__Platform must be one of sev-snp, tdx, azure, auto, simulated.")]
     public string Platform { get; set; } = "";
 
     /// <summary>Root of the guest's file system; only tests change it.</summary>
@@ -26,42 +29,17 @@ internal sealed class AttestationOptions
     public Uri? Maa { get; set; }
 
     /// <summary>Maximum number of Evidence requests to the device per second, 1 to 1000.</summary>
+    [Range(1, 1000, ErrorMessage = "Attestation__PerSecond must be between 1 and 1000.")]
     public int PerSecond { get; set; } = 20;
 
     /// <summary>Maximum number of waiting Evidence requests, 1 to 1024. Further requests are rejected.</summary>
+    [Range(1, 1024, ErrorMessage = "Attestation__Waiting must be between 1 and 1024.")]
     public int Waiting { get; set; } = 64;
 
     /// <summary>Lifetime of the key of the agent's certificate, 1 minute to 24 hours.</summary>
+    [Range(typeof(TimeSpan), "00:01:00", "1.00:00:00", ErrorMessage = "Attestation__KeyLifetime must be between 00:01:00 and 1.00:00:00.")]
     public TimeSpan KeyLifetime { get; set; } = TimeSpan.FromHours(12);
 }
 
-internal sealed class AttestationOptionsValidator : IValidateOptions<AttestationOptions>
-{
-    private static readonly string[] _platforms = ["sev-snp", "tdx", "azure", "auto", "simulated"];
-
-    public ValidateOptionsResult Validate(string? name, AttestationOptions options)
-    {
-        var faults = new ValidateOptionsResultBuilder();
-        if (!_platforms.Contains(options.Platform))
-        {
-            faults.AddError($"Attestation__Platform must be one of {string.Join(", ", _platforms)}.");
-        }
-
-        if (options.PerSecond is < 1 or > 1000)
-        {
-            faults.AddError("Attestation__PerSecond must be between 1 and 1000.");
-        }
-
-        if (options.Waiting is < 1 or > 1024)
-        {
-            faults.AddError("Attestation__Waiting must be between 1 and 1024.");
-        }
-
-        if (options.KeyLifetime < TimeSpan.FromMinutes(1) || options.KeyLifetime > TimeSpan.FromHours(24))
-        {
-            faults.AddError("Attestation__KeyLifetime must be between 00:01:00 and 1.00:00:00.");
-        }
-
-        return faults.Build();
-    }
-}
+[OptionsValidator]
+internal sealed partial class AttestationOptionsValidator : IValidateOptions<AttestationOptions>;

@@ -9,8 +9,9 @@ using Microsoft.Extensions.Options;
 namespace Cube.Agent.Evidence;
 
 /// <summary>
-/// The one door to the device: one request at a time, so many in a second, and a bounded number that wait. Callers who ask for evidence for their own eyes have a lane of their own, with a quarter of the
-/// rate and of the places, and one of them at a time is before the device: they never keep handshakes waiting for long.
+/// Serializes access to the attestation device: one request at a time, with a rate limit and a bounded queue.
+/// Requests of <c>POST /attestation</c> have a separate limit of a quarter of the rate and queue, and only one of them
+/// waits for the device at a time, so that they do not delay handshakes.
 /// </summary>
 internal sealed class EvidenceQueue : IDisposable
 {

@@ -12,7 +12,7 @@ internal sealed record PostgresPrograms(string Folder, int Major)
 
     public string this[string program] => Path.Combine(Folder, OperatingSystem.IsWindows() ? program + ".exe" : program);
 
-    /// <param name="cluster">Major version of the cluster that is there already, or null if there is none.</param>
+    /// <param name="cluster">Major version of the existing cluster, or null.</param>
     /// <param name="progress">Receives progress messages.</param>
     /// <exception cref="StartupException">No suitable version is installed, and none can be downloaded.</exception>
     public static async Task<PostgresPrograms> FindAsync(int? cluster, TextWriter progress)

@@ -26,7 +26,7 @@ internal static class ContainerRuntime
         }
 
         return choice == ServerChoice.Containers
-            ? throw new StartupException($"CUBE_SERVERS=containers, but {string.Join(" and ", candidates)} does not answer.")
+            ? throw new StartupException($"CUBE_SERVERS=containers, but {string.Join(" and ", candidates)} does not respond.")
             : false;
     }
 }
