@@ -1,3 +1,4 @@
+using Cube.AppHost.Hosting;
 using Cube.AppHost.Models;
 using Cube.AppHost.Postgres;
 using Cube.AppHost.Settings;

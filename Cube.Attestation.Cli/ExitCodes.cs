@@ -1,4 +1,6 @@
 
+using Cube.Attestation.Verdicts;
+using Cube.Attestation.Appraisal;
 namespace Cube.Attestation.Cli;
 
 internal static class ExitCodes

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using Cube.Attestation;
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using Cube.Attestation.Cli;
 using Cube.Attestation.Parsing;
 using Cube.Attestation.Policy;

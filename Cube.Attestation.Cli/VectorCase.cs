@@ -1,3 +1,5 @@
+using Cube.Attestation.Verdicts;
+using Cube.Attestation.Appraisal;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;

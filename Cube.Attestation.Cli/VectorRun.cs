@@ -1,3 +1,5 @@
+using Cube.Attestation.Verdicts;
+using Cube.Attestation.Appraisal;
 using System.Diagnostics;
 using System.Text.Json;
 using Cube.Attestation.Parsing;

@@ -1,3 +1,5 @@
+using Cube.Attestation.Verdicts;
+using Cube.Attestation.Appraisal;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Cube.Attestation.Azure;

@@ -5,6 +5,8 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using BenchmarkDotNet.Attributes;
 using Cube.Attestation;
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Policy;
 using Cube.Attestation.Simulated;

@@ -1,3 +1,4 @@
+using Cube.Agent.Evidence.Providers;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;

@@ -1,3 +1,4 @@
+using Cube.Agent.Evidence.Providers;
 using Cube.Agent.Evidence.Azure;
 using Cube.Agent.Evidence.Linux;
 using Cube.Agent.Evidence.Tpm;

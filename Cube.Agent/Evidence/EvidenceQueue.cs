@@ -1,3 +1,4 @@
+using Cube.Agent.Evidence.Providers;
 using System.Diagnostics.Metrics;
 using System.Diagnostics;
 using System.Security.Cryptography;

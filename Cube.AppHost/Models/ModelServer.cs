@@ -1,6 +1,6 @@
+using Cube.AppHost.Hosting;
 using System.Globalization;
 using Cube.AppHost.Settings;
-using Cube.AppHost.Startup;
 
 namespace Cube.AppHost.Models;
 

@@ -1,4 +1,4 @@
-using Cube.AppHost.Models;
+using Cube.AppHost.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;

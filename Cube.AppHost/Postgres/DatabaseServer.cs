@@ -1,5 +1,5 @@
+using Cube.AppHost.Hosting;
 using Cube.AppHost.Settings;
-using Cube.AppHost.Startup;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Npgsql;

@@ -1,7 +1,7 @@
+using Cube.AppHost.Hosting;
 using System.Diagnostics;
 using System.Globalization;
 using Cube.AppHost.Settings;
-using Cube.AppHost.Startup;
 
 namespace Cube.AppHost.Postgres;
 

@@ -1,6 +1,6 @@
+using Cube.AppHost.Hosting;
 using Cube.AppHost.Postgres;
 using Cube.AppHost.Settings;
-using Cube.AppHost.Startup;
 
 namespace Cube.AppHost.SpiceDb;
 

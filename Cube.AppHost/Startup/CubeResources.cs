@@ -1,3 +1,4 @@
+using Cube.AppHost.Hosting;
 using System.Globalization;
 using System.Net.Security;
 using Cube.AppHost.Models;

@@ -1,3 +1,4 @@
+using Cube.AppHost.Hosting;
 using System.Diagnostics;
 using System.Reflection;
 using System.Text.RegularExpressions;

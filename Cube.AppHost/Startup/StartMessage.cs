@@ -1,3 +1,4 @@
+using Cube.AppHost.Hosting;
 using Cube.AppHost.Settings;
 
 namespace Cube.AppHost.Startup;

@@ -1,3 +1,5 @@
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;

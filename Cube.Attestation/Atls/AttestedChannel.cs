@@ -1,3 +1,5 @@
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using System.Net;
 using System.Net.Security;
 using Cube.Attestation.Policy;

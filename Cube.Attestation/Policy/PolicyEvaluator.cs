@@ -1,3 +1,4 @@
+using Cube.Attestation.Verdicts;
 using System.Globalization;
 using Cube.Attestation.Azure;
 using Cube.Attestation.Evidence;

@@ -10,7 +10,7 @@ namespace Cube.Attestation.Simulated;
 public sealed record SimulatedClaims(ReadOnlyMemory<byte> ReportData, ReadOnlyMemory<byte> Measurement, DateTimeOffset IssuedAt);
 
 /// <summary>
-/// Evidence for development without TEE hardware. It proves nothing, and its verdict is never <see cref="Outcome.Valid"/>.
+/// Evidence for development without TEE hardware. It proves nothing, and its verdict is never <see cref="Verdicts.Outcome.Valid"/>.
 /// <code>{"type":"simulated","version":1,"warning":"NOT HARDWARE ATTESTED","report_data":hex 64,"measurement":hex 48,"issued_at":date}</code>
 /// </summary>
 public static class SimulatedEvidence

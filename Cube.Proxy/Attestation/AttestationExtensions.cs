@@ -1,4 +1,6 @@
 using Cube.Attestation;
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using Cube.Attestation.Atls;
 using Cube.Proxy.Attestation.Api;
 using Cube.Proxy.Attestation.Backends;

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using Cube.Attestation;
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using Cube.Attestation.Atls;
 
 namespace Cube.Proxy.Attestation;

@@ -4,6 +4,8 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Cube.Attestation;
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using Cube.Attestation.Atls;
 using Cube.Proxy.Attestation;
 using Cube.Proxy.Attestation.Backends;

@@ -1,6 +1,8 @@
 using System.Collections.Frozen;
 using System.ComponentModel;
 using Cube.Attestation;
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using Cube.Proxy.Models.Catalogues;
 using Cube.Proxy.OpenAi;
 

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net;
 using Cube.Attestation;
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using Cube.Attestation.Certificates;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Tdx;

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using Cube.Attestation;
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using Cube.Attestation.Parsing;
 using Cube.Attestation.Tpm;
 

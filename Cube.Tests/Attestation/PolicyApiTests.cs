@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Text.Json;
 using Cube.Agent.Evidence;
 using Cube.Attestation;
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Policy;
 using Cube.Tests.Attestation.Atls;

@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
 using Cube.Attestation;
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using Cube.Attestation.Certificates;
 using Cube.Attestation.Tdx;
 using Cube.Tests.Attestation.Synthetic;

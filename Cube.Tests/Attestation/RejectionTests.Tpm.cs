@@ -1,4 +1,6 @@
 using Cube.Attestation;
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using Cube.Attestation.Certificates;
 using Cube.Tests.Attestation.Synthetic;
 

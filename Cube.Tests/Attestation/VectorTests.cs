@@ -1,5 +1,7 @@
 using Cube.Attestation.Cli;
 using Cube.Attestation;
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Policy;
 

@@ -1,3 +1,4 @@
+using Cube.AppHost.Hosting;
 using System.Text.RegularExpressions;
 using Cube.AppHost.Startup;
 using Cube.Tests.Systems;

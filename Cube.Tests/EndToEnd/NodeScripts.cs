@@ -1,3 +1,4 @@
+using Cube.AppHost.Hosting;
 using System.Text.Json;
 using Cube.AppHost.Startup;
 using Cube.Tests.Systems;

@@ -35,7 +35,7 @@ public sealed class ArchitectureTests
     {
         Assert.Empty(typeof(Cube.Attestation.Atls.AttestedChannel).GetConstructors());
         Assert.True(typeof(Cube.Attestation.Atls.AttestedChannel).IsSealed);
-        Assert.DoesNotContain(typeof(Cube.Attestation.EvidenceVerifier).GetConstructors().SelectMany(static constructor => constructor.GetParameters()),
+        Assert.DoesNotContain(typeof(Cube.Attestation.Appraisal.EvidenceVerifier).GetConstructors().SelectMany(static constructor => constructor.GetParameters()),
             static parameter => parameter.ParameterType == typeof(Cube.Attestation.Certificates.TrustAnchors));
         Assert.False(typeof(Cube.Attestation.Certificates.TrustAnchors).IsPublic);
     }

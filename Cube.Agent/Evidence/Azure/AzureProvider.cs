@@ -1,3 +1,4 @@
+using Cube.Agent.Evidence.Providers;
 using System.Globalization;
 using System.Text.Json;
 using Cube.Agent.Evidence.Tpm;

@@ -1,3 +1,4 @@
+using Cube.Agent.Evidence.Providers;
 using System.Globalization;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Evidence;

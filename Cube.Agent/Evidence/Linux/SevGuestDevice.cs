@@ -1,3 +1,4 @@
+using Cube.Agent.Evidence.Providers;
 using System.Runtime.InteropServices;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Evidence;

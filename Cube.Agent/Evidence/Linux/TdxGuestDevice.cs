@@ -1,3 +1,4 @@
+using Cube.Agent.Evidence.Providers;
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;

@@ -1,6 +1,8 @@
 using System.Text;
 using System.Text.Json;
 using Cube.Attestation;
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Policy;
 using Cube.Proxy.Attestation.Backends;

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using Cube.Attestation;
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Tdx;
 using Cube.Proxy.Attestation.Policies;

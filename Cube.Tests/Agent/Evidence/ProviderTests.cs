@@ -1,3 +1,4 @@
+using Cube.Agent.Evidence.Providers;
 using System.Buffers.Text;
 using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
@@ -8,6 +9,8 @@ using Cube.Agent.Evidence.Azure;
 using Cube.Agent.Evidence.Linux;
 using Cube.Agent.Evidence.Tpm;
 using Cube.Attestation;
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Azure;
 using Cube.Attestation.Certificates;

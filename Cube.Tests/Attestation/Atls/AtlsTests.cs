@@ -5,6 +5,8 @@ using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Text;
 using Cube.Attestation;
+using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Policy;

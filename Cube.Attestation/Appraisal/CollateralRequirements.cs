@@ -4,7 +4,7 @@ using Cube.Attestation.Parsing;
 using Cube.Attestation.Snp;
 using Cube.Attestation.Tdx;
 
-namespace Cube.Attestation;
+namespace Cube.Attestation.Appraisal;
 
 /// <summary>
 /// The collateral (AMD's and Intel's Endorsements) that the Verifier needs for a piece of Evidence.

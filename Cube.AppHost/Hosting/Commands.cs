@@ -2,7 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using Cube.AppHost.Settings;
 
-namespace Cube.AppHost.Startup;
+namespace Cube.AppHost.Hosting;
 
 /// <summary>Runs short programs of the host.</summary>
 internal static class Commands

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 
-namespace Cube.Attestation;
+namespace Cube.Attestation.Verdicts;
 
 /// <summary>Copies claims into a verdict, without values that identify a machine.</summary>
 internal static class ClaimsSummary

@@ -4,7 +4,7 @@ using Cube.Attestation.Snp;
 using Cube.Attestation.Tdx;
 using Cube.Attestation.Tpm;
 
-namespace Cube.Attestation;
+namespace Cube.Attestation.Verdicts;
 
 /// <summary>The claims of authentic Evidence. Only parts whose signatures and bindings were verified are set.</summary>
 public sealed record Claims

@@ -2,7 +2,7 @@ using System.Net.Http.Json;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 
-namespace Cube.AppHost.Models;
+namespace Cube.AppHost.Hosting;
 
 /// <summary>The HTTP client of the AppHost for model servers.</summary>
 internal sealed class ModelServerClient(Uri address) : IDisposable

@@ -1,4 +1,4 @@
-namespace Cube.Attestation;
+namespace Cube.Attestation.Verdicts;
 
 public enum Outcome
 {

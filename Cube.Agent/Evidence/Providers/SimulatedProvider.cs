@@ -1,7 +1,7 @@
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Simulated;
 
-namespace Cube.Agent.Evidence;
+namespace Cube.Agent.Evidence.Providers;
 
 /// <summary>Generates simulated Evidence, for development without TEE hardware.</summary>
 internal sealed class SimulatedProvider(TimeProvider time) : EvidenceProvider

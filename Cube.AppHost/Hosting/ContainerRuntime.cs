@@ -1,6 +1,6 @@
 using Cube.AppHost.Settings;
 
-namespace Cube.AppHost.Startup;
+namespace Cube.AppHost.Hosting;
 
 /// <summary>Detects whether containers can run. A client without its daemon is not sufficient.</summary>
 internal static class ContainerRuntime

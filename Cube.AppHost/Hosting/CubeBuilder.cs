@@ -3,7 +3,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
-namespace Cube.AppHost.Startup;
+namespace Cube.AppHost.Hosting;
 
 /// <summary>Aspire's builder with settings, data directory and ports.</summary>
 internal sealed class CubeBuilder

@@ -1,7 +1,7 @@
 using Cube.Attestation.Atls;
 using Cube.Attestation.Evidence;
 
-namespace Cube.Agent.Evidence;
+namespace Cube.Agent.Evidence.Providers;
 
 /// <summary>The values that the Evidence must contain.</summary>
 /// <param name="ReportData">64 bytes for REPORT_DATA of the hardware report.</param>

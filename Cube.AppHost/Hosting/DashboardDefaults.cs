@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Cube.AppHost.Settings;
 
-namespace Cube.AppHost.Startup;
+namespace Cube.AppHost.Hosting;
 
 /// <summary>
 /// Sets the environment variables that Aspire's AppHost reads. Usually a launch profile sets them. Here they follow the settings, so

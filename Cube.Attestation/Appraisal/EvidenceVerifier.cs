@@ -1,3 +1,4 @@
+using Cube.Attestation.Verdicts;
 using System.Security.Cryptography;
 using Cube.Attestation.Azure;
 using Cube.Attestation.Certificates;
@@ -5,7 +6,7 @@ using Cube.Attestation.Evidence;
 using Cube.Attestation.Parsing;
 using Cube.Attestation.Policy;
 
-namespace Cube.Attestation;
+namespace Cube.Attestation.Appraisal;
 
 /// <summary>Settings of the operator for Evidence that needs more than the pinned vendor roots.</summary>
 public sealed record VerifierSettings

@@ -1,3 +1,4 @@
+using Cube.Attestation.Verdicts;
 using System.Security.Cryptography;
 using Cube.Attestation.Azure;
 using Cube.Attestation.Certificates;
@@ -9,7 +10,7 @@ using Cube.Attestation.Snp;
 using Cube.Attestation.Tdx;
 using Cube.Attestation.Tpm;
 
-namespace Cube.Attestation;
+namespace Cube.Attestation.Appraisal;
 
 /// <summary>The expected values and requirements of an Appraisal. A null value is not compared; the appraisal policy ensures that enough is compared.</summary>
 internal sealed record AppraisalOptions

@@ -3,7 +3,7 @@ using Cube.Attestation.Parsing;
 using Cube.Attestation.Snp;
 using Cube.Attestation.Tdx;
 
-namespace Cube.Attestation;
+namespace Cube.Attestation.Appraisal;
 
 /// <summary>The result of verifying a vendor document.</summary>
 /// <param name="ExpiresAt">End of validity; null if the document is rejected.</param>

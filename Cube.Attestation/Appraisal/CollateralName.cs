@@ -1,4 +1,4 @@
-namespace Cube.Attestation;
+namespace Cube.Attestation.Appraisal;
 
 /// <summary>Names under which vendor documents are stored. A name follows from the content of the document, never from its origin.</summary>
 public static class CollateralName
