@@ -1,6 +1,6 @@
 namespace Cube.AppHost.Tests;
 
-/// <summary>Each of these tests runs a whole Cube; side by side they would only wait for one another.</summary>
+/// <summary>Each of these tests runs a complete Cube; parallel runs would slow each other down.</summary>
 [CollectionDefinition(Name)]
 public sealed class OneAtATime
 {

@@ -5,7 +5,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.AppHost.Tests;
 
-/// <summary>The AppHost as a process of its own, as a person starts it, with a data directory of its own.</summary>
+/// <summary>The AppHost as a separate process with its own data directory.</summary>
 internal sealed class RunningCube : IAsyncDisposable
 {
     private RunningCube(ServiceProcess process, string data, JsonElement ready) => (Process, Data, Ready) = (process, data, ready);
@@ -36,7 +36,7 @@ internal sealed class RunningCube : IAsyncDisposable
         await Eventually.TrueAsync(async () =>
         {
             Assert.False(process.HasExited, process.Output);
-            // One that was killed leaves its file behind until the next one is under way.
+            // A killed instance leaves its file behind until the next one starts.
             return File.Exists(file) && (ready = JsonElement.Parse(await File.ReadAllTextAsync(file))).GetProperty("pid").GetInt32() == process.Id;
         }, $"Cube is ready in {data}", 120);
         return new RunningCube(process, data, ready);
@@ -59,7 +59,7 @@ internal sealed class RunningCube : IAsyncDisposable
         return ((int)response.StatusCode, JsonElement.Parse(await response.Content.ReadAsStringAsync()));
     }
 
-    /// <summary>Ctrl-C; SIGTERM, which does the same, where the tests run in a background that ignores SIGINT.</summary>
+    /// <summary>Sends SIGINT (Ctrl-C), or SIGTERM if the test process ignores SIGINT.</summary>
     public async Task<int> InterruptAsync()
     {
         await using var kill = ServiceProcess.Start("kill", "kill", [IgnoresInterrupt(Process.Id) ? "-TERM" : "-INT", $"{Process.Id}"], []);
@@ -75,7 +75,7 @@ internal sealed class RunningCube : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        // Without ceremony, where stopping is not what is tested: DCP notices, and ends what it has started.
+        // Kills the process if stopping is not tested; DCP detects it and stops the resources.
         await Process.DisposeAsync();
         Http.Dispose();
     }

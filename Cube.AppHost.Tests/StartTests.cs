@@ -4,7 +4,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.AppHost.Tests;
 
-/// <summary>What keeps Cube from starting is one clear line and exit code 1.</summary>
+/// <summary>Startup errors are one line with exit code 1.</summary>
 [Collection(OneAtATime.Name)]
 public sealed class StartTests : IDisposable
 {
@@ -25,14 +25,14 @@ public sealed class StartTests : IDisposable
     [InlineData("CUBE_ATTESTATION", "sev-snp", "CUBE_ATTESTATION=sev-snp needs CUBE_ATTESTATION_POLICY")]
     [InlineData("ASPIRE_CONTAINER_RUNTIME", "no-such-runtime", "CUBE_SERVERS=containers, but no-such-runtime does not respond", "CUBE_SERVERS", "containers")]
     [InlineData("CUBE_ADMIN_PASSWORD", "short", "identity did not start. Cube.Identity: The first administrator cannot be made")]
-    public async Task A_setting_that_cannot_be_is_refused(string name, string value, string expected, string? alsoName = null, string? alsoValue = null)
+    public async Task An_invalid_setting_is_rejected(string name, string value, string expected, string? alsoName = null, string? alsoValue = null)
     {
         KeyValuePair<string, string>[] settings = alsoName is null ? [new(name, value)] : [new(name, value), new(alsoName, alsoValue!)];
         await RefusedAsync(expected, settings);
     }
 
     [Fact]
-    public async Task A_port_that_is_in_use_is_named_with_the_setting_that_chooses_another()
+    public async Task The_message_for_a_used_port_names_the_setting_that_changes_it()
     {
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
@@ -41,9 +41,9 @@ public sealed class StartTests : IDisposable
     }
 
     [Fact]
-    public async Task A_data_directory_that_cannot_be_written_is_named()
+    public async Task The_message_names_a_data_directory_that_cannot_be_written()
     {
-        // Nobody, root included, makes a directory below a file.
+        // No user, not even root, can create a directory below a file.
         var file = Path.Combine(_data, "file");
         await File.WriteAllTextAsync(file, "");
         var below = Path.Combine(file, "data");
@@ -51,7 +51,7 @@ public sealed class StartTests : IDisposable
     }
 
     [Fact]
-    public async Task A_database_that_does_not_answer_is_said_by_the_service_that_needs_it() => await RefusedAsync(
+    public async Task The_service_that_needs_an_unreachable_database_reports_it() => await RefusedAsync(
         "identity did not start. Cube.Identity: The database identity does not answer",
         new KeyValuePair<string, string>("ConnectionStrings__identity", "Host=127.0.0.1;Port=1;Username=x;Timeout=2"));
 

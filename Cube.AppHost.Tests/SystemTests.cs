@@ -7,7 +7,7 @@ using OpenAI;
 
 namespace Cube.AppHost.Tests;
 
-/// <summary>The whole system, started by DCP on this host without a container.</summary>
+/// <summary>The complete system, started by DCP on this host without containers.</summary>
 [Collection(OneAtATime.Name)]
 public sealed class SystemTests : IDisposable
 {
@@ -44,7 +44,7 @@ public sealed class SystemTests : IDisposable
     }
 
     [Fact]
-    public async Task With_a_SpiceDB_program_it_decides_and_keeps_what_it_knows_in_Cubes_own_PostgreSQL()
+    public async Task A_SpiceDB_program_makes_the_decisions_and_stores_data_in_Cubes_PostgreSQL()
     {
         var program = SpiceDbServer.ProgramOrSkip();
         for (var start = 0; start < 2; start++)
@@ -66,7 +66,7 @@ public sealed class SystemTests : IDisposable
     }
 
     [Fact]
-    public async Task Ctrl_C_stops_everything_a_second_start_finds_the_data_and_kill_9_loses_nothing_that_was_acknowledged()
+    public async Task Ctrl_C_stops_everything_and_neither_a_restart_nor_kill_9_loses_acknowledged_data()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no SIGINT on Windows.");
         int postgres;
@@ -90,7 +90,7 @@ public sealed class SystemTests : IDisposable
         await KillEverythingAsync(again);
     }
 
-    /// <summary>A program that is killed is started again.</summary>
+    /// <summary>A killed program is restarted.</summary>
     private async Task PostgresComesBackAsync(RunningCube cube)
     {
         var token = await cube.LoginAsync();
@@ -109,7 +109,7 @@ public sealed class SystemTests : IDisposable
         Assert.Contains("postgres    ended unexpectedly", cube.Process.Output, StringComparison.Ordinal);
     }
 
-    /// <summary>The AppHost and PostgreSQL die while users and domains are being made; the next start has all that were acknowledged.</summary>
+    /// <summary>The AppHost and PostgreSQL are killed while users and domains are created; the next start has all acknowledged ones.</summary>
     private async Task KillEverythingAsync(RunningCube cube)
     {
         var acknowledged = new List<string>();
@@ -136,7 +136,7 @@ public sealed class SystemTests : IDisposable
     }
 
     [Fact]
-    public async Task Two_Cubes_with_two_data_directories_and_engines_run_side_by_side_and_a_third_on_one_of_them_is_refused()
+    public async Task Two_data_directories_run_side_by_side_and_a_second_instance_on_one_of_them_is_rejected()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no SIGINT on Windows.");
         var (first, second) = (Path.Combine(_data, "first"), Path.Combine(_data, "second"));
@@ -154,7 +154,7 @@ public sealed class SystemTests : IDisposable
             () => Task.FromResult(third.Output.Contains($"The data directory {first} is used by another Cube", StringComparison.Ordinal)), $"it says so: {third.Output}", 5);
         Assert.True(File.Exists(Path.Combine(first, "ready.json")), "the ready file of the one that runs stays");
 
-        // Without SpiceDB the engine in Identity answers its API, and another key opens a store that is empty.
+        // Without SpiceDB, the engine in Identity serves its API, and another key opens an empty store.
         Assert.Equal(404, await SchemaAsync("a-key-to-try-the-engine-with"));
         Assert.Equal(401, await SchemaAsync("a-key-that-is-none-at-all"));
 

@@ -4,7 +4,7 @@ using Aspire.Hosting.Testing;
 
 namespace Cube.AppHost.Tests;
 
-/// <summary>The topology as data; nothing is started.</summary>
+/// <summary>The topology as data; no resource is started.</summary>
 [Collection(OneAtATime.Name)]
 public sealed class TopologyTests : IDisposable
 {
@@ -13,7 +13,7 @@ public sealed class TopologyTests : IDisposable
     [Theory]
     [InlineData("llama3.2", "llama3.2:latest")]
     [InlineData("smollm2:135m", "smollm2:135m")]
-    public void A_model_without_a_tag_is_looked_for_as_the_server_lists_it(string asked, string listed) =>
+    public void A_model_name_without_a_tag_means_latest(string asked, string listed) =>
         Assert.Equal(listed, new OllamaModelResource("model", asked, new OllamaResource("ollama")).ModelName);
 
     [Fact]
@@ -26,7 +26,7 @@ public sealed class TopologyTests : IDisposable
     }
 
     [Fact]
-    public async Task With_addresses_given_no_server_is_started()
+    public async Task With_configured_addresses_no_server_is_started()
     {
         await using var app = await BuildAsync(
             "--ConnectionStrings:identity=Host=elsewhere", "--CUBE_BACKEND_KIND=vllm", "--CUBE_BACKEND_URL=http://models.example:8000");
@@ -40,7 +40,7 @@ public sealed class TopologyTests : IDisposable
     }
 
     [Fact]
-    public async Task Each_service_gets_what_it_needs_and_waits_for_it()
+    public async Task Each_service_receives_its_settings_and_waits_for_its_dependencies()
     {
         await using var app = await BuildAsync("--CUBE_BACKEND_KIND=guide", "--ConnectionStrings:identity=Host=elsewhere");
         var resources = app.Services.GetModel().Resources;
@@ -55,7 +55,7 @@ public sealed class TopologyTests : IDisposable
     }
 
     [Fact]
-    public async Task Secrets_are_parameters_and_kept_in_the_data_directory_for_its_owner_alone()
+    public async Task Secrets_are_parameters_in_a_file_that_only_the_owner_can_read()
     {
         await using var app = await BuildAsync("--CUBE_BACKEND_KIND=guide", "--ConnectionStrings:identity=Host=elsewhere");
         var parameters = app.Services.GetModel().Resources.OfType<ParameterResource>().ToDictionary(static parameter => parameter.Name);
@@ -73,7 +73,7 @@ public sealed class TopologyTests : IDisposable
     }
 
     [Fact]
-    public async Task Without_SpiceDB_the_engine_in_Identity_decides_and_both_services_have_the_key_to_it()
+    public async Task Without_SpiceDB_both_services_use_the_engine_in_Identity()
     {
         await using var app = await BuildAsync("--CUBE_BACKEND_KIND=guide", "--ConnectionStrings:identity=Host=elsewhere");
         var resources = app.Services.GetModel().Resources;
@@ -83,7 +83,7 @@ public sealed class TopologyTests : IDisposable
     }
 
     [Fact]
-    public async Task A_SpiceDB_elsewhere_is_asked_by_both_services()
+    public async Task Both_services_use_an_external_SpiceDB()
     {
         await using var app = await BuildAsync(
             "--CUBE_BACKEND_KIND=guide", "--ConnectionStrings:identity=Host=elsewhere", "--CUBE_SPICEDB_URL=https://spicedb.example:8443/", "--CUBE_SPICEDB_KEY=a-key-of-sixteen-letters");
@@ -97,7 +97,7 @@ public sealed class TopologyTests : IDisposable
     }
 
     [Fact]
-    public async Task A_SpiceDB_program_migrates_its_own_database_first_and_its_secrets_are_on_no_command_line()
+    public async Task A_SpiceDB_program_migrates_its_database_first_and_command_lines_contain_no_secrets()
     {
         var program = Path.Combine(_data, "spicedb");
         await File.WriteAllTextAsync(program, "");
@@ -126,7 +126,7 @@ public sealed class TopologyTests : IDisposable
     private static async Task<Dictionary<string, string>> EnvironmentAsync(IResourceCollection resources, string name)
     {
         var resource = (IResourceWithEnvironment)resources.Single(resource => resource.Name == name);
-#pragma warning disable CS0618 // Its successor needs a running application.
+#pragma warning disable CS0618 // The replacement API needs a running application.
         return await resource.GetEnvironmentVariableValuesAsync(DistributedApplicationOperation.Publish);
 #pragma warning restore CS0618
     }

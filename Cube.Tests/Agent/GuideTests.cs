@@ -15,14 +15,14 @@ public sealed class GuideModelTests
     [Theory]
     [InlineData("Which port has the proxy?", "8080")]
     [InlineData("what ROLES are there", "admin and member")]
-    public void It_answers_with_the_passage_that_fits(string question, string expected) =>
+    public void The_guide_answers_with_the_best_passage(string question, string expected) =>
         Assert.Contains(expected, Model.Answer(question), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("")]
     [InlineData("quantum chromodynamics")]
     [InlineData("💥🧨")]
-    public void It_says_what_it_is_and_when_it_knows_nothing(string question)
+    public void The_guide_states_what_it_is_and_when_it_finds_nothing(string question)
     {
         var answer = Model.Answer(question);
         Assert.StartsWith("I am cube-guide, not a language model", answer, StringComparison.Ordinal);
@@ -34,7 +34,7 @@ public sealed class GuideModelTests
     [InlineData("  spaces \n\n and\tlines  ")]
     [InlineData("naïve 👩‍👩‍👧 日本語 x")]
     [InlineData("")]
-    public void Its_tokens_together_are_the_text(string text)
+    public void The_tokens_concatenate_to_the_text(string text)
     {
         var tokens = GuideModel.Tokenize(text).ToList();
         Assert.Equal(text, string.Concat(tokens));
@@ -43,7 +43,7 @@ public sealed class GuideModelTests
     }
 
     [Fact]
-    public void Markdown_is_cut_at_headings_and_code_stays_out()
+    public void Markdown_is_split_at_headings_without_code()
     {
         var passages = DocumentationIndex.Cut("x.md", "# One\nfirst **bold**\n```\n# not a heading\ncode\n```\n## Two\n| a | b |\nsecond `name`\n").ToList();
         Assert.Equal(["One", "Two"], passages.Select(static passage => passage.Heading));
@@ -51,7 +51,7 @@ public sealed class GuideModelTests
     }
 
     [Fact]
-    public void It_knows_this_projects_own_documentation() => Assert.Contains(DocumentationIndex.Load(), static passage => passage.Document == "README.md");
+    public void The_guide_contains_the_documentation() => Assert.Contains(DocumentationIndex.Load(), static passage => passage.Document == "README.md");
 }
 
 [Collection(SharesGuide.Name)]
@@ -71,7 +71,7 @@ public sealed class GuideRequestTests(GuideSystem system)
     [InlineData("""{"model":"cube-guide","n":2,"messages":[{"role":"user","content":"x"}]}""", 400, "unsupported_value", "n")]
     [InlineData("""{"model":"cube-guide","stop":["1","2","3","4","5"],"messages":[{"role":"user","content":"x"}]}""", 400, "invalid_value", "stop")]
     [InlineData("""{"model":"gpt-4","messages":[{"role":"user","content":"x"}]}""", 404, "model_not_found", "model")]
-    public async Task What_it_cannot_do_is_refused_with_the_parameter_named(string body, int expected, string code, string? param)
+    public async Task An_unsupported_parameter_is_rejected_by_name(string body, int expected, string code, string? param)
     {
         var tenant = await _cube.CreateTenantAsync();
         using var content = new StringContent(body, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json"));
@@ -85,7 +85,7 @@ public sealed class GuideRequestTests(GuideSystem system)
     [InlineData("""{"max_tokens":3}""", 3, "length")]
     [InlineData("""{"max_tokens":50,"max_completion_tokens":4}""", 4, "length")]
     [InlineData("""{"stop":", not"}""", 5, "stop")]
-    public async Task Limits_and_stops_cut_the_answer_and_usage_counts_what_is_left(string options, int tokens, string finish)
+    public async Task Limits_and_stop_sequences_shorten_the_response_and_usage_counts_the_rest(string options, int tokens, string finish)
     {
         var tenant = await _cube.CreateTenantAsync();
         var request = System.Text.Json.Nodes.JsonNode.Parse(options)!.AsObject();

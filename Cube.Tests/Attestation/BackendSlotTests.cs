@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Cube.Tests.Attestation;
 
-/// <summary>How often a machine is dialed, and for how long its connection is kept.</summary>
+/// <summary>Connection retries and idle connections of a backend.</summary>
 public sealed class BackendSlotTests
 {
     private readonly FakeTimeProvider _clock = new();
@@ -18,7 +18,7 @@ public sealed class BackendSlotTests
     }, _clock);
 
     [Fact]
-    public async Task A_machine_that_fails_is_dialed_without_requests_after_pauses_that_double_up_to_a_minute()
+    public async Task Without_requests_a_failed_machine_is_retried_after_delays_that_double_up_to_a_minute()
     {
         var slot = Slot();
         for (var second = 0; second < 600; second++)
@@ -31,12 +31,12 @@ public sealed class BackendSlotTests
             _clock.Advance(TimeSpan.FromSeconds(1));
         }
 
-        // 1, 2, 4, 8, 16, 32 seconds, then one each minute, with jitter; it was once a second.
+        // 1, 2, 4, 8, 16, 32 seconds, then one per minute, with jitter.
         Assert.InRange(_dialed, 12, 20);
     }
 
     [Fact]
-    public async Task A_request_waits_a_second_at_most_until_a_machine_is_dialed_again()
+    public async Task A_request_retries_a_failed_machine_within_a_second()
     {
         var slot = Slot();
         for (var i = 0; i < 10; i++)
@@ -54,7 +54,7 @@ public sealed class BackendSlotTests
     [InlineData(2, 1.6, 2.4)]
     [InlineData(7, 51, 60)]
     [InlineData(int.MaxValue, 48, 60)]
-    public void The_pause_grows_with_each_failure_and_has_jitter(int failures, double least, double most)
+    public void The_retry_delay_grows_with_each_failure_and_has_jitter(int failures, double least, double most)
     {
         Assert.InRange(BackendSlot.BackoffAfter(failures, 0).TotalSeconds, least, most);
         Assert.InRange(BackendSlot.BackoffAfter(failures, 1).TotalSeconds, least, most);

@@ -24,7 +24,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Cube.Tests.Attestation;
 
-/// <summary>Vendors that answer, answer something else, or are away: over real sockets and a real database.</summary>
+/// <summary>Vendors that respond, respond wrongly, or are unavailable; with real sockets and a real database.</summary>
 public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
 {
     private readonly FakeTimeProvider _clock = new(SyntheticAmd.Now);
@@ -48,7 +48,7 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_thousand_at_once_ask_each_vendor_once()
+    public async Task A_thousand_concurrent_verifications_request_each_vendor_document_once()
     {
         var store = await StoreAsync();
         var (tdx, snp) = (SyntheticIntel.Shared.Make(new()).Evidence with { Collateral = null }, SyntheticAmd.Shared.Make(new()).Evidence with { Certificates = [], Crl = null });
@@ -63,7 +63,7 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_was_fetched_makes_a_verdict_and_without_it_there_is_none()
+    public async Task A_verdict_requires_fetched_collateral()
     {
         var store = await StoreAsync();
         var (evidence, anchors) = SyntheticIntel.Shared.Make(new());
@@ -77,7 +77,7 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_evaluation_number_counts_only_where_the_vendor_signed_it()
+    public async Task An_evaluation_number_is_used_only_if_the_vendor_signed_it()
     {
         var store = await StoreAsync();
         _isAway = true;
@@ -89,7 +89,7 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_answer_of_a_vendor_is_read_only_up_to_its_limit()
+    public async Task A_vendor_response_is_read_only_up_to_the_limit()
     {
         var store = await StoreAsync();
         _isEndless = true;
@@ -111,7 +111,7 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task While_a_vendor_is_away_what_is_kept_counts_over_a_restart_until_its_own_end_and_no_longer()
+    public async Task Stored_collateral_is_used_until_it_expires_while_the_vendor_is_unavailable()
     {
         var tdx = SyntheticIntel.Shared.Make(new()).Evidence with { Collateral = null };
         Assert.NotNull((await (await StoreAsync()).CompleteAsync(tdx, default)).Collateral);
@@ -121,19 +121,19 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
         Assert.NotNull((await restarted.CompleteAsync(tdx, default)).Collateral);
         Assert.Empty(_asked);
 
-        // Intel's documents end on the first of July, its lists a fortnight later.
+        // Intel's documents expire on 1 July, its revocation lists two weeks later.
         _clock.SetUtcNow(new DateTimeOffset(2026, 6, 30, 23, 59, 59, TimeSpan.Zero));
         Assert.NotNull((await restarted.CompleteAsync(tdx, default)).Collateral);
         _clock.Advance(TimeSpan.FromSeconds(1));
         Assert.Null((await restarted.CompleteAsync(tdx, default)).Collateral);
-        // And who is away is not asked by every request.
+        // An unavailable vendor is not requested for every verification.
         var asked = _asked.Count;
         await restarted.CompleteAsync(tdx, default);
         Assert.Equal(asked, _asked.Count);
     }
 
     [Fact]
-    public async Task A_list_that_has_changed_has_every_machine_verified_anew()
+    public async Task A_changed_revocation_list_causes_reverification_of_every_machine()
     {
         var store = await StoreAsync();
         var snp = SyntheticAmd.Shared.Make(new()).Evidence;
@@ -141,13 +141,13 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
         var before = _policies!.Current.PlatformSet.Key;
         _crl = SyntheticAmd.Shared.Crl(revokeAsk: true);
         _clock.Advance(TimeSpan.FromDays(1) + TimeSpan.FromMinutes(5));
-        await Eventually.TrueAsync(() => Task.FromResult(_renewed > 0), "everything is verified anew");
+        await Eventually.TrueAsync(() => Task.FromResult(_renewed > 0), "all machines are verified again");
         Assert.NotEqual(before, _keyAfter);
         await store.StopAsync(default);
     }
 
     [Fact]
-    public async Task An_older_recovery_of_Intels_is_not_taken_from_whoever_brings_it()
+    public async Task Collateral_with_a_lower_evaluation_number_is_rejected_from_every_source()
     {
         _isAway = true;
         var store = await StoreAsync();
@@ -159,7 +159,7 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_an_administrator_hands_over_counts_without_any_vendor_in_every_proxy_and_after_a_restart()
+    public async Task Imported_collateral_is_used_by_every_proxy_without_a_vendor_and_after_a_restart()
     {
         _isAway = true;
         var (one, other) = (await StoreAsync(), await StoreAsync());
@@ -177,20 +177,20 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
         }, "the other proxy has them");
         Assert.NotNull((await (await StoreAsync()).CompleteAsync(tdx, default)).Collateral);
 
-        // One Cube's file is another's: nothing is lost on the way, and what is the same is no news.
+        // The exported file can be imported elsewhere without loss, and identical documents are not reported as changes.
         Assert.Null(await other.ImportAsync([.. one.List().Select(static kept => (kept.Name, kept.Content))], default));
         Assert.Equal(0, _renewed);
-        // A newer list that revokes has everything verified anew, in the other proxy too.
+        // A newer list with a revocation causes reverification, also in the other proxy.
         Assert.Null(await one.ImportAsync([AmdCrl(SyntheticAmd.Shared.Crl(nextUpdate: SyntheticAmd.Now.AddDays(60), revokeAsk: true))], default));
         await Eventually.TrueAsync(() =>
         {
             _clock.Advance(TimeSpan.FromMinutes(1));
             return Task.FromResult(_renewed > 0);
-        }, "everything is verified anew");
+        }, "all machines are verified again");
     }
 
     [Fact]
-    public async Task A_document_that_is_forged_has_ended_is_older_or_is_another_than_its_name_says_is_never_taken()
+    public async Task A_forged_expired_older_or_misnamed_document_is_never_imported()
     {
         _isAway = true;
         var store = await StoreAsync();
@@ -218,7 +218,7 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
         ];
         foreach (var document in refused)
         {
-            // And nothing is taken of a file that has one of them in it.
+            // A file that contains one of them is rejected as a whole.
             var fault = await store.ImportAsync([vcek, document], default);
             Assert.True(fault is { Fault.Length: > 0 } && fault.Value.Name == document.Name, document.Name);
         }
@@ -227,7 +227,7 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_vendors_address_answers_takes_no_good_documents_place_unless_the_vendor_signed_it()
+    public async Task An_unsigned_vendor_response_never_replaces_a_valid_document()
     {
         var store = await StoreAsync();
         var snp = SyntheticAmd.Shared.Make(new()).Evidence with { Crl = null };
@@ -303,7 +303,7 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
             _sent += junk.Length;
         }
 
-        // Long enough for all of a thousand to meet.
+        // Long enough for all thousand requests to overlap.
         await Task.Delay(50);
         switch (context.Request.Path.Value)
         {

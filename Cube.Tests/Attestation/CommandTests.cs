@@ -6,7 +6,7 @@ using Cube.Tests.Attestation.Synthetic;
 
 namespace Cube.Tests.Attestation;
 
-/// <summary><c>cube-attest</c> as its users call it: its exit codes and what it prints.</summary>
+/// <summary>Exit codes and output of <c>cube-attest</c>.</summary>
 public sealed class CommandTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("cube-attest-").FullName;
@@ -17,7 +17,7 @@ public sealed class CommandTests : IDisposable
         var genuine = Write("snp.json", EvidenceJson.Write(SyntheticAmd.Shared.Make(new()).Evidence));
         var simulated = Write("simulated.json", EvidenceJson.Write(SimulatedEvidence.Make(new byte[64], SyntheticAmd.Now)));
         var policy = Write("policy.json", """{"types":["sev-snp"],"snp":{"measurements":["00"]}}"""u8.ToArray());
-        // Signed under a root that is not AMD's.
+        // The root is not AMD's.
         Assert.Equal((1, "untrusted-root"), await VerifyAsync(genuine, "--at", "2026-06-15T00:00:00Z"));
         Assert.Equal((3, "policy-missing"), await VerifyAsync(simulated));
         Assert.Equal((1, "malformed"), await VerifyAsync(Write("bad.json", "{}"u8.ToArray())));
@@ -31,7 +31,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public async Task Genuine_evidence_is_valid_under_a_policy_and_never_without_one()
+    public async Task Authentic_evidence_is_valid_only_with_a_policy()
     {
         Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
         var directory = Vectors.Of("tdx/v5-uptodate");
@@ -46,7 +46,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public async Task A_vector_run_prints_a_line_of_JSON_for_each_case_and_says_where_it_differs()
+    public async Task A_vector_run_prints_one_JSON_line_per_case_and_fails_on_a_difference()
     {
         Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
         var (code, output) = await RunAsync("vectors", Vectors.Directory);
@@ -55,7 +55,7 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(Vectors.All.Count(), lines.Count);
         Assert.All(lines, static line => Assert.Equal(["id", "expected", "verdict", "code", "ms"], line.EnumerateObject().Select(static member => member.Name)));
 
-        // What nobody knows is refused, and a case that expects otherwise is a difference.
+        // An unknown technology is invalid, which differs from an expected valid verdict.
         Write("manifest.json", """[{"id":"x","tech":"new","verify":{},"expected":{"verdict":"valid"}}]"""u8.ToArray());
         Directory.CreateDirectory(Path.Combine(_folder, "x"));
         File.WriteAllBytes(Path.Combine(_folder, "x", "report.bin"), new byte[1184]);

@@ -7,7 +7,7 @@ using Cube.Attestation.Tpm;
 
 namespace Cube.Tests.Attestation;
 
-/// <summary>A log must speak of the firmware's registers, and of none that a TPM has not.</summary>
+/// <summary>An event log must cover the firmware registers and contain no unknown register.</summary>
 public sealed class EventLogTests
 {
     private static readonly byte[] _digest = SHA256.HashData("an event"u8);
@@ -40,17 +40,17 @@ public sealed class EventLogTests
         EventLog.Replay(log).CheckAgainst(new Dictionary<string, SortedDictionary<int, byte[]>> { ["sha256"] = new(registers.ToDictionary(static pair => pair.Index, static pair => pair.Value)) });
 
     [Fact]
-    public void A_register_of_the_firmware_that_was_extended_must_be_in_the_log()
+    public void The_log_must_contain_each_extended_firmware_register()
     {
         Check(Log(0, 7), (0, _extended), (7, _extended));
         Check(Log(0), (0, _extended), (7, new byte[32]));
         Assert.Equal(Codes.EventLogReplay, Assert.Throws<AppraisalException>(static () => Check(Log(0), (0, _extended), (7, _extended))).Code);
-        // What software extends later it need not log here.
+        // Later software need not log the registers that it extends.
         Check(Log(0), (0, _extended), (10, _extended));
         Assert.Equal(Codes.EventLogReplay, Assert.Throws<AppraisalException>(static () => Check(Log(0, 9), (0, _extended), (9, new byte[32]))).Code);
     }
 
     [Fact]
-    public void An_event_of_a_register_that_no_TPM_has_is_none() =>
+    public void An_event_of_an_unknown_register_is_rejected() =>
         Assert.Equal(Codes.EventLog, Assert.Throws<AppraisalException>(static () => EventLog.Replay(Log(0, 24))).Code);
 }

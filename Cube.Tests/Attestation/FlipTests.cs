@@ -6,33 +6,33 @@ using Cube.Attestation.Tpm;
 namespace Cube.Tests.Attestation;
 
 /// <summary>
-/// Of each valid vector, every byte counts: changed or cut, it is refused, or stands on the list below with the reason. CI flips one bit
-/// of each byte of reports, quotes and TPM messages and cuts them at each length; of certificates, texts and logs it takes 64 and 256.
-/// <c>CUBE_EXHAUSTIVE=1</c> flips all bits of all bytes, which takes hours; vectors' ids, with commas between them, do so for those.
+/// Every byte of a valid vector matters: a changed or truncated file is rejected, or is listed below with the reason. CI flips one bit
+/// of each byte of reports, quotes and TPM messages and truncates them at each length; of certificates, texts and logs it takes 64 and 256 samples.
+/// <c>CUBE_EXHAUSTIVE=1</c> flips all bits of all bytes, which takes hours; a comma-separated list of vector ids does so for those vectors.
 /// </summary>
 public sealed class FlipTests
 {
-    /// <summary>Of texts, logs and certificates: bytes that are flipped, each at the price of a verdict, and lengths that they are cut to.</summary>
+    /// <summary>Number of flipped bytes and of truncated lengths for texts, logs and certificates. Each costs one verification.</summary>
     private const int Flips = 64;
     private const int Cuts = 256;
 
-    /// <summary>Every binary structure ends before this; behind it there are text, certificates and logs.</summary>
+    /// <summary>Upper limit of the size of a binary structure.</summary>
     private const int MaxStructured = 1500;
     private static readonly string[] _exhaustive = Environment.GetEnvironmentVariable("CUBE_EXHAUSTIVE")?.Split(',') ?? [];
 
-    /// <summary>Not evidence: what the verifier is asked with, and files that nobody reads.</summary>
+    /// <summary>Files that are not Evidence: inputs of the Verifier, and unused files.</summary>
     private static readonly string[] _notRead =
     [
         "case.json", "jwks.json", "session.json", "root.pem", "root.der",
-        // The same certificates in another wrapping; the vector has them as files.
+        // The same certificates in another format; the vector also contains them as files.
         "host_amd_certificate.thim.json",
-        // A copy of the parts that lie beside it.
+        // A copy of the other files.
         "attestation.pb",
-        // Where the log lies in memory; the log itself is replayed.
+        // The address of the log in memory; the log itself is replayed.
         "ccel_acpi_table.bin",
     ];
 
-    /// <summary>How much of a file is a binary structure that a machine has made: text, logs, certificates and endorsements are none.</summary>
+    /// <summary>Length of the binary structure at the start of a file; 0 for text, logs, certificates and Endorsements.</summary>
     private static int Structured(string file, byte[] good) =>
         Path.GetExtension(file) is ".pem" or ".der" or ".cose" or ".binarypb" or ".json" or ".jwt" ? 0 : Math.Min(good.AsSpan().IndexOf("-----BEGIN"u8) is >= 0 and var chain ? chain : good.Length, MaxStructured);
 
@@ -41,10 +41,10 @@ public sealed class FlipTests
 
     [Theory]
     [MemberData(nameof(Valid), DisableDiscoveryEnumeration = true)]
-    public void A_changed_or_shortened_file_is_refused_or_on_the_list(string id)
+    public void A_changed_or_truncated_file_is_rejected_or_a_listed_exception(string id)
     {
         Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
-        // Each processor takes its share, with files of its own.
+        // Each processor takes a share, with its own copy of the files.
         var shares = Environment.ProcessorCount;
         Parallel.For(0, shares, share => new Attempt(id, share, shares).Run());
     }
@@ -110,7 +110,7 @@ public sealed class FlipTests
             File.WriteAllBytes(file, good);
         }
 
-        /// <summary>All of the first bytes, and as many samples of the others; or all.</summary>
+        /// <summary>All of the first bytes, and samples of the others; or all.</summary>
         private IEnumerable<int> Positions(int length, int first, int samples)
         {
             var step = _isExhaustive ? 1 : Math.Max(1, (length - first) / samples);
@@ -133,34 +133,34 @@ public sealed class FlipTests
         }
     }
 
-    /// <summary>What may change, and why.</summary>
+    /// <summary>Allowed changes and their reasons.</summary>
     private static class Exceptions
     {
         public static bool Allow(string id, string file, byte[] good, byte[] bad, int offset) => file switch
         {
-            // Padding of whoever carried the quote, behind its declared signature data.
-            // And white space of the PEM within.
+            // Transport padding after the declared signature data.
+            // White space of the PEM inside.
             "quote.bin" or "td_quote.bin" => offset >= QuoteEnd(good) || (offset >= good.AsSpan().IndexOf("-----BEGIN"u8) && IsSameText(good, bad)),
-            // CPUSVN and MAC of a TDREPORT: only its own processor can check them. The quote is what counts.
-            // And the zeros that fill the TPM's index behind the runtime data may be fewer.
-            // Its version may be either of the two that there are.
+            // CPUSVN and MAC of a TDREPORT: only the same processor can verify them. The quote is verified instead.
+            // The NV index may have fewer zeros after the runtime data.
+            // Both supported versions are accepted.
             "hcl_report.bin" => (id.StartsWith("az-tdx", StringComparison.Ordinal) && (offset - 32 is (>= 16 and < 32) or (>= 224 and < 256) || (offset - 32 == 2 && bad.Length == good.Length && bad[offset] <= 1)))
                 || (bad.Length < good.Length && bad.Length >= 1236 + BitConverter.ToInt32(good, 1232)),
-            // Attributes of a key that no certificate covers, but for those that must and must not be: they are the TPM's own word.
+            // Attributes of a key without a certificate, except the required and forbidden ones; no signature covers them.
             "ak.tpmt_public" => bad.Length == good.Length && offset is >= 4 and < 8,
-            // White space of PEM. A chain that ends early is completed by the intermediates and roots that AMD publishes, which are part of the product.
+            // White space of PEM. A truncated chain is completed by the embedded intermediates and roots of AMD.
             "chain.pem" => IsSameText(good, bad) || (bad.Length < good.Length && (bad.Length == 0 || Compact(bad).EndsWith("-----ENDCERTIFICATE-----", StringComparison.Ordinal))),
-            // White space, letters of hexadecimal, and registers that no quote selects.
+            // White space, case of hexadecimal digits, and registers that no quote selects.
             "pcrs.json" or "pcrs_sha256.json" => Quoted(id, good).SequenceEqual(Quoted(id, bad)),
-            // White space of JSON and of PEM, letters of hexadecimal.
+            // White space of JSON and of PEM, case of hexadecimal digits.
             "collateral.json" => Parts(good).SequenceEqual(Parts(bad)),
-            // Nobody asks for the chain of a key's certificate that comes without intermediates; its key is compared.
+            // The chain of a key certificate without intermediates is not required; its key is compared.
             "ak_cert_nv_padded.der" => Certificate.ParsePadded(good).Spki.Span.SequenceEqual(Certificate.ParsePadded(bad).Spki.Span),
             // Microsoft's time stamp, which is not signed by the endorsement's signer.
             "uvm_reference_info.cose" => bad.Length == good.Length && offset is >= 5075 and < 10302,
-            // What events say beside their digests: only the digests reach the registers, and no event is believed.
+            // Event data: only the digests extend the registers, and event data are not used.
             "eventlog.bin" or "ccel.bin" => Registers(good).SequenceEqual(Registers(bad)),
-            // Trimmed around the token.
+            // White space around the token is trimmed.
             "token.jwt" => System.Text.Encoding.ASCII.GetString(bad).Trim() == System.Text.Encoding.ASCII.GetString(good).Trim(),
             _ => false,
         };
@@ -171,7 +171,7 @@ public sealed class FlipTests
             return start + 4 + BitConverter.ToInt32(quote, start);
         }
 
-        /// <summary>The values of the registers that the vector's quotes select.</summary>
+        /// <summary>The values of the registers that the quotes of the vector select.</summary>
         private static IEnumerable<string> Quoted(string id, byte[] values)
         {
             var registers = PcrValues.Parse(values);
@@ -194,7 +194,7 @@ public sealed class FlipTests
             }
         }
 
-        /// <summary>What is in a collateral, each part in one form.</summary>
+        /// <summary>The content of collateral in a normalized form.</summary>
         private static IEnumerable<string> Parts(byte[] json)
         {
             var parts = TdxCollateral.Parse(json);
@@ -206,7 +206,7 @@ public sealed class FlipTests
             ];
         }
 
-        /// <summary>The same but for white space.</summary>
+        /// <summary>Equal except for white space.</summary>
         private static bool IsSameText(byte[] good, byte[] bad) => Compact(good) == Compact(bad);
 
         private static string Compact(byte[] bytes) =>

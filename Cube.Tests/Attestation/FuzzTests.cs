@@ -16,12 +16,12 @@ using EventLog = Cube.Attestation.Tpm.EventLog;
 
 namespace Cube.Tests.Attestation;
 
-/// <summary>Every parser, fed with good input that was bent: it reads it or refuses it, and nothing else, in bounded time and memory.</summary>
+/// <summary>Every parser with mutated valid input: it accepts or rejects the input in bounded time and memory, without other exceptions.</summary>
 public sealed class FuzzTests
 {
     private static readonly TimeSpan _each = TimeSpan.FromSeconds(double.TryParse(Environment.GetEnvironmentVariable("CUBE_FUZZ_SECONDS"), out var seconds) ? seconds : 0.5);
 
-    /// <summary>Far more than any of them needs for what they are given.</summary>
+    /// <summary>Far above the needs of each parser for these inputs.</summary>
     private const long MaxBytesPerInput = 16 << 20;
 
     private static readonly Dictionary<string, (Func<byte[]> Seed, Action<byte[]> Parse)> _parsers = new()
@@ -55,7 +55,7 @@ public sealed class FuzzTests
 
     [Theory]
     [MemberData(nameof(Parsers))]
-    public void A_parser_reads_or_refuses_and_nothing_else(string name)
+    public void A_parser_accepts_or_rejects_its_input_in_bounded_time_and_memory(string name)
     {
         var (seed, parse) = _parsers[name];
         var good = seed();
@@ -72,7 +72,7 @@ public sealed class FuzzTests
             }
             catch (AppraisalException)
             {
-                // As it should.
+                // Expected.
             }
             catch (Exception exception)
             {

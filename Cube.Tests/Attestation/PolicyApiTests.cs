@@ -12,7 +12,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Attestation;
 
-/// <summary>Policies as administrators use them, against a whole system.</summary>
+/// <summary>The policy API against a complete system.</summary>
 [Collection(SharesFake.Name)]
 public sealed class PolicyApiTests(FakeSystem system)
 {
@@ -22,7 +22,7 @@ public sealed class PolicyApiTests(FakeSystem system)
     private readonly CubeSystem _cube = system.Reset();
 
     [Fact]
-    public async Task A_laptop_says_everywhere_that_its_attestation_is_simulated()
+    public async Task Every_interface_reports_simulated_attestation()
     {
         var tenant = await _cube.CreateTenantAsync();
         using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
@@ -42,7 +42,7 @@ public sealed class PolicyApiTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task Evidence_for_a_callers_own_eyes_comes_from_the_machine_that_serves_him()
+    public async Task A_caller_receives_evidence_of_the_machine_that_serves_the_domain()
     {
         var tenant = await _cube.CreateTenantAsync();
         var (status, evidence) = await _cube.SendAsync(
@@ -61,7 +61,7 @@ public sealed class PolicyApiTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task A_domain_can_be_stricter_than_the_platform_and_comes_back()
+    public async Task A_domain_policy_can_be_stricter_than_the_platform_policy_and_can_be_removed()
     {
         var tenant = await _cube.CreateTenantAsync();
         var other = await _cube.CreateTenantAsync();
@@ -93,7 +93,7 @@ public sealed class PolicyApiTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task Only_what_was_active_before_can_be_rolled_back_to()
+    public async Task Rollback_is_possible_only_to_a_version_that_was_active()
     {
         var tenant = await _cube.CreateTenantAsync();
         var below = $"/proxy/{tenant.Domain}/attestation/policy";
@@ -129,7 +129,7 @@ public sealed class PolicyApiTests(FakeSystem system)
     [InlineData("""{"types":["simulated"],"bindings":["lease-key"]}""")]
     [InlineData("[]")]
     [InlineData("{")]
-    public async Task A_policy_that_cannot_mean_anything_is_not_saved(string policy)
+    public async Task An_invalid_policy_is_not_saved(string policy)
     {
         var tenant = await _cube.CreateTenantAsync();
         var (status, body) = await _cube.SendAsync(
@@ -138,7 +138,7 @@ public sealed class PolicyApiTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task The_platforms_floor_is_for_its_administrators()
+    public async Task Only_platform_administrators_manage_the_platform_policy()
     {
         var tenant = await _cube.CreateTenantAsync();
         var admin = (await _cube.LoginAsync()).Access;
@@ -173,7 +173,7 @@ public sealed class PolicyApiTests(FakeSystem system)
             (var found, kept) = await _cube.SendAsync(HttpMethod.Get, $"/attestation/evidence?sha256={hash}", admin);
             return found == 200;
         }, "the evidence is kept");
-        // What is kept repeats the verdict.
+        // The stored Evidence leads to the same verdict.
         Assert.True(EvidenceJson.TryRead(System.Text.Encoding.UTF8.GetBytes(kept.GetRawText()), out var evidence, out _, out _));
         Assert.Equal(hash, Convert.ToHexStringLower(evidence!.Sha256()));
         var repeated = new EvidenceVerifier(new VerifierSettings { AllowSimulated = true }).Verify(
@@ -185,7 +185,7 @@ public sealed class PolicyApiTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task Vendors_documents_are_handed_over_by_administrators_of_the_platform_only_and_only_signed_ones()
+    public async Task Only_platform_administrators_import_collateral_and_only_signed_documents()
     {
         const string Path = "/attestation/collateral";
         var tenant = await _cube.CreateTenantAsync();
@@ -205,7 +205,7 @@ public sealed class PolicyApiTests(FakeSystem system)
 
         Assert.Equal(0, (await _cube.SendAsync(HttpMethod.Get, Path, admin)).Body.GetProperty("collateral").GetArrayLength());
         Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
-        // A real chip's certificate, which AMD signed for seven years.
+        // The certificate of a real chip, valid for seven years.
         var evidence = new EvidenceDocument { Type = EvidenceType.SevSnp, Report = await File.ReadAllBytesAsync(System.IO.Path.Combine(Vectors.Of("snp/milan-v3-vcek"), "report.bin")) };
         var name = CollateralName.Vcek(CollateralRequirements.Of(evidence).VcekPath!);
         var content = await File.ReadAllBytesAsync(System.IO.Path.Combine(Vectors.Of("snp/milan-v3-vcek"), "vek.der"));
@@ -215,12 +215,12 @@ public sealed class PolicyApiTests(FakeSystem system)
         Assert.Equal(taken.GetRawText(), listed.GetRawText());
         Assert.Equal(name, listed.GetProperty("collateral")[0].GetProperty("name").GetString());
         Assert.Equal(content, listed.GetProperty("collateral")[0].GetProperty("content").GetBytesFromBase64());
-        // What was given is taken back as it is.
+        // The exported file can be imported unchanged.
         Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Post, Path, admin, listed)).Status);
     }
 
     [Fact]
-    public async Task The_originals_policy_is_translated_when_it_is_saved()
+    public async Task A_policy_in_the_earlier_format_is_converted_when_it_is_saved()
     {
         var tenant = await _cube.CreateTenantAsync();
         var measurement = Convert.ToBase64String([.. Enumerable.Repeat((byte)0xAB, 48)]);
@@ -241,7 +241,7 @@ public sealed class PolicyApiTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task A_running_stream_goes_on_over_a_change_that_its_machine_satisfies_and_ends_over_one_it_does_not()
+    public async Task A_running_stream_continues_only_if_its_machine_satisfies_the_changed_policy()
     {
         await using var machine = await FaultyAttester.StartAsync();
         var database = await system.Postgres.CreateDatabaseAsync();
@@ -263,7 +263,7 @@ public sealed class PolicyApiTests(FakeSystem system)
         using var doomedElsewhere = await StreamAsync(elsewhere);
         var since = Stopwatch.StartNew();
         await ActivateAsync("""{"types":["tdx"],"tdx":{"mr_tds":["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]}}""");
-        // Acknowledged: this proxy refuses at once, the other one within a second.
+        // After the acknowledgement, this proxy rejects immediately, the other one within a second.
         Assert.Equal(503, (int)(await StreamAsync(http)).StatusCode);
         await Eventually.TrueAsync(async () => (int)(await StreamAsync(elsewhere)).StatusCode == 503, "the other proxy refuses", 2);
         Assert.True(since.Elapsed < TimeSpan.FromSeconds(2), $"{since.Elapsed}");

@@ -6,7 +6,7 @@ using Cube.Proxy.Routing;
 
 namespace Cube.Tests.Attestation;
 
-/// <summary>What is stored is what can be loaded and can be satisfied.</summary>
+/// <summary>Stored policies can be loaded and satisfied.</summary>
 public sealed class PolicyTextTests
 {
     private static readonly string _hex96 = new('a', 96);
@@ -14,7 +14,7 @@ public sealed class PolicyTextTests
     [Theory]
     [InlineData("+<>&'é/漢")]
     [InlineData("\u2028\u007f\u0001\"\\")]
-    public void What_is_written_is_read_back_and_plain_text_does_not_grow(string text)
+    public void A_written_policy_parses_to_the_same_policy_and_plain_text_does_not_grow(string text)
     {
         var policy = new AttestationPolicy { Types = ["simulated"], Tdx = new TdxPolicy { AllowedAdvisories = [text] } };
         var written = PolicyJson.Write(policy, allowSimulated: true);
@@ -23,7 +23,7 @@ public sealed class PolicyTextTests
     }
 
     [Fact]
-    public void The_limit_counts_the_text_that_is_stored()
+    public void The_size_limit_applies_to_the_stored_text()
     {
         static AttestationPolicy Policy(string text) => new() { Types = ["simulated"], Tdx = new TdxPolicy { AllowedAdvisories = [text] } };
         Assert.NotEmpty(PolicyJson.Write(Policy(new string('+', 200_000)), allowSimulated: true));
@@ -51,7 +51,7 @@ public sealed class PolicyTextTests
     [InlineData("""{"types":["simulated"],"azure":{"pcrs":{"sha256":{"0":[null]}}}}""")]
     [InlineData("""{"types":["simulated"],"maa":{"issuers":[null]}}""")]
     [InlineData("""{"types":["simulated"],"maa":{"measurements":[null]}}""")]
-    public void A_null_anywhere_in_a_policy_is_refused(string policy) =>
+    public void A_policy_with_a_null_is_rejected(string policy) =>
         Assert.Throws<PolicyException>(() => PolicyJson.Parse(Encoding.UTF8.GetBytes(policy), allowSimulated: true));
 
     [Theory]
@@ -62,11 +62,11 @@ public sealed class PolicyTextTests
     [InlineData("""{"target_url":"https://x","matchers":[{"condition":"path","pattern":null}]}""")]
     [InlineData("""{"target_url":"https://x","matchers":[{"condition":"path","pattern":"\u0000"}]}""")]
     [InlineData("""{"target_url":"https://x","matchers":[{"condition":"header","field":"\u0000","pattern":"x"}]}""")]
-    public void A_null_in_the_place_of_a_value_and_a_character_that_cannot_be_stored_are_refused_in_a_route(string route) =>
+    public void A_route_with_a_null_value_or_an_unstorable_character_is_rejected(string route) =>
         Assert.Throws<RouteException>(() => RouteJson.Read(Encoding.UTF8.GetBytes(route), "x"));
 
     [Fact]
-    public void The_policy_of_a_route_may_be_null_which_removes_it() =>
+    public void A_null_policy_removes_the_policy_of_a_route() =>
         Assert.Equal(System.Text.Json.JsonValueKind.Null, RouteJson.Read("""{"target_url":"https://x","default_rule":true,"policy":null}"""u8, "x").Policy.ValueKind);
 
     [Theory]
@@ -78,7 +78,7 @@ public sealed class PolicyTextTests
     [InlineData("""[{"id":"a","model":"a"},{"id":"a","model":"a"}]""")]
     [InlineData("""[{"id":"../a","model":"a"}]""")]
     [InlineData(null)]
-    public void A_stored_catalogue_is_held_to_the_same_rules_as_one_that_is_sent(string? stored) =>
+    public void The_rules_for_sent_catalogues_apply_to_stored_ones(string? stored) =>
         Assert.Throws<CatalogueException>(() => CatalogueJson.ReadStored(stored));
 
     [Theory]
@@ -87,7 +87,7 @@ public sealed class PolicyTextTests
     [InlineData("""[[[null]]]""", "$[0][0][0]")]
     [InlineData("""{"policy":{"policy":null}}""", "$.policy.policy")]
     [InlineData("""{"policy":null}""", "$.policy")]
-    public void A_null_is_found_wherever_it_is(string json, string? path) => Assert.Equal(path, JsonNulls.Find(Encoding.UTF8.GetBytes(json)));
+    public void A_null_is_found_at_every_depth(string json, string? path) => Assert.Equal(path, JsonNulls.Find(Encoding.UTF8.GetBytes(json)));
 
     [Theory]
     [InlineData("""{"types":[]}""")]

@@ -78,7 +78,7 @@ public sealed partial class RejectionTests
         yield return ("maa: keys of another", Codes.JwtSignature, () => Judge(
             new EvidenceDocument { Type = EvidenceType.Maa, Token = SyntheticMaa.Make(guest) }, TrustAnchors.Vendor,
             new AppraisalOptions { MaaKeys = MaaKeys.Parse(SyntheticMaa.Jwks(withOtherKey: true)), Maa = new MaaRequirements(SyntheticMaa.Issuer, "sevsnpvm", null, true, null) }, SyntheticMaa.Now));
-        // The nonce of a platform token is an echo of whoever asked: it binds nothing.
+        // The requester chooses the nonce of a platform token, so that it binds nothing.
         yield return ("maa: a platform token bound by its nonce only", Codes.MaaNonce, () => Judge(
             new EvidenceDocument { Type = EvidenceType.Maa, Token = SyntheticMaa.Make(platform with { Claims = static claims => claims["nonce"] = System.Buffers.Text.Base64Url.EncodeToString(SHA256.HashData(new byte[64])) }) }, TrustAnchors.Vendor,
             new AppraisalOptions { TokenBinder = new byte[64], MaaKeys = MaaKeys.Parse(SyntheticMaa.Jwks()), Maa = new MaaRequirements(SyntheticMaa.Issuer, "sevsnpvm", null, true, null) }, SyntheticMaa.Now));

@@ -11,8 +11,8 @@ using Cube.Tests.Attestation.Synthetic;
 namespace Cube.Tests.Attestation;
 
 /// <summary>
-/// Evidence that is good but for one thing, with that thing's own refusal. The good ones are tested with it: a verifier that refuses
-/// everything passes nothing here.
+/// Evidence with one defect and its expected code. The valid Evidence is tested too, so that a Verifier that rejects
+/// everything fails.
 /// </summary>
 public sealed partial class RejectionTests
 {
@@ -23,10 +23,10 @@ public sealed partial class RejectionTests
 
     [Theory]
     [MemberData(nameof(Names), DisableDiscoveryEnumeration = true)]
-    public void One_thing_that_is_wrong_is_refused_by_its_name(string name) => Assert.Equal(_expected[name], _cases[name]());
+    public void Evidence_with_one_defect_is_rejected_with_its_code(string name) => Assert.Equal(_expected[name], _cases[name]());
 
     [Fact]
-    public void There_are_at_least_two_hundred_and_fifty_of_them() => Assert.True(_expected.Values.Count(static code => code is not null) >= 250, $"{_expected.Count}");
+    public void There_are_at_least_250_rejection_cases() => Assert.True(_expected.Values.Count(static code => code is not null) >= 250, $"{_expected.Count}");
 
     private static IEnumerable<(string Name, string? Expected, Func<string?> Judge)> All() => [.. Snp(), .. Tdx(), .. Tpm(), .. Maa(), .. Documents()];
 
@@ -82,7 +82,7 @@ public sealed partial class RejectionTests
             ("a long chip id for Turin", Codes.ChipId, turin with { HardwareId = [.. Enumerable.Repeat((byte)9, 64)] }),
             ("Turin with a tail behind its chip id", Codes.ChipId, turin with { Report = static report => report[0x1A0 + 8] = 1 }),
             ("masked chip id", Codes.ChipId, good with { Report = static report => report.AsSpan(0x1A0, 64).Clear() }),
-            ("VLEK of nobody", Codes.CspId, vlek with { CspId = "" }),
+            ("VLEK without a provider", Codes.CspId, vlek with { CspId = "" }),
             ("VLEK with a chip", Codes.CspId, vlek with { HardwareId = [.. Enumerable.Repeat((byte)9, 64)] }),
             ("no certificate", Codes.EvidencePart, good with { Certificates = static _ => [] }),
             ("leaf alone", Codes.ChainIssuer, good with { Certificates = static chain => [chain[0]] }),
@@ -98,7 +98,7 @@ public sealed partial class RejectionTests
             ("CRL that revokes the ASK", Codes.CertRevoked, good with { Crl = SyntheticAmd.Shared.Crl(revokeAsk: true) }),
             ("CRL that has expired", Codes.CrlExpired, good with { Crl = SyntheticAmd.Shared.Crl(nextUpdate: SyntheticAmd.Now.AddSeconds(-1), thisUpdate: SyntheticAmd.Now.AddDays(-2)) }),
             ("CRL of tomorrow", Codes.CrlExpired, good with { Crl = SyntheticAmd.Shared.Crl(thisUpdate: SyntheticAmd.Now.AddSeconds(1)) }),
-            ("CRL of somebody else", Codes.CrlSignature, good with { Crl = SyntheticAmd.Shared.Crl(forged: true) }),
+            ("CRL of another issuer", Codes.CrlSignature, good with { Crl = SyntheticAmd.Shared.Crl(forged: true) }),
             ("CRL of another product", Codes.CrlIssuer, good with { Product = "Genoa", Crl = SyntheticAmd.Shared.Crl() }),
             ("CRL that is none", Codes.Crl, good with { Crl = [0x30, 0x00] }),
             ("another security policy", Codes.HostData, good with { Extra = new EvidenceDocument { Type = "x", SecurityPolicy = [1] } }),

@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace Cube.Tests.Attestation;
 
-/// <summary>Whatever is stored, through the API or in the database itself, closes at most what it is for.</summary>
+/// <summary>Invalid stored data, through the API or in the database, block at most their own scope.</summary>
 [Collection(SharesFake.Name)]
 public sealed class StoredGarbageTests(FakeSystem system)
 {
@@ -22,7 +22,7 @@ public sealed class StoredGarbageTests(FakeSystem system)
     [InlineData('+')]
     [InlineData('\u007f')]
     [InlineData('\u2028')]
-    public async Task A_policy_that_grows_when_it_is_written_closes_no_other_domain_and_not_the_proxy(char character)
+    public async Task A_policy_that_grows_when_written_affects_neither_other_domains_nor_the_proxy(char character)
     {
         var (tenant, other) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         var below = $"/proxy/{tenant.Domain}/attestation/policy";
@@ -41,7 +41,7 @@ public sealed class StoredGarbageTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task A_stored_policy_that_cannot_be_loaded_closes_its_domain_until_it_is_removed_or_replaced()
+    public async Task An_unreadable_stored_policy_blocks_its_domain_until_it_is_removed_or_replaced()
     {
         var (tenant, other) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         var below = $"/proxy/{tenant.Domain}/attestation/policy";
@@ -68,7 +68,7 @@ public sealed class StoredGarbageTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task A_proxy_starts_with_any_stored_data_and_lists_what_it_could_not_load()
+    public async Task A_proxy_starts_with_any_stored_data_and_lists_unreadable_rows()
     {
         var (tenant, other) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         var admin = (await _cube.LoginAsync()).Access;
@@ -89,7 +89,7 @@ public sealed class StoredGarbageTests(FakeSystem system)
             await ExecuteAsync("insert into model_catalogues (domain, models, updated_by) values (gen_random_uuid(), $1::jsonb, 'x')", value);
         }
 
-        // Its conditions can be read: what it is for goes to no other machine.
+        // Its conditions are readable: matching requests go to no other machine.
         await ExecuteAsync(
             "insert into routes (id, name, is_default, definition, created_by, updated_by) values (gen_random_uuid(), 'closed', false, $1::jsonb, 'x', 'x')",
             """{"name":"closed","target_url":"http://x","matchers":[{"condition":"header","field":"x-closed","pattern":"yes"}]}""");
@@ -115,7 +115,7 @@ public sealed class StoredGarbageTests(FakeSystem system)
         Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Put, $"/proxy/{tenant.Domain}/models", tenant.Token, new { models = new[] { new { id = "m" } } })).Status);
         Assert.Equal(200, await ChatAsync(tenant, _cube.Proxy));
 
-        // The platform's own: everything is closed, and an administrator repairs it.
+        // An unreadable platform policy blocks all requests until an administrator replaces it.
         await ExecuteAsync("update attestation_policies set policy = '{' where scope = $1 and is_active", "platform");
         await Eventually.TrueAsync(async () => await ChatAsync(other, _cube.Proxy) == 503, "the platform is closed", 5);
         Assert.Equal(503, await ChatAsync(other, await _cube.StartAnotherProxyAsync()));
@@ -128,7 +128,7 @@ public sealed class StoredGarbageTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task A_scope_keeps_a_limited_number_of_versions_and_the_one_in_force()
+    public async Task A_scope_keeps_a_limited_number_of_versions_and_the_active_one()
     {
         var tenant = await _cube.CreateTenantAsync();
         var below = $"/proxy/{tenant.Domain}/attestation/policy";
@@ -147,7 +147,7 @@ public sealed class StoredGarbageTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task Rows_of_a_deleted_domain_are_removed_and_those_of_others_stay()
+    public async Task Only_rows_of_a_deleted_domain_are_removed()
     {
         var (tenant, other) = (Guid.NewGuid(), Guid.NewGuid());
         foreach (var domain in (Guid[])[tenant, other])
@@ -156,7 +156,7 @@ public sealed class StoredGarbageTests(FakeSystem system)
             await ExecuteAsync("insert into model_catalogues (domain, models, updated_by) values ($1::uuid, '[]', 'x')", domain.ToString());
         }
 
-        // A notice alone removes nothing: anybody who reaches the database can send one.
+        // A notification alone removes nothing, because every database user can send one.
         await ExecuteAsync("select pg_notify('cube_stale', 'deleted:' || $1)", other.ToString());
         var engine = new EngineClient(_cube.Authorization, _cube.EngineKey);
         Assert.Equal(200, (await engine.WriteAsync("TOUCH", $"domain:{tenant}#deleted@platform:cube")).Status);

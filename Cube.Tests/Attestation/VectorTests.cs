@@ -13,7 +13,7 @@ public sealed class VectorTests
 
     [Theory]
     [MemberData(nameof(Ids), DisableDiscoveryEnumeration = true)]
-    public void Each_vector_gets_the_verdict_that_it_is_known_for(string id)
+    public void Each_vector_has_its_expected_verdict(string id)
     {
         Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
         var entry = Vectors.Entry(id);
@@ -31,9 +31,9 @@ public sealed class VectorTests
         }
     }
 
-    /// <summary>The product has the vendors' roots only: whatever was signed under another is nothing to it.</summary>
+    /// <summary>The product trusts the vendors' roots only and rejects Evidence under other roots.</summary>
     [Fact]
-    public void With_the_products_own_roots_every_synthetic_vector_is_refused()
+    public void Every_synthetic_vector_is_rejected_with_the_vendor_roots()
     {
         Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
         var verifier = new EvidenceVerifier(new VerifierSettings());
@@ -55,7 +55,7 @@ public sealed class VectorTests
     }
 
     [Fact]
-    public void Evidence_survives_its_JSON_and_stays_the_same_to_the_byte()
+    public void Evidence_is_identical_after_a_JSON_round_trip()
     {
         Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
         foreach (var id in (string[])["snp/milan-v2-aci", "tdx/v5-uptodate", "az-tdx/ak-cert-chain-2026", "az-snp/milan-userdata", "maa/real-eus2-azurevm-snp-2025"])
@@ -68,7 +68,7 @@ public sealed class VectorTests
         }
     }
 
-    /// <summary>As lax as a policy can be: it still names the measurements of none of them.</summary>
+    /// <summary>The least strict policy; it contains the measurements of none of the vectors.</summary>
     private static IReadOnlyList<NamedPolicy> Accepting =>
     [
         new("test", 1, PolicyJson.Parse(System.Text.Encoding.UTF8.GetBytes(

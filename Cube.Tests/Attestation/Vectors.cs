@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Cube.Tests.Attestation;
 
-/// <summary>Real and synthetic evidence in a directory beside the project, or where <c>CUBE_VECTORS</c> says.</summary>
+/// <summary>Real and synthetic Evidence in a directory next to the project, or in <c>CUBE_VECTORS</c>.</summary>
 internal static class Vectors
 {
     public const string Absent = "There are no vectors: set CUBE_VECTORS to a directory with a manifest.json.";

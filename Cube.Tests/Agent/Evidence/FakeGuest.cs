@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Cube.Tests.Agent.Evidence;
 
 /// <summary>
-/// A directory that behaves as configfs-tsm does: a new directory gets its attributes, 64 bytes in <c>inblob</c> make a report in
-/// <c>outblob</c>, which is a pipe here so that a reader waits as it does at the device.
+/// A directory that simulates configfs-tsm: a new directory gets its attributes, and 64 bytes in <c>inblob</c> create a report in
+/// <c>outblob</c>, which is a pipe so that a reader blocks as with the device.
 /// </summary>
 internal sealed partial class FakeGuest : IDisposable
 {
@@ -22,7 +22,7 @@ internal sealed partial class FakeGuest : IDisposable
 
     public string Reports { get; }
 
-    /// <summary>Somebody else wrote too: the next reports have this generation.</summary>
+    /// <summary>Simulates another writer: the next reports have this generation.</summary>
     public string Generation { get; set; } = "1";
 
     public int Made { get; private set; }
@@ -66,7 +66,7 @@ internal sealed partial class FakeGuest : IDisposable
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException or UnauthorizedAccessException)
         {
-            // The entry is gone.
+            // The directory was removed.
         }
     }
 

@@ -24,13 +24,13 @@ using Microsoft.Extensions.Options;
 
 namespace Cube.Tests.Agent.Evidence;
 
-/// <summary>Evidence out of guests: a directory that behaves as the kernel's, a TPM in software, hosts that answer over http.</summary>
+/// <summary>Evidence from simulated guests: configfs-tsm as a directory, a software TPM, and hosts over http.</summary>
 public sealed class ProviderTests
 {
     private static readonly EvidenceRequest _request = new([.. Enumerable.Repeat((byte)0x5A, 64)], SHA256.HashData(new byte[64]));
 
     [Fact]
-    public async Task The_kernels_interface_gives_a_report_that_verifies()
+    public async Task A_report_from_configfs_tsm_verifies()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "There are no pipes in a file system here.");
         var (good, anchors) = SyntheticAmd.Shared.Make(new());
@@ -43,7 +43,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task A_TDs_quote_comes_with_its_event_log()
+    public async Task A_TDX_quote_is_sent_with_the_event_log()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "There are no pipes in a file system here.");
         using var guest = new FakeGuest("tdx_guest", static data => SyntheticIntel.Shared.Make(new() { Body = body => data.CopyTo(body, 520) }).Evidence.Quote!);
@@ -56,7 +56,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task A_report_that_somebody_raced_for_is_asked_for_again_and_refused_in_the_end()
+    public async Task A_report_with_a_concurrent_write_is_retried_and_finally_rejected()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "There are no pipes in a file system here.");
         using var guest = new FakeGuest("sev_guest", static _ => SyntheticAmd.Shared.Make(new()).Evidence.Report!) { Generation = "2" };
@@ -67,7 +67,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task Where_there_is_no_device_there_is_no_evidence()
+    public async Task Without_a_device_evidence_is_unavailable()
     {
         var nowhere = Directory.CreateTempSubdirectory("cube-none-").FullName;
         Assert.False(new ConfigfsTsm(nowhere).IsAvailable());
@@ -84,7 +84,7 @@ public sealed class ProviderTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_real_TPMs_quote_verifies_and_only_for_its_own_nonce(bool isEcc)
+    public async Task A_TPM_quote_verifies_for_its_own_nonce_only(bool isEcc)
     {
         Assert.SkipUnless(SoftwareTpm.IsHere, "swtpm is not installed.");
         await using var tpm = await SoftwareTpm.StartAsync(isEcc);
@@ -105,7 +105,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task NV_memory_is_defined_written_and_read_in_pieces()
+    public async Task NV_memory_is_defined_written_and_read_in_chunks()
     {
         Assert.SkipUnless(SoftwareTpm.IsHere, "swtpm is not installed.");
         await using var tpm = await SoftwareTpm.StartAsync();
@@ -118,15 +118,15 @@ public sealed class ProviderTests
         Assert.Equal(again, await tpm.Commands.NvReadAsync(0x01400002, default));
     }
 
-    /// <summary>A machine of Azure's out of its pieces: AK and quotes of a real TPM, the paravisor's report in its NV memory, the host's answers over http.</summary>
+    /// <summary>A simulated Azure machine: attestation key and quotes of a software TPM, the paravisor report in NV memory, host responses over http.</summary>
     [Fact]
-    public async Task Azures_machine_gives_evidence_that_verifies()
+    public async Task Evidence_of_an_Azure_machine_verifies()
     {
         Assert.SkipUnless(SoftwareTpm.IsHere, "swtpm is not installed.");
         await using var tpm = await SoftwareTpm.StartAsync();
         var key = TpmKey(await tpm.Commands.ReadPublicAsync(SoftwareTpm.AkHandle, default));
         var (snp, anchors) = Hcl(key);
-        // swtpm's indices hold 2048 bytes: the zeros behind the runtime data are fewer here.
+        // NV indices of swtpm hold 2048 bytes, so that fewer zeros follow the runtime data.
         await tpm.Commands.NvWriteAsync(0x01400001, snp.HclReport!, default);
         await using var host = await HostAsync(async context =>
         {
@@ -147,7 +147,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task Microsofts_token_is_asked_for_with_what_binds_it_in_the_hardware_report()
+    public async Task The_request_for_a_MAA_token_contains_the_binder_that_the_hardware_report_covers()
     {
         JsonElement asked = default;
         await using var instance = await HostAsync(async context =>
@@ -160,7 +160,7 @@ public sealed class ProviderTests
         using var guest = new FakeGuest("sev_guest", data => SyntheticAmd.Shared.Make(new() { Report = report => data.CopyTo(report, 0x050) }).Evidence.Report!);
         var evidence = await new MaaProvider(new ConfigfsTsm(guest.Root), http, new Uri(instance.Urls.Single())).MakeAsync(_request, default);
         Assert.Equal(EvidenceType.Maa, evidence.Type);
-        // What Microsoft is given as runtime data is what the report covers.
+        // The runtime data sent to Microsoft are those that the report covers.
         var runtime = Base64Url.DecodeFromChars(asked.GetProperty("runtimeData").GetProperty("data").GetString());
         var report = Base64Url.DecodeFromChars(JsonElement.Parse(Base64Url.DecodeFromChars(asked.GetProperty("report").GetString())).GetProperty("SnpReport").GetString());
         Assert.Equal(SHA256.HashData(runtime), report[0x050..0x070]);
@@ -169,7 +169,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task The_hosts_quote_service_is_spoken_to_in_its_own_frames()
+    public async Task The_quote_generation_service_receives_its_own_frame_format()
     {
         var report = RandomNumberGenerator.GetBytes(1024);
         byte[] Answer(uint type, uint error, byte[] quote, int announced) =>
@@ -188,7 +188,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task The_device_is_asked_by_one_at_a_time_and_no_oftener_than_it_may_be()
+    public async Task The_device_receives_one_request_at_a_time_within_the_rate_limit()
     {
         var provider = new SlowProvider();
         using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
@@ -216,7 +216,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task Callers_who_ask_for_evidence_do_not_keep_handshakes_waiting()
+    public async Task Evidence_requests_of_callers_do_not_delay_handshakes()
     {
         var provider = new SlowProvider();
         using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
@@ -238,7 +238,7 @@ public sealed class ProviderTests
                 return "waited";
             }
         }).ToList();
-        // As many as the bucket holds besides the callers' share: none is refused, whatever callers do.
+        // As many as the bucket holds without the callers' share: none is rejected.
         for (var i = 0; i < 15; i++)
         {
             Assert.Equal("x", (await queue.MakeForConnectionAsync(new byte[64], default)).Type);

@@ -5,7 +5,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Agent.Evidence;
 
-/// <summary>swtpm, a whole TPM 2.0 in software, with an attestation key at the handle that Azure's machines have theirs.</summary>
+/// <summary>swtpm, a complete TPM 2.0 in software, with an attestation key at the handle that Azure uses.</summary>
 internal sealed class SoftwareTpm : IAsyncDisposable
 {
     public const uint AkHandle = 0x81000003;

@@ -15,14 +15,14 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Cube.Tests.Attestation.Atls;
 
-/// <summary>Attested TLS over real sockets, and the attacks on it.</summary>
+/// <summary>Attested TLS over real sockets, and attacks against it.</summary>
 public sealed partial class AtlsTests
 {
     private const string Canary = "the canary prompt";
     private static readonly FakeTimeProvider _clock = new(Synthetic.SyntheticAmd.Now);
 
     [Fact]
-    public async Task A_machine_that_proves_itself_gets_the_prompt_and_evidence_is_made_once()
+    public async Task The_proxy_sends_prompts_to_a_verified_machine_and_requests_evidence_once()
     {
         await using var machine = await TestAttester.StartAsync();
         using var channel = await TestAttester.Dialer(_clock).OpenAsync(machine.Address, TestAttester.Policies, default);
@@ -42,7 +42,7 @@ public sealed partial class AtlsTests
     [InlineData("simulated", Codes.SimulatedNotAllowed)]
     [InlineData("a TPM only", "policy-types")]
     [InlineData("nothing", Codes.EvidencePart)]
-    public async Task Evidence_that_does_not_hold_opens_nothing(string defect, string code)
+    public async Task Invalid_evidence_permits_no_connection(string defect, string code)
     {
         await using var machine = await TestAttester.StartAsync();
         ReadOnlyMemory<byte>? first = null;
@@ -63,14 +63,14 @@ public sealed partial class AtlsTests
     }
 
     [Fact]
-    public async Task No_policy_and_an_empty_policy_open_nothing()
+    public async Task A_missing_or_empty_policy_permits_no_connection()
     {
         await using var machine = await TestAttester.StartAsync();
         var dialer = TestAttester.Dialer(_clock);
         Assert.Equal(Codes.PolicyMissing, (await Assert.ThrowsAsync<AttestationException>(() => dialer.OpenAsync(machine.Address, [], default))).Code);
         NamedPolicy empty = new("platform", 1, new AttestationPolicy());
         Assert.Equal(Codes.PolicyEmpty, (await Assert.ThrowsAsync<AttestationException>(() => dialer.OpenAsync(machine.Address, [empty], default))).Code);
-        // The floor holds, whatever the domain says.
+        // The platform policy applies in addition to the domain policy.
         Assert.Equal(Codes.PolicyEmpty, (await Assert.ThrowsAsync<AttestationException>(() => dialer.OpenAsync(machine.Address, [empty, TestAttester.Policies[0]], default))).Code);
         NamedPolicy stricter = new("domain", 1, TestAttester.Policy("cd"));
         Assert.Equal("policy-snp-identity", (await Assert.ThrowsAsync<AttestationException>(() => dialer.OpenAsync(machine.Address, [TestAttester.Policies[0], stricter], default))).Code);
@@ -79,11 +79,11 @@ public sealed partial class AtlsTests
     }
 
     /// <summary>
-    /// The attack of CVE-2026-33697: who has stolen the machine's TLS key stands between, terminates TLS on both sides and carries the
-    /// exchange over. Key, certificate and nonce are the machine's and the client's own; only the connection is not.
+    /// The attack of CVE-2026-33697: an attacker with the machine's TLS key terminates TLS on both sides and relays the
+    /// exchange. Key, certificate and nonce are authentic; only the connection differs.
     /// </summary>
     [Fact]
-    public async Task A_relay_with_the_stolen_TLS_key_is_refused()
+    public async Task A_relay_with_the_stolen_TLS_key_is_rejected()
     {
         await using var machine = await TestAttester.StartAsync();
         using var listener = new TcpListener(IPAddress.Loopback, 0);
@@ -94,14 +94,14 @@ public sealed partial class AtlsTests
         var refused = await Assert.ThrowsAsync<AttestationException>(() => TestAttester.Dialer(_clock).OpenAsync(address, TestAttester.Policies, default));
         Assert.Equal(Codes.ReportData, refused.Code);
         await relay;
-        // The exchange went through whole: it was the binding that told.
+        // The exchange completed; the Verifier rejected the binding.
         Assert.Equal(1, machine.Made);
         Assert.DoesNotContain(Canary, Encoding.UTF8.GetString(seen.ToArray()), StringComparison.Ordinal);
         Assert.Empty(machine.Bodies);
     }
 
     [Fact]
-    public async Task The_binding_is_the_same_on_both_ends_and_never_twice_the_same()
+    public async Task Both_ends_compute_the_same_channel_binding_and_each_connection_has_its_own()
     {
         var certificate = TestAttester.MakeCertificate();
         var seen = new HashSet<string>();
@@ -116,7 +116,7 @@ public sealed partial class AtlsTests
     }
 
     [Fact]
-    public async Task Resumption_is_refused_and_each_connection_is_a_full_handshake()
+    public async Task The_server_rejects_session_resumption_and_each_connection_makes_a_full_handshake()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Only OpenSSL is asked here whether a session was resumed.");
         await using var machine = await TestAttester.StartAsync();
@@ -130,7 +130,7 @@ public sealed partial class AtlsTests
             {
                 TargetHost = "machine", EnabledSslProtocols = SslProtocols.Tls13, AllowTlsResume = true, RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null,
             });
-            // A ticket would have come with the first bytes of the answer; a resumed session has no certificate message.
+            // A ticket would precede the first bytes of the response; a resumed session has no certificate message.
             await tls.WriteAsync("GET /alive HTTP/1.1\r\nHost: x\r\n\r\n"u8.ToArray());
             Assert.True(await tls.ReadAsync(new byte[4096]) > 0);
             Assert.NotNull(tls.RemoteCertificate);
@@ -140,7 +140,7 @@ public sealed partial class AtlsTests
 
     [Theory]
     [InlineData(SslProtocols.Tls12)]
-    public async Task An_older_TLS_gets_no_connection(SslProtocols protocol)
+    public async Task The_server_rejects_TLS_versions_below_1_3(SslProtocols protocol)
     {
         await using var machine = await TestAttester.StartAsync();
         using var tcp = new TcpClient();
@@ -149,7 +149,7 @@ public sealed partial class AtlsTests
         await Assert.ThrowsAnyAsync<Exception>(() => tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "x", EnabledSslProtocols = protocol, RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null }));
     }
 
-    /// <summary>Frames that are none: the machine ends the connection and serves the next one.</summary>
+    /// <summary>Malformed frames: the machine closes the connection and serves the next one.</summary>
     [Theory]
     [InlineData("01000000027b7d", Codes.AtlsVersion)]
     [InlineData("0100000001ff", Codes.AtlsFrame)]
@@ -161,7 +161,7 @@ public sealed partial class AtlsTests
     [InlineData("""{"v":1,"role":"server","nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","cb_types":[],"policy_id":"x"}""", Codes.AtlsFrame)]
     [InlineData("""{"v":1,"role":"server","nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","cb_types":["none-simulated"],"policy_id":"x"}""", Codes.AtlsChannelBinding)]
     [InlineData("""{"v":1,"role":"server","nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","cb_types":["none"],"policy_id":"x"}""", Codes.AtlsChannelBinding)]
-    public async Task A_request_for_evidence_that_is_none_gets_an_error_and_no_evidence(string frame, string code)
+    public async Task A_malformed_request_for_evidence_returns_an_error_and_no_evidence(string frame, string code)
     {
         await using var machine = await TestAttester.StartAsync();
         using var tcp = new TcpClient();
@@ -176,9 +176,9 @@ public sealed partial class AtlsTests
         using var channel = await TestAttester.Dialer(_clock).OpenAsync(machine.Address, TestAttester.Policies, default);
     }
 
-    /// <summary>A server that speaks ordinary HTTPS, whatever its certificate, gets not a byte of a request.</summary>
+    /// <summary>A server with ordinary HTTPS receives no byte of a request, even with a valid certificate.</summary>
     [Fact]
-    public async Task A_server_without_attestation_gets_nothing_but_the_question()
+    public async Task A_server_without_attested_TLS_receives_only_the_request_for_evidence()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -202,7 +202,7 @@ public sealed partial class AtlsTests
     }
 
     [Fact]
-    public async Task A_machine_that_gives_no_evidence_in_time_is_refused()
+    public async Task The_exchange_times_out_without_evidence()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -222,7 +222,7 @@ public sealed partial class AtlsTests
     }
 
     [Fact]
-    public async Task A_channel_that_was_aborted_carries_no_further_byte_and_ends_what_runs()
+    public async Task An_aborted_channel_sends_no_further_byte_and_ends_running_requests()
     {
         await using var machine = await TestAttester.StartAsync();
         machine.Hold = new TaskCompletionSource();
@@ -240,7 +240,7 @@ public sealed partial class AtlsTests
     }
 
     [Fact]
-    public async Task A_verdict_counts_for_its_lease_and_never_longer_than_what_stands_behind_it()
+    public async Task A_verdict_expires_with_its_lease_or_with_the_collateral_behind_it()
     {
         var clock = new FakeTimeProvider(Synthetic.SyntheticAmd.Now);
         await using var machine = await TestAttester.StartAsync();
@@ -252,7 +252,7 @@ public sealed partial class AtlsTests
         clock.Advance(TimeSpan.FromSeconds(1));
         Assert.False(channel.AcceptsRequests);
 
-        // A fresh verdict about the same key lets running streams go on; one about another key does not.
+        // A new verdict for the same key extends running streams; a verdict for another key does not.
         using var fresh = await dialer.OpenAsync(machine.Address, TestAttester.Policies, default);
         Assert.True(channel.TryExtend(fresh));
         Assert.Equal(fresh.Verdict.ExpiresAt, channel.Until);
@@ -287,7 +287,7 @@ public sealed partial class AtlsTests
         }
         catch (IOException)
         {
-            // The victim has hung up.
+            // The client disconnected.
         }
     }
 
@@ -305,7 +305,7 @@ public sealed partial class AtlsTests
         return (client, server);
     }
 
-    /// <summary>.NET does not say so in public; its TLS library does. Where the handle has moved, this fails rather than passing for nothing.</summary>
+    /// <summary>Reads the state from the TLS library, because .NET has no public API. If the internal handle moves, the test fails.</summary>
     private static bool IsResumed(SslStream tls)
     {
         const System.Reflection.BindingFlags Any = System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.Instance;

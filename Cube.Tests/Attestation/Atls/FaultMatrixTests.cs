@@ -5,8 +5,8 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Attestation.Atls;
 
 /// <summary>
-/// Each defect of a machine, with each kind of request, in each state that a connection can be in. Whatever else happens, a machine
-/// whose exchange was not sound sees no byte of a prompt.
+/// Each defect of a machine, with each kind of request, in each state of a connection. A machine
+/// without a valid exchange must never receive a byte of a prompt.
 /// </summary>
 [Collection(SharesFake.Name)]
 public sealed class FaultMatrixTests(FakeSystem system)
@@ -28,7 +28,7 @@ public sealed class FaultMatrixTests(FakeSystem system)
     public void The_matrix_has_at_least_two_hundred_cells() => Assert.True(Defects.Count * _states.Length * _requests.Length >= 200);
 
     [Fact]
-    public async Task No_machine_that_is_not_sound_ever_sees_a_prompt()
+    public async Task A_machine_without_a_valid_exchange_never_receives_a_prompt()
     {
         var cube = system.Reset();
         var tenant = await cube.CreateTenantAsync();
@@ -95,7 +95,7 @@ public sealed class FaultMatrixTests(FakeSystem system)
                     await Eventually.TrueAsync(async () => (await VerifyAsync()) != "attested", $"{defect}: the proxy has noticed");
                     break;
                 case "reload" or "mid-request":
-                    // Acknowledged: from here on nothing goes out on what was verified before.
+                    // After the acknowledgement, no request uses an earlier verification.
                     await ActivateAsync();
                     break;
             }
@@ -124,7 +124,7 @@ public sealed class FaultMatrixTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task Where_one_of_two_machines_is_not_sound_the_other_gets_all_requests_and_where_none_is_none_does()
+    public async Task A_valid_machine_receives_all_requests_and_two_invalid_machines_receive_none()
     {
         var cube = system.Reset();
         var tenant = await cube.CreateTenantAsync();
@@ -150,7 +150,7 @@ public sealed class FaultMatrixTests(FakeSystem system)
                 Assert.True(response.IsSuccessStatusCode, $"{defect} {path}: {response.StatusCode}");
             }
 
-            // The one that was sound goes too: nothing falls back to the other.
+            // The valid machine stops too: no request falls back to the other one.
             sound.Defect = defect;
             sound.Disconnect();
             foreach (var (path, body) in _requests)
@@ -166,7 +166,7 @@ public sealed class FaultMatrixTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task A_thousand_requests_at_once_to_a_machine_that_nobody_has_asked_yet_make_it_give_evidence_once()
+    public async Task A_thousand_concurrent_requests_to_an_unverified_machine_request_evidence_once()
     {
         var cube = system.Reset();
         var tenant = await cube.CreateTenantAsync();
@@ -179,7 +179,7 @@ public sealed class FaultMatrixTests(FakeSystem system)
             Assert.Equal(200, (int)warm.StatusCode);
         }
 
-        // A domain's own policy: no connection is there under it, and a thousand requests come for one.
+        // With a new domain policy there is no connection yet, and a thousand requests need one.
         var before = machine.Exchanges;
         foreach (var (path, body) in new (string, object)[] { ("policy", new { types = _simulated }), ("policy/activate", new { version = 1 }) })
         {

@@ -39,8 +39,8 @@ public enum Defect
 }
 
 /// <summary>
-/// A model server behind an attested listener that goes wrong as it is told, and records what reaches it on connections whose exchange
-/// was not sound. Nothing ever should.
+/// A model server behind an attested listener with a configurable defect. It records the bytes that it receives on connections without a valid exchange;
+/// there must be none.
 /// </summary>
 internal sealed class FaultyAttester : IAsyncDisposable
 {
@@ -73,19 +73,19 @@ internal sealed class FaultyAttester : IAsyncDisposable
 
     public string Address { get; private set; } = "";
 
-    /// <summary>Bytes of requests on connections that were not sound.</summary>
+    /// <summary>Bytes of requests on connections without a valid exchange.</summary>
     public ConcurrentQueue<string> Leaked { get; } = [];
 
     public ConcurrentQueue<string> Sound { get; } = [];
 
-    /// <summary>Connections so far.</summary>
+    /// <summary>Number of accepted connections.</summary>
     public int Exchanges => Volatile.Read(ref _exchanges);
 
     public string[] Models { get; set; } = ["m"];
 
     public string Answer { get; set; } = FakeBackend.Chat;
 
-    /// <summary>While it is set, an answer waits in its middle.</summary>
+    /// <summary>While it is set, a response pauses in the middle.</summary>
     public TaskCompletionSource? Hold { get; set; }
 
     public static async Task<FaultyAttester> StartAsync()
@@ -187,7 +187,7 @@ internal sealed class FaultyAttester : IAsyncDisposable
     {
         using var reader = new StreamReader(context.Request.Body);
         var body = await reader.ReadToEndAsync();
-        // Of the connection below: HTTP's own features do not carry it.
+        // From the underlying connection: the HTTP features do not contain it.
         var isSound = _connections.Any(pair => pair.Key.ConnectionId == context.Connection.Id.Split(':')[0] && pair.Value == Defect.None);
         (isSound ? Sound : Leaked).Enqueue(body);
         if (context.Request.Path == "/v1/models")

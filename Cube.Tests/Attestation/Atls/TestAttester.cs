@@ -17,7 +17,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Cube.Tests.Attestation.Atls;
 
-/// <summary>A machine with attested TLS whose hardware is the synthetic AMD one; it remembers every byte of every body it was sent.</summary>
+/// <summary>An Attester with attested TLS and synthetic AMD hardware. It records every byte of every request body.</summary>
 internal sealed class TestAttester : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -31,10 +31,10 @@ internal sealed class TestAttester : IAsyncDisposable
 
     public IReadOnlyCollection<string> Bodies => _bodies;
 
-    /// <summary>How many times evidence was made.</summary>
+    /// <summary>How often Evidence was generated.</summary>
     public int Made { get; private set; }
 
-    /// <summary>Turns good evidence into what the machine sends instead.</summary>
+    /// <summary>Changes valid Evidence before it is sent.</summary>
     public Func<ReadOnlyMemory<byte>, EvidenceDocument>? Evidence { get; set; }
 
     public TaskCompletionSource? Hold { get; set; }
@@ -75,7 +75,7 @@ internal sealed class TestAttester : IAsyncDisposable
         return machine;
     }
 
-    /// <summary>Evidence of the synthetic hardware, bound to what was asked.</summary>
+    /// <summary>Valid Evidence of the synthetic hardware for a binder.</summary>
     public static EvidenceDocument Good(ReadOnlyMemory<byte> binder) =>
         SyntheticAmd.Shared.Make(new SyntheticAmd.Case { Report = report => binder.CopyTo(report.AsMemory(0x050)) }).Evidence;
 
@@ -85,7 +85,7 @@ internal sealed class TestAttester : IAsyncDisposable
         return new CertificateRequest("CN=machine", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UnixEpoch.AddYears(50), DateTimeOffset.UnixEpoch.AddYears(90));
     }
 
-    /// <summary>Who believes the synthetic hardware, at its time.</summary>
+    /// <summary>A factory that trusts the synthetic hardware, at its time.</summary>
     public static AttestedChannelFactory Dialer(TimeProvider clock, bool allowSimulated = false, CompleteEvidence? complete = null) => new(
         new EvidenceVerifier(new VerifierSettings { AllowSimulated = allowSimulated }, SyntheticAmd.Shared.Make(new SyntheticAmd.Case()).Anchors),
         complete ?? (static (evidence, _) => ValueTask.FromResult(evidence)), allowUnbound: false, clock);

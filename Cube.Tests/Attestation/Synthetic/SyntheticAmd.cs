@@ -7,7 +7,7 @@ using Cube.Attestation.Evidence;
 
 namespace Cube.Tests.Attestation.Synthetic;
 
-/// <summary>AMD's hierarchy with throw-away keys, and reports that it signs. Everything that can be wrong is one property.</summary>
+/// <summary>AMD's certificate hierarchy with temporary keys, and reports signed by it. Each possible defect is one property.</summary>
 internal sealed class SyntheticAmd
 {
     public static readonly DateTimeOffset Now = new(2026, 6, 15, 0, 0, 0, TimeSpan.Zero);
@@ -20,7 +20,7 @@ internal sealed class SyntheticAmd
 
     public static SyntheticAmd Shared => _shared.Value;
 
-    /// <summary>One report and its chain. The default is good.</summary>
+    /// <summary>One report and its chain. The defaults are valid.</summary>
     internal sealed record Case
     {
         public string Product { get; init; } = "Milan";
@@ -50,7 +50,7 @@ internal sealed class SyntheticAmd
         /// <summary>Changes the report before it is signed.</summary>
         public Action<byte[]>? Report { get; init; }
 
-        /// <summary>Changes it afterwards.</summary>
+        /// <summary>Changes the report after it is signed.</summary>
         public Func<byte[], byte[]>? Signed { get; init; }
 
         public Func<List<byte[]>, IReadOnlyList<byte[]>>? Certificates { get; init; }
@@ -78,7 +78,7 @@ internal sealed class SyntheticAmd
         return (evidence, TrustAnchors.Vendor with { Amd = wanted.RootIsPinned ? [Certificate.Parse(ark.RawData)] : TrustAnchors.Vendor.Amd, AmdIntermediates = [] });
     }
 
-    /// <summary>A list of the ARK's, or of somebody who only calls himself so.</summary>
+    /// <summary>A revocation list of the ARK, or of a forged issuer with its name.</summary>
     public byte[] Crl(DateTimeOffset? thisUpdate = null, DateTimeOffset? nextUpdate = null, bool revokeAsk = false, bool forged = false)
     {
         var builder = new CertificateRevocationListBuilder();

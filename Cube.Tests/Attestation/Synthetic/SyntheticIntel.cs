@@ -10,7 +10,7 @@ using Cube.Attestation.Tdx;
 
 namespace Cube.Tests.Attestation.Synthetic;
 
-/// <summary>Intel's hierarchy with throw-away keys, quotes and collateral that it signs. Everything that can be wrong is one property.</summary>
+/// <summary>Intel's certificate hierarchy with temporary keys, and quotes and collateral signed by it. Each possible defect is one property.</summary>
 internal sealed class SyntheticIntel
 {
     public static readonly DateTimeOffset Now = SyntheticAmd.Now;

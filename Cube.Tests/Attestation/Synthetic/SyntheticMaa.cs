@@ -6,7 +6,7 @@ using System.Text.Json.Nodes;
 
 namespace Cube.Tests.Attestation.Synthetic;
 
-/// <summary>Tokens as Microsoft Azure Attestation issues them, with a throw-away key. Everything that can be wrong is one property.</summary>
+/// <summary>Tokens in the format of Microsoft Azure Attestation, with a temporary key. Each possible defect is one property.</summary>
 internal sealed class SyntheticMaa
 {
     public const string Issuer = "https://simulated.test.attest.invalid";

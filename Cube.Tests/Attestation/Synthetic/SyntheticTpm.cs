@@ -5,7 +5,7 @@ using Cube.Attestation.Evidence;
 
 namespace Cube.Tests.Attestation.Synthetic;
 
-/// <summary>A TPM's quote with a key of software. Everything that can be wrong is one property.</summary>
+/// <summary>A TPM quote with a software key. Each possible defect is one property.</summary>
 internal sealed class SyntheticTpm
 {
     private static readonly RSA _rsa = RSA.Create(2048);
@@ -85,7 +85,7 @@ internal sealed class SyntheticTpm
         using var stranger = wanted.SignWithAnother ? ECDsa.Create(ECCurve.NamedCurves.nistP256) : null;
         var raw = (stranger ?? (wanted.Key == "p384" ? _p384 : _p256)).SignData(message, hash);
         var half = raw.Length / 2;
-        // Shorter than the field is how TPMs write small numbers.
+        // TPMs omit leading zeros of integers.
         var r = raw.AsSpan(0, half).TrimStart((byte)0);
         var s = raw.AsSpan(half).TrimStart((byte)0);
         return [.. TpmCommands.U16(0x18), .. TpmCommands.U16(wanted.Hash), .. TpmCommands.U16(r.Length), .. r, .. TpmCommands.U16(s.Length), .. s];
