@@ -35,7 +35,6 @@ internal sealed class BackendOptions
     public Uri? Url { get; set; }
 
     /// <summary>Maximum time without data from the model server within one exchange: 1 second to 1 hour. It includes loading a model.</summary>
-    [Range(typeof(TimeSpan), "00:00:01", "01:00:00", ErrorMessage = "Backend__ActivityTimeout must be between 00:00:01 and 01:00:00.")]
     public TimeSpan ActivityTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
     /// <summary>Whether administrators can change Ollama's models through this agent. The appraisal policy must allow it too.</summary>
@@ -45,7 +44,7 @@ internal sealed class BackendOptions
 [OptionsValidator]
 internal sealed partial class BackendOptionsValidator : IValidateOptions<BackendOptions>;
 
-/// <summary>Rules across fields, which attributes cannot express.</summary>
+/// <summary>Rules across fields, and time spans: the generated validator ignores the error message of a range of <see cref="TimeSpan"/>.</summary>
 internal sealed class BackendOptionsCustomValidator : IValidateOptions<BackendOptions>
 {
     public ValidateOptionsResult Validate(string? name, BackendOptions options)
@@ -54,6 +53,11 @@ internal sealed class BackendOptionsCustomValidator : IValidateOptions<BackendOp
         if (options.ParsedKind is BackendKind.Ollama or BackendKind.Vllm && options.Url is not { IsAbsoluteUri: true, Scheme: "http" or "https" })
         {
             errors.AddError("Backend__Url must be the http or https address of the model server.");
+        }
+
+        if (options.ActivityTimeout < TimeSpan.FromSeconds(1) || options.ActivityTimeout > TimeSpan.FromHours(1))
+        {
+            errors.AddError("Backend__ActivityTimeout must be between 00:00:01 and 01:00:00.");
         }
 
         if (options.AllowModelChanges && options.ParsedKind != BackendKind.Ollama)

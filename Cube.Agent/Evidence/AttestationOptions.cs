@@ -37,9 +37,17 @@ internal sealed class AttestationOptions
     public int Waiting { get; set; } = 64;
 
     /// <summary>Lifetime of the key of the agent's certificate, 1 minute to 24 hours.</summary>
-    [Range(typeof(TimeSpan), "00:01:00", "1.00:00:00", ErrorMessage = "Attestation__KeyLifetime must be between 00:01:00 and 1.00:00:00.")]
     public TimeSpan KeyLifetime { get; set; } = TimeSpan.FromHours(12);
 }
 
 [OptionsValidator]
 internal sealed partial class AttestationOptionsValidator : IValidateOptions<AttestationOptions>;
+
+/// <summary>The generated validator ignores the error message of a range of <see cref="TimeSpan"/>.</summary>
+internal sealed class AttestationOptionsCustomValidator : IValidateOptions<AttestationOptions>
+{
+    public ValidateOptionsResult Validate(string? name, AttestationOptions options) =>
+        options.KeyLifetime < TimeSpan.FromMinutes(1) || options.KeyLifetime > TimeSpan.FromHours(24)
+            ? ValidateOptionsResult.Fail("Attestation__KeyLifetime must be between 00:01:00 and 1.00:00:00.")
+            : ValidateOptionsResult.Success;
+}

@@ -23,7 +23,7 @@ internal sealed class PolicyDesk(PolicyStore store, PoliciesInForce inForce, Att
 
     /// <param name="Backend">Its address, for administrators of the platform; else a name that tells machines apart.</param>
     /// <param name="State">attested, refused or unreachable.</param>
-    internal sealed record BackendView(string Backend, string Scope, string State, bool AcceptsRequests, Verdict? Verdict);
+    internal sealed record BackendView(string Backend, string Scope, string State, bool TakesRequests, Verdict? Verdict);
 
     internal sealed record TrialView(string Backend, string Scope, bool WouldBeRefused, Verdict Verdict);
 
