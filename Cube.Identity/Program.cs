@@ -1,7 +1,8 @@
+using Cube.Authorization;
+using Cube.Authorization.Engine;
 using Cube.Identity;
 using Cube.Identity.Database;
 using Cube.Identity.Domains;
-using Cube.Identity.Engine;
 using Cube.Identity.Invitations;
 using Cube.Identity.Journal;
 using Cube.Identity.Keys;
@@ -18,12 +19,12 @@ return await ServiceHost.RunAsync(() =>
 {
     var builder = WebApplication.CreateBuilder(args);
     builder.AddServiceDefaults();
-    builder.AddDatabase().AddEngine().AddRelations().AddMail().AddIdentity().AddApiDocument();
+    builder.AddDatabase().AddAuthorizationEngine().AddRelations().AddMail().AddIdentity().AddApiDocument();
 
     var app = builder.Build();
-    app.MigrateDatabase().EmptyOtherStores();
+    app.MigrateDatabase().ClearTrialStore();
     app.UseIdentity();
     app.MapDefaultEndpoints("cube-identity");
-    app.MapTokens().MapUsers().MapMail().MapKeys().MapDomains().MapInvitations().MapPats().MapJournal().MapEngine().MapApiDocument();
+    app.MapTokens().MapUsers().MapMail().MapKeys().MapDomains().MapInvitations().MapPats().MapJournal().MapAuthorizationEngine().MapApiDocument();
     return app;
 });

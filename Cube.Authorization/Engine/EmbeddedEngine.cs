@@ -6,7 +6,7 @@ using Cube.Authorization.SpiceDb;
 using Dapper;
 using Npgsql;
 
-namespace Cube.Identity.Engine;
+namespace Cube.Authorization.Engine;
 
 /// <summary>
 /// Decides in SpiceDB's place, over relationships in PostgreSQL. Each question sees one state of them, the newest; what is written is

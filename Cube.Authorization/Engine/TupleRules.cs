@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 using Cube.Authorization.Relationships;
 using Cube.Authorization.Schema;
 
-namespace Cube.Identity.Engine;
+namespace Cube.Authorization.Engine;
 
 /// <summary>What a relationship must be to be stored.</summary>
 internal static partial class TupleRules

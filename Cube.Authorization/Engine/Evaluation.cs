@@ -1,7 +1,7 @@
 using Cube.Authorization.Relationships;
 using Cube.Authorization.Schema;
 
-namespace Cube.Identity.Engine;
+namespace Cube.Authorization.Engine;
 
 /// <summary>
 /// Answers questions of one subject over one state of the relationships, as SpiceDB would. Relationships that lead back to where they

@@ -1,6 +1,6 @@
 using Cube.ServiceDefaults.Errors;
 
-namespace Cube.Identity.Engine;
+namespace Cube.Authorization.Engine;
 
 /// <summary>
 /// A question or a change that the engine refuses, with the gRPC code that SpiceDB has for it. Cube asks nothing that would be refused:

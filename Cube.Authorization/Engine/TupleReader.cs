@@ -2,7 +2,7 @@ using Cube.Authorization.Relationships;
 using Dapper;
 using Npgsql;
 
-namespace Cube.Identity.Engine;
+namespace Cube.Authorization.Engine;
 
 /// <summary>Reads the relationships of one store within one transaction.</summary>
 internal sealed class TupleReader(NpgsqlConnection connection, short store)

@@ -1,20 +1,23 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Cube.Authorization.Relationships;
 using Cube.Authorization.SpiceDb;
 using Cube.ServiceDefaults.Tokens;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 
-namespace Cube.Identity.Engine;
+namespace Cube.Authorization.Engine;
 
 /// <summary>
-/// The embedded engine under SpiceDB's own paths, messages and codes, so that whoever speaks to one can speak to the other. Each key
-/// opens a store of its own.
+/// The embedded engine behind the paths, messages and codes of SpiceDB's HTTP API, so that a SpiceDB client works with either. The bearer
+/// key of a request selects the store.
 /// </summary>
 internal static class EngineApi
 {
-    public static IEndpointRouteBuilder MapEngine(this IEndpointRouteBuilder endpoints)
+    /// <summary>Maps nothing when SpiceDB decides.</summary>
+    public static IEndpointRouteBuilder MapAuthorizationEngine(this IEndpointRouteBuilder endpoints)
     {
         if (endpoints.ServiceProvider.GetService<EngineStores>() is not { } stores)
         {
@@ -244,21 +247,4 @@ internal static class EngineApi
         EngineFault.UnauthenticatedCode => StatusCodes.Status401Unauthorized,
         _ => StatusCodes.Status500InternalServerError,
     };
-}
-
-/// <summary>The stores of the embedded engine by their keys.</summary>
-internal sealed class EngineStores(IReadOnlyList<(string Key, EmbeddedEngine Engine)> stores)
-{
-    public const short Own = 0;
-
-    /// <summary>For whoever tries the engine out: empty at every start.</summary>
-    public const short Other = 1;
-
-    public EmbeddedEngine? Find(string key)
-    {
-        var hash = Hash(key);
-        return stores.FirstOrDefault(store => CryptographicOperations.FixedTimeEquals(Hash(store.Key), hash)).Engine;
-    }
-
-    private static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 }
