@@ -31,7 +31,7 @@ return await Launch.RunAsync(async () =>
         .WithMail(cube)
         .WithEnvironment("Identity__AdminEmail", adminEmail)
         .WithEnvironment("Identity__AdminPassword", adminPassword)
-        .WithEnvironment("Identity__FirstDomain", CubeResources.FirstDomain)
+        .WithEnvironment("Identity__FirstDomain", CubeResources.SeedDomain)
         .WithEnvironment("Identity__KeyEncryptionSecret", keySecret)
         .WithHttpHealthCheck("/health");
 

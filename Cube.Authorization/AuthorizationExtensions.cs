@@ -2,7 +2,7 @@ using Cube.Authorization.Engine;
 using Cube.Authorization.Relationships;
 using Cube.Authorization.SpiceDb;
 using Cube.ServiceDefaults.Hosting;
-using Cube.ServiceDefaults.Peers;
+using Cube.ServiceDefaults.Networking;
 using Dapper;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
@@ -20,7 +20,7 @@ internal static class AuthorizationExtensions
     /// <exception cref="SettingException">No address of the service is configured.</exception>
     public static WebApplicationBuilder AddAuthorizationClient(this WebApplicationBuilder builder)
     {
-        Peers.Require(builder.Configuration, SpiceDbClient.ClientName, "http", "https");
+        ServiceAddresses.Require(builder.Configuration, SpiceDbClient.ClientName, "http", "https");
         builder.Services.AddAuthorizationOptions();
         builder.Services.AddSingleton<IAuthorizationEngine, SpiceDbClient>();
         builder.Services.AddHttpClient(SpiceDbClient.ClientName, static client =>

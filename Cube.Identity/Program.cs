@@ -1,6 +1,7 @@
 using Cube.Authorization;
 using Cube.Authorization.Engine;
 using Cube.Identity;
+using Cube.Identity.Accounts;
 using Cube.Identity.Database;
 using Cube.Identity.Domains;
 using Cube.Identity.Invitations;
@@ -9,9 +10,8 @@ using Cube.Identity.Keys;
 using Cube.Identity.Mail;
 using Cube.Identity.OpenApi;
 using Cube.Identity.Pats;
-using Cube.Identity.Relations;
+using Cube.Identity.Synchronization;
 using Cube.Identity.Tokens;
-using Cube.Identity.Users;
 using Cube.ServiceDefaults;
 using Cube.ServiceDefaults.Hosting;
 
@@ -19,7 +19,7 @@ return await ServiceHost.RunAsync(() =>
 {
     var builder = WebApplication.CreateBuilder(args);
     builder.AddServiceDefaults();
-    builder.AddDatabase().AddAuthorizationEngine().AddRelations().AddMail().AddIdentity().AddApiDocument();
+    builder.AddDatabase().AddAuthorizationEngine().AddSynchronization().AddMail().AddIdentity().AddApiDocument();
 
     var app = builder.Build();
     app.MigrateDatabase().ClearTrialStore();

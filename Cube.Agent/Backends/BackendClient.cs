@@ -1,4 +1,4 @@
-using Cube.ServiceDefaults.Peers;
+using Cube.ServiceDefaults.Networking;
 
 namespace Cube.Agent.Backends;
 
@@ -9,7 +9,7 @@ internal sealed class BackendClient : IDisposable
 
     private int _inUse;
 
-    public HttpMessageInvoker Invoker { get; } = new(HopHandler.Create());
+    public HttpMessageInvoker Invoker { get; } = new(BackendHttpHandler.Create());
 
     /// <summary>
     /// .NET's pool can limit connections, not idle ones, and a limit on connections would make streams wait for one another.

@@ -3,7 +3,7 @@ using Cube.Attestation.Atls;
 using Cube.Attestation.Evidence;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Hosting;
-using Cube.ServiceDefaults.Peers;
+using Cube.ServiceDefaults.Networking;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Agent.Evidence;
@@ -27,7 +27,7 @@ internal static class AttestationExtensions
         services.AddSingleton<IValidateOptions<AttestationOptions>, AttestationOptionsValidator>();
         services.AddOptions<AttestationOptions>().BindConfiguration(AttestationOptions.Section).ValidateOnStart();
         // To the host and to Microsoft; no proxy of the environment stands between.
-        services.AddHttpClient("imds", static client => (client.Timeout, client.MaxResponseContentBufferSize) = (TimeSpan.FromSeconds(5), Imds.Most)).ConfigurePrimaryHttpMessageHandler(HopHandler.Create);
+        services.AddHttpClient("imds", static client => (client.Timeout, client.MaxResponseContentBufferSize) = (TimeSpan.FromSeconds(5), Imds.Most)).ConfigurePrimaryHttpMessageHandler(BackendHttpHandler.Create);
         services.AddHttpClient("maa", static client => (client.Timeout, client.MaxResponseContentBufferSize) = (TimeSpan.FromSeconds(8), MaaProvider.Most));
         services.AddSingleton<AgentKey>().AddSingleton<EvidenceQueue>();
         services.AddSingleton(static provider => Platforms.Choose(provider));

@@ -13,7 +13,7 @@ namespace Cube.AppHost.Startup;
 /// <summary>Steps of the topology that would blur it.</summary>
 internal static class CubeResources
 {
-    public const string FirstDomain = "default";
+    public const string SeedDomain = "default";
     public const string AdminPassword = "admin-password";
 
     /// <summary>A service of Cube's, in the environment that the AppHost itself is in.</summary>

@@ -147,7 +147,7 @@ internal sealed partial class Readiness(
         var connectionString = await topology.Database.GetConnectionStringAsync(ct);
         await using var source = NpgsqlDataSource.Create(connectionString ?? "");
         await using var query = source.CreateCommand("select id from domains where lower(route) = $1");
-        query.Parameters.AddWithValue(CubeResources.FirstDomain);
+        query.Parameters.AddWithValue(CubeResources.SeedDomain);
         return (Guid?)await query.ExecuteScalarAsync(ct);
     }
 

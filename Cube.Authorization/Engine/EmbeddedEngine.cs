@@ -9,8 +9,8 @@ using Npgsql;
 namespace Cube.Authorization.Engine;
 
 /// <summary>
-/// Decides in SpiceDB's place, over relationships in PostgreSQL. Each question sees one state of them, the newest; what is written is
-/// checked against the schema as SpiceDB would.
+/// Evaluates the schema over relationships in PostgreSQL, in place of SpiceDB. The checks of one call use one snapshot of the newest
+/// state. Writes are validated against the schema by SpiceDB's rules.
 /// </summary>
 internal sealed class EmbeddedEngine(NpgsqlDataSource database, short store) : IAuthorizationEngine
 {
@@ -31,7 +31,7 @@ internal sealed class EmbeddedEngine(NpgsqlDataSource database, short store) : I
         return await SchemaTextAsync(connection, ct);
     }
 
-    /// <exception cref="EngineFault">It is no schema, or relationships exist that it does not allow.</exception>
+    /// <exception cref="EngineException">The schema is invalid, or does not allow a stored relationship.</exception>
     public async Task WriteSchemaAsync(string schema, CancellationToken ct)
     {
         ZedSchema parsed;
@@ -41,7 +41,7 @@ internal sealed class EmbeddedEngine(NpgsqlDataSource database, short store) : I
         }
         catch (ZedException exception)
         {
-            throw new EngineFault(exception.IsParseError ? EngineFault.InvalidArgumentCode : EngineFault.FailedPreconditionCode, exception.Message);
+            throw new EngineException(exception.IsParseError ? EngineException.InvalidArgumentCode : EngineException.FailedPreconditionCode, exception.Message);
         }
 
         await using var connection = await database.OpenConnectionAsync(ct);
@@ -55,17 +55,17 @@ internal sealed class EmbeddedEngine(NpgsqlDataSource database, short store) : I
             var subject = new ZedSubject(kind.SubjectType, kind.SubjectRelation.Length == 0 ? null : kind.SubjectRelation, kind.Wildcard);
             if (!parsed.Definitions.TryGetValue(kind.Type, out var definition))
             {
-                throw EngineFault.Invalid($"cannot delete object definition `{kind.Type}`, as a relationship exists under it");
+                throw EngineException.Invalid($"cannot delete object definition `{kind.Type}`, as a relationship exists under it");
             }
 
             if (!definition.Relations.TryGetValue(kind.Relation, out var relation))
             {
-                throw EngineFault.Invalid($"cannot delete relation `{kind.Relation}` in object definition `{kind.Type}`, as a relationship exists under it");
+                throw EngineException.Invalid($"cannot delete relation `{kind.Relation}` in object definition `{kind.Type}`, as a relationship exists under it");
             }
 
             if (!relation.Subjects.Contains(subject))
             {
-                throw EngineFault.Invalid(
+                throw EngineException.Invalid(
                     $"cannot remove allowed type `{subject}` from relation `{kind.Relation}` in object definition `{kind.Type}`, as a relationship exists with it");
             }
         }
@@ -77,41 +77,41 @@ internal sealed class EmbeddedEngine(NpgsqlDataSource database, short store) : I
 
     public Task WriteAsync(IReadOnlyCollection<RelationshipUpdate> updates, CancellationToken ct) => WriteAsync(updates, [], ct);
 
-    /// <param name="updates">All of them or none.</param>
-    /// <param name="preconditions">What must, or must not, match something for them to be carried out.</param>
+    /// <param name="updates">Written in one transaction.</param>
+    /// <param name="preconditions">Filters that must match, or must not match, a stored relationship.</param>
     /// <param name="ct">Nothing is written when it is cancelled.</param>
-    /// <exception cref="EngineFault">One of them is refused.</exception>
+    /// <exception cref="EngineException">An update is invalid, or a precondition does not hold.</exception>
     public async Task WriteAsync(
         IReadOnlyCollection<RelationshipUpdate> updates, IReadOnlyCollection<(bool MustMatch, RelationshipFilter Filter)> preconditions, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
         await LockAsync(connection, exclusive: false);
-        TupleRules.Check(await SchemaAsync(connection, ct), updates);
+        RelationshipValidator.Check(await SchemaAsync(connection, ct), updates);
         await RequireAsync(connection, preconditions);
         await ExecuteAsync(
             """
             delete from relation_tuples t using unnest(@types, @ids, @relations, @subjectTypes, @subjectIds, @subjectRelations) as u (a, b, c, d, e, f)
             where t.store = @store and t.object_type = a and t.object_id = b and t.relation = c and t.subject_type = d and t.subject_id = e and t.subject_relation = f
             """,
-            Change.Delete);
-        await ExecuteAsync($"{Insert} on conflict do nothing", Change.Touch);
+            UpdateOperation.Delete);
+        await ExecuteAsync($"{Insert} on conflict do nothing", UpdateOperation.Touch);
         try
         {
-            await ExecuteAsync(Insert, Change.Create);
+            await ExecuteAsync(Insert, UpdateOperation.Create);
         }
         catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
         {
-            throw new EngineFault(
-                EngineFault.AlreadyExistsCode,
+            throw new EngineException(
+                EngineException.AlreadyExistsCode,
                 "could not CREATE one or more relationships, as they already existed. If this is persistent, please switch to TOUCH operations or specify a precondition");
         }
 
         await transaction.CommitAsync(ct);
 
-        async Task ExecuteAsync(string sql, Change change)
+        async Task ExecuteAsync(string sql, UpdateOperation operation)
         {
-            var some = updates.Where(update => update.Change == change).Select(static update => update.Relationship).ToArray();
+            var some = updates.Where(update => update.Operation == operation).Select(static update => update.Relationship).ToArray();
             if (some.Length > 0)
             {
                 await connection.ExecuteAsync(sql, new
@@ -134,7 +134,7 @@ internal sealed class EmbeddedEngine(NpgsqlDataSource database, short store) : I
         select @store, * from unnest(@types, @ids, @relations, @subjectTypes, @subjectIds, @subjectRelations)
         """;
 
-    /// <exception cref="EngineFault">The filter names what is not defined, or a precondition does not hold.</exception>
+    /// <exception cref="EngineException">The filter refers to an undefined name, or a precondition does not hold.</exception>
     public async Task DeleteAsync(
         RelationshipFilter filter, IReadOnlyCollection<(bool MustMatch, RelationshipFilter Filter)> preconditions, CancellationToken ct)
     {
@@ -147,7 +147,7 @@ internal sealed class EmbeddedEngine(NpgsqlDataSource database, short store) : I
         await transaction.CommitAsync(ct);
     }
 
-    /// <exception cref="EngineFault">The filter names what is not defined.</exception>
+    /// <exception cref="EngineException">The filter refers to an undefined name.</exception>
     public async IAsyncEnumerable<Relationship> ReadAsync(RelationshipFilter filter, [EnumeratorCancellation] CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
@@ -165,32 +165,32 @@ internal sealed class EmbeddedEngine(NpgsqlDataSource database, short store) : I
         }
     }
 
-    /// <exception cref="EngineFault">One of them has no answer.</exception>
-    public async Task<bool[]> CheckAsync(IReadOnlyList<Question> questions, CancellationToken ct) =>
+    /// <exception cref="EngineException">A check is invalid or exceeds the depth limit.</exception>
+    public async Task<bool[]> CheckAsync(IReadOnlyList<PermissionCheck> checks, CancellationToken ct) =>
         [.. (await AnswerAsync(questions, ct)).Select(static answer => answer.Fault is null ? answer.Has : throw answer.Fault)];
 
-    /// <returns>For each question an answer, or why there is none.</returns>
-    /// <exception cref="EngineFault">There is no schema.</exception>
-    public async Task<IReadOnlyList<(bool Has, EngineFault? Fault)>> AnswerAsync(IReadOnlyList<Question> questions, CancellationToken ct)
+    /// <returns>For each check the result, or the error.</returns>
+    /// <exception cref="EngineException">There is no schema.</exception>
+    public async Task<IReadOnlyList<(bool Has, EngineException? Fault)>> AnswerAsync(IReadOnlyList<PermissionCheck> questions, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct);
         var schema = await SchemaAsync(connection, ct);
-        var tuples = new TupleReader(connection, store);
-        var evaluations = new Dictionary<SubjectRef, Evaluation>();
-        var answers = new List<(bool, EngineFault?)>(questions.Count);
+        var tuples = new RelationshipReader(connection, store);
+        var evaluations = new Dictionary<SubjectRef, PermissionEvaluator>();
+        var answers = new List<(bool, EngineException?)>(questions.Count);
         foreach (var (resource, permission, subject) in questions)
         {
             if (!evaluations.TryGetValue(subject, out var evaluation))
             {
-                evaluations[subject] = evaluation = new Evaluation(schema, tuples, subject);
+                evaluations[subject] = evaluation = new PermissionEvaluator(schema, tuples, subject);
             }
 
             try
             {
                 answers.Add((await evaluation.HasAsync(resource, permission, ct), null));
             }
-            catch (EngineFault fault)
+            catch (EngineException fault)
             {
                 answers.Add((false, fault));
             }
@@ -199,7 +199,7 @@ internal sealed class EmbeddedEngine(NpgsqlDataSource database, short store) : I
         return answers;
     }
 
-    /// <summary>A schema is not exchanged while something is written under it.</summary>
+    /// <summary>Writers share the lock. A schema change takes it exclusively, so that no write is validated against the old schema.</summary>
     private Task<int> LockAsync(NpgsqlConnection connection, bool exclusive) => connection.ExecuteAsync(
         exclusive ? "select pg_advisory_xact_lock(1130718720, @store)" : "select pg_advisory_xact_lock_shared(1130718720, @store)", new { store = (int)store });
 
@@ -209,18 +209,18 @@ internal sealed class EmbeddedEngine(NpgsqlDataSource database, short store) : I
         {
             if (!schema.Definitions.ContainsKey(type))
             {
-                throw EngineFault.UnknownDefinition(type);
+                throw EngineException.UnknownDefinition(type);
             }
 
             if (filter.Relation is { Length: > 0 } relation)
             {
-                Evaluation.Require(schema, type, relation);
+                PermissionEvaluator.Require(schema, type, relation);
             }
         }
 
         if (filter.SubjectType is { Length: > 0 } subject && !schema.Definitions.ContainsKey(subject))
         {
-            throw EngineFault.UnknownDefinition(subject);
+            throw EngineException.UnknownDefinition(subject);
         }
     }
 
@@ -230,7 +230,7 @@ internal sealed class EmbeddedEngine(NpgsqlDataSource database, short store) : I
         {
             if (await connection.QuerySingleAsync<bool>($"select exists (select from relation_tuples where {Match})", Parameters(filter)) != mustMatch)
             {
-                throw EngineFault.Precondition("unable to satisfy write precondition");
+                throw EngineException.Precondition("unable to satisfy write precondition");
             }
         }
     }
@@ -242,7 +242,7 @@ internal sealed class EmbeddedEngine(NpgsqlDataSource database, short store) : I
 
     private async Task<ZedSchema> SchemaAsync(NpgsqlConnection connection, CancellationToken ct)
     {
-        var text = await SchemaTextAsync(connection, ct) ?? throw EngineFault.NoSchema;
+        var text = await SchemaTextAsync(connection, ct) ?? throw EngineException.NoSchema;
         return _parsed is { } parsed && parsed.Text == text ? parsed : _parsed = ZedSchema.Parse(text);
     }
 

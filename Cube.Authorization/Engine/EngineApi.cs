@@ -32,7 +32,7 @@ internal static class EngineApi
         v1.MapPost("/relationships/read", Call(stores, ContractsJson.Default.Read, ReadAsync));
         v1.MapPost("/permissions/check", Call(stores, ContractsJson.Default.Check, CheckAsync));
         v1.MapPost("/permissions/checkbulk", Call(stores, ContractsJson.Default.CheckBulk, CheckBulkAsync));
-        v1.Map("/{**rest}", static context => WriteFaultAsync(context, new EngineFault(EngineFault.NotFoundCode, "Not Found")));
+        v1.Map("/{**rest}", static context => WriteFaultAsync(context, new EngineException(EngineException.NotFoundCode, "Not Found")));
         return endpoints;
     }
 
@@ -41,10 +41,10 @@ internal static class EngineApi
         try
         {
             var engine = stores.Find(BearerToken.Read(context.Request.Headers) ?? "")
-                ?? throw new EngineFault(EngineFault.UnauthenticatedCode, "invalid preshared key: invalid token");
+                ?? throw new EngineException(EngineException.UnauthenticatedCode, "invalid preshared key: invalid token");
             await handle(context, engine, await BodyAsync(context, type));
         }
-        catch (EngineFault fault) when (!context.Response.HasStarted)
+        catch (EngineException fault) when (!context.Response.HasStarted)
         {
             await WriteFaultAsync(context, fault);
         }
@@ -54,21 +54,21 @@ internal static class EngineApi
     {
         try
         {
-            // Like SpiceDB's gateway: whatever content type, and nothing at all is an empty message.
+            // As in SpiceDB's gateway, the content type is ignored and an empty body is an empty message.
             using var buffer = new MemoryStream();
             await context.Request.Body.CopyToAsync(buffer, context.RequestAborted);
             var bytes = buffer.Length == 0 ? "{}"u8.ToArray() : buffer.ToArray();
-            return JsonSerializer.Deserialize(bytes, type) ?? throw EngineFault.Invalid("The body is null.");
+            return JsonSerializer.Deserialize(bytes, type) ?? throw EngineException.Invalid("The body is null.");
         }
         catch (JsonException)
         {
-            throw EngineFault.Invalid("The body is not a JSON message of this call.");
+            throw EngineException.Invalid("The body is not a valid JSON message for this call.");
         }
     }
 
     private static async Task ReadSchemaAsync(HttpContext context, EmbeddedEngine engine, Contracts.ReadSchema request)
     {
-        var text = await engine.ReadSchemaAsync(context.RequestAborted) ?? throw EngineFault.NoSchema;
+        var text = await engine.ReadSchemaAsync(context.RequestAborted) ?? throw EngineException.NoSchema;
         await WriteAsync(context, new Contracts.SchemaText(text, Now()), ContractsJson.Default.SchemaText);
     }
 
@@ -88,19 +88,19 @@ internal static class EngineApi
     {
         if (request.OptionalLimit is > 0 || request.OptionalAllowPartialDeletions is true)
         {
-            throw EngineFault.Invalid("The embedded engine deletes all that a filter matches: there is no limit.");
+            throw EngineException.Invalid("The embedded engine deletes everything that a filter matches. It does not support limits.");
         }
 
         await engine.DeleteAsync(ToFilter(request.RelationshipFilter), Preconditions(request.OptionalPreconditions), context.RequestAborted);
         await WriteAsync(context, new Contracts.Deleted(Now(), "DELETION_PROGRESS_COMPLETE"), ContractsJson.Default.Deleted);
     }
 
-    /// <summary>One JSON message a line, as it is read.</summary>
+    /// <summary>Streams one JSON message per line.</summary>
     private static async Task ReadAsync(HttpContext context, EmbeddedEngine engine, Contracts.Read request)
     {
         if (request.OptionalCursor is { ValueKind: not JsonValueKind.Null })
         {
-            throw EngineFault.Invalid("The embedded engine has no cursors.");
+            throw EngineException.Invalid("The embedded engine does not support cursors.");
         }
 
         var count = 0;
@@ -122,7 +122,7 @@ internal static class EngineApi
                 }
             }
         }
-        catch (EngineFault fault) when (!context.Response.HasStarted)
+        catch (EngineException fault) when (!context.Response.HasStarted)
         {
             context.Response.StatusCode = StatusOf(fault.Code);
             await WriteAsync(context, new Contracts.ReadLine(null, ToContract(fault)), ContractsJson.Default.ReadLine);
@@ -147,38 +147,38 @@ internal static class EngineApi
 
     private static string Permissionship(bool has) => has ? Contracts.HasPermission : Contracts.NoPermission;
 
-    private static Question ToQuestion(Contracts.Object? resource, string? permission, Contracts.Subject? subject, JsonElement? context)
+    private static PermissionCheck ToQuestion(Contracts.Object? resource, string? permission, Contracts.Subject? subject, JsonElement? context)
     {
         if (context is { ValueKind: JsonValueKind.Object })
         {
-            throw EngineFault.Invalid("The embedded engine has no caveats, and so no context.");
+            throw EngineException.Invalid("The embedded engine does not support caveats or context.");
         }
 
-        var question = new Question(ToObject(resource), permission ?? "", ToSubject(subject));
-        TupleRules.CheckForm(question.Resource);
-        TupleRules.CheckForm(question.Subject.Object);
-        TupleRules.CheckName(question.Permission, "CheckPermissionRequest.Permission");
-        return question.Resource.Id == "*" ? throw EngineFault.Invalid("invalid ObjectReference.ObjectId: alphanumeric value is required") : question;
+        var question = new PermissionCheck(ToObject(resource), permission ?? "", ToSubject(subject));
+        RelationshipValidator.CheckForm(question.Resource);
+        RelationshipValidator.CheckForm(question.Subject.Object);
+        RelationshipValidator.CheckName(question.Permission, "CheckPermissionRequest.Permission");
+        return question.Resource.Id == "*" ? throw EngineException.Invalid("invalid ObjectReference.ObjectId: alphanumeric value is required") : question;
     }
 
     private static RelationshipUpdate ToUpdate(Contracts.Update update)
     {
         if (update.Relationship is not { } tuple)
         {
-            throw EngineFault.Invalid("invalid RelationshipUpdate.Relationship: value is required");
+            throw EngineException.Invalid("invalid RelationshipUpdate.Relationship: value is required");
         }
 
         if (tuple.OptionalCaveat is { ValueKind: JsonValueKind.Object } || tuple.OptionalExpiresAt is { ValueKind: not JsonValueKind.Null })
         {
-            throw EngineFault.Invalid("The embedded engine has neither caveats nor relationships that expire.");
+            throw EngineException.Invalid("The embedded engine does not support caveats or expiring relationships.");
         }
 
         var change = update.Operation switch
         {
-            "OPERATION_CREATE" => Change.Create,
-            "OPERATION_TOUCH" => Change.Touch,
-            "OPERATION_DELETE" => Change.Delete,
-            _ => throw EngineFault.Invalid("invalid RelationshipUpdate.Operation: value must not be in list [OPERATION_UNSPECIFIED]"),
+            "OPERATION_CREATE" => UpdateOperation.Create,
+            "OPERATION_TOUCH" => UpdateOperation.Touch,
+            "OPERATION_DELETE" => UpdateOperation.Delete,
+            _ => throw EngineException.Invalid("invalid RelationshipUpdate.Operation: value must not be in list [OPERATION_UNSPECIFIED]"),
         };
         return new RelationshipUpdate(change, new Relationship(ToObject(tuple.Resource), tuple.Relation ?? "", ToSubject(tuple.Subject)));
     }
@@ -190,7 +190,7 @@ internal static class EngineApi
             {
                 "OPERATION_MUST_MATCH" => true,
                 "OPERATION_MUST_NOT_MATCH" => false,
-                _ => throw EngineFault.Invalid("invalid Precondition.Operation: value must not be in list [OPERATION_UNSPECIFIED]"),
+                _ => throw EngineException.Invalid("invalid Precondition.Operation: value must not be in list [OPERATION_UNSPECIFIED]"),
             },
             ToFilter(precondition.Filter))),
     ];
@@ -200,51 +200,51 @@ internal static class EngineApi
         var subject = filter?.OptionalSubjectFilter;
         if (filter is null || (Given(filter.ResourceType) ?? Given(filter.OptionalResourceId) ?? Given(filter.OptionalRelation) ?? Given(subject?.SubjectType)) is null)
         {
-            throw EngineFault.Invalid("the relationship filter provided is not valid: at least one field must be set");
+            throw EngineException.Invalid("the relationship filter provided is not valid: at least one field must be set");
         }
 
         return Given(filter.OptionalResourceIdPrefix) is null
             ? new RelationshipFilter(
                 Given(filter.ResourceType), Given(filter.OptionalResourceId), Given(filter.OptionalRelation),
                 Given(subject?.SubjectType), Given(subject?.OptionalSubjectId), subject?.OptionalRelation is { } relation ? relation.Relation ?? "" : null)
-            : throw EngineFault.Invalid("The embedded engine does not filter by a prefix.");
+            : throw EngineException.Invalid("The embedded engine does not support filters by prefix.");
 
         static string? Given(string? value) => string.IsNullOrEmpty(value) ? null : value;
     }
 
     private static ObjectRef ToObject(Contracts.Object? reference) => reference is null
-        ? throw EngineFault.Invalid("invalid ObjectReference: value is required")
+        ? throw EngineException.Invalid("invalid ObjectReference: value is required")
         : new ObjectRef(reference.ObjectType ?? "", reference.ObjectId ?? "");
 
     private static SubjectRef ToSubject(Contracts.Subject? subject) => subject is null
-        ? throw EngineFault.Invalid("invalid SubjectReference: value is required")
+        ? throw EngineException.Invalid("invalid SubjectReference: value is required")
         : new SubjectRef(ToObject(subject.Object), subject.OptionalRelation ?? "");
 
     private static Contracts.Tuple FromRelationship(Relationship tuple) => new(
         new(tuple.Resource.Type, tuple.Resource.Id), tuple.Relation, new(new(tuple.Subject.Object.Type, tuple.Subject.Object.Id), tuple.Subject.Relation));
 
-    /// <summary>Every answer is of the newest state, so that one token serves for all.</summary>
+    /// <summary>Every read uses the newest state, so the consistency token is constant.</summary>
     private static Contracts.Token Now() => new(Convert.ToBase64String("newest"u8));
 
-    private static Task WriteFaultAsync(HttpContext context, EngineFault fault)
+    private static Task WriteFaultAsync(HttpContext context, EngineException fault)
     {
         context.Response.StatusCode = StatusOf(fault.Code);
-        return WriteAsync(context, ToContract(fault), ContractsJson.Default.Fault);
+        return WriteAsync(context, ToContract(fault), ContractsJson.Default.RpcStatus);
     }
 
-    private static Contracts.Fault ToContract(EngineFault fault) => new(fault.Code, fault.Message, []);
+    private static Contracts.RpcStatus ToContract(EngineException fault) => new(fault.Code, fault.Message, []);
 
     private static Task WriteAsync<T>(HttpContext context, T body, JsonTypeInfo<T> type) =>
         context.Response.WriteAsJsonAsync(body, type, "application/json", context.RequestAborted);
 
-    /// <summary>As gRPC's gateway maps codes to statuses.</summary>
+    /// <summary>The mapping of grpc-gateway.</summary>
     private static int StatusOf(int code) => code switch
     {
-        EngineFault.InvalidArgumentCode or EngineFault.FailedPreconditionCode => StatusCodes.Status400BadRequest,
-        EngineFault.NotFoundCode => StatusCodes.Status404NotFound,
-        EngineFault.AlreadyExistsCode => StatusCodes.Status409Conflict,
-        EngineFault.ResourceExhaustedCode => StatusCodes.Status429TooManyRequests,
-        EngineFault.UnauthenticatedCode => StatusCodes.Status401Unauthorized,
+        EngineException.InvalidArgumentCode or EngineException.FailedPreconditionCode => StatusCodes.Status400BadRequest,
+        EngineException.NotFoundCode => StatusCodes.Status404NotFound,
+        EngineException.AlreadyExistsCode => StatusCodes.Status409Conflict,
+        EngineException.ResourceExhaustedCode => StatusCodes.Status429TooManyRequests,
+        EngineException.UnauthenticatedCode => StatusCodes.Status401Unauthorized,
         _ => StatusCodes.Status500InternalServerError,
     };
 }

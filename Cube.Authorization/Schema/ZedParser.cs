@@ -9,12 +9,12 @@ namespace Cube.Authorization.Schema;
 /// relation   = "relation" name ":" subject { "|" subject }
 /// subject    = name [ "#" name | ":" "*" ]
 /// permission = "permission" name "=" expression
-/// expression = meet { "-" meet }            exclusion binds least and from the left
+/// expression = meet { "-" meet }            exclusion: lowest precedence, left-associative
 /// meet       = join { "&amp;" join }
-/// join       = term { "+" term }            union binds most
+/// join       = term { "+" term }            union: highest precedence
 /// term       = "nil" | name [ "->" name ] | "(" expression ")"
 /// </code>
-/// The order of the operators is SpiceDB's own. Every relation and permission ends with its line.
+/// The precedence of the operators is SpiceDB's. Every relation and permission ends with its line.
 /// </summary>
 internal sealed partial class ZedParser(string text)
 {
@@ -172,7 +172,7 @@ internal sealed partial class ZedParser(string text)
         }
 
         _at++;
-        return Identifier().IsMatch(token.Text) ? token.Text : throw Fault(token.Line, $"`{token.Text}` is no name of a {what}");
+        return Identifier().IsMatch(token.Text) ? token.Text : throw Fault(token.Line, $"`{token.Text}` is not a valid name of a {what}");
     }
 
     private ZedException Unexpected(string expected) =>

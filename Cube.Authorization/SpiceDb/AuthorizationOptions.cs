@@ -8,7 +8,7 @@ internal sealed class AuthorizationOptions
 {
     public const string Section = "Authorization";
 
-    /// <summary><c>spicedb</c>, or <c>embedded</c> for the engine that Identity serves.</summary>
+    /// <summary>Which engine decides: <c>spicedb</c>, or <c>embedded</c> for the engine that Identity serves.</summary>
     public string Engine { get; set; } = "";
 
     /// <summary>Opens Cube's store. At least 16 characters, of those that a bearer token may have.</summary>
@@ -33,7 +33,7 @@ internal sealed class AuthorizationOptionsValidator : IValidateOptions<Authoriza
         var faults = new ValidateOptionsResultBuilder();
         if (options.Engine is not (AuthorizationOptions.SpiceDbName or AuthorizationOptions.EmbeddedName))
         {
-            faults.AddError("Authorization__Engine must be spicedb or embedded: it says who decides what a caller may do.");
+            faults.AddError("Authorization__Engine must be spicedb or embedded.");
         }
 
         if (options.Key.Length < MinKey || options.Key.AsSpan().ContainsAnyExcept(Allowed))

@@ -1,4 +1,5 @@
-using Cube.Identity.Authentication;
+using Cube.Identity.Api;
+using Cube.Identity.Callers;
 using Cube.Identity.Database;
 using Cube.Identity.Domains;
 using Dapper;
@@ -34,7 +35,7 @@ internal sealed class InvitationStore(NpgsqlDataSource database, RoleStore roles
         {
             (InvitationChange.Done, RoleChange.Done) => (result, await FindAsync(domainId, invitee, ct)),
             (InvitationChange.Done, RoleChange.UnknownRole) => (InvitationChange.UnknownRole, null),
-            (InvitationChange.Done, _) => (InvitationChange.MoreThanOwn, null),
+            (InvitationChange.Done, _) => (InvitationChange.ExceedsOwnRole, null),
             _ => (result, null),
         };
     }
@@ -124,7 +125,7 @@ internal sealed class InvitationStore(NpgsqlDataSource database, RoleStore roles
             return InvitationChange.DomainClosed;
         }
 
-        if (accept && await Members.AddAsync(connection, domainId, invitation.RoleId, [caller.UserId], now) != RoleChange.Done)
+        if (accept && await MemberStore.AddAsync(connection, domainId, invitation.RoleId, [caller.UserId], now) != RoleChange.Done)
         {
             return InvitationChange.IsMember;
         }
@@ -158,7 +159,7 @@ internal enum InvitationChange
     IsAnswered,
     HasExpired,
     DomainClosed,
-    MoreThanOwn,
+    ExceedsOwnRole,
 }
 
 internal sealed class Invitation

@@ -1,12 +1,13 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Cube.Identity.Authentication;
+using Cube.Identity.Api;
+using Cube.Identity.Callers;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Cube.Identity.Journal;
 
-using Listed = Results<Ok<JournalApi.JournalPage>, JsonHttpResult<ManagementError>>;
+using PageResult = Results<Ok<JournalApi.JournalPage>, JsonHttpResult<ManagementError>>;
 
 /// <summary>
 /// The administrative audit: who changed which user, domain, role, invitation or token, from what to what. A domain's belongs to those who
@@ -39,25 +40,25 @@ internal static class JournalApi
 
     internal sealed record JournalPage(long Total, int Offset, int Limit, IEnumerable<EventView> Journals);
 
-    private static Task<Listed> OfDomain(Guid id, [AsParameters] JournalQuery query, JournalStore journal, CancellationToken ct) =>
+    private static Task<PageResult> OfDomain(Guid id, [AsParameters] JournalQuery query, JournalStore journal, CancellationToken ct) =>
         ListAsync("domain_id = @Scope::uuid", id, query, journal, ct);
 
-    private static async Task<Listed> OfUser(Guid userId, [AsParameters] JournalQuery query, Caller caller, JournalStore journal, CancellationToken ct) =>
+    private static async Task<PageResult> OfUser(Guid userId, [AsParameters] JournalQuery query, Caller caller, JournalStore journal, CancellationToken ct) =>
         caller.IsAdministrator || caller.UserId == userId
             ? await ListAsync("user_id = @Scope::uuid and domain_id is null", userId, query, journal, ct)
-            : Requests.Forbidden;
+            : ApiResults.Forbidden;
 
     /// <summary>Accounts, and the opening and closing of domains; not what happens inside of those.</summary>
-    private static async Task<Listed> OfPlatform([AsParameters] JournalQuery query, Caller caller, JournalStore journal, CancellationToken ct) =>
+    private static async Task<PageResult> OfPlatform([AsParameters] JournalQuery query, Caller caller, JournalStore journal, CancellationToken ct) =>
         caller.IsAdministrator
             ? await ListAsync("(domain_id is null or entity_type = 'domain') and @Scope::uuid is null", null, query, journal, ct)
-            : Requests.Forbidden;
+            : ApiResults.Forbidden;
 
-    private static async Task<Listed> ListAsync(string scope, Guid? id, JournalQuery query, JournalStore journal, CancellationToken ct)
+    private static async Task<PageResult> ListAsync(string scope, Guid? id, JournalQuery query, JournalStore journal, CancellationToken ct)
     {
-        if (query.Fault is { } fault)
+        if (query.Error is { } error)
         {
-            return Requests.Invalid(fault);
+            return ApiResults.Invalid(error);
         }
 
         var (total, events) = await journal.ListAsync(scope, id, query, ct);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Cube.Identity.Api;
 using Dapper;
 using Npgsql;
 
@@ -10,7 +11,7 @@ internal sealed record JournalQuery(
 {
     public Paging Paging => new(Offset, Limit);
 
-    public string? Fault => Paging.Fault ?? (Dir is null or "asc" or "desc" ? null : "dir must be asc or desc.");
+    public string? Error => Paging.Error ?? (Dir is null or "asc" or "desc" ? null : "dir must be asc or desc.");
 }
 
 /// <summary>Reads what the triggers of the tables have recorded.</summary>

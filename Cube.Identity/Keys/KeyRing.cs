@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Cube.Identity.Configuration;
 using Cube.ServiceDefaults.Hosting;
 using Dapper;
 using Microsoft.Extensions.Options;
@@ -95,7 +96,7 @@ internal sealed class KeyRing(NpgsqlDataSource database, IOptions<IdentityOption
         {
             key.Dispose();
             throw new SettingException(
-                "Identity__KeyEncryptionSecret does not open the signing keys in the database: it must be the one they were made with.");
+                "Identity__KeyEncryptionSecret cannot decrypt the signing keys in the database. Set the secret that encrypted them.");
         }
     }
 

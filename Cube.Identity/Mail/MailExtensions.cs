@@ -9,7 +9,7 @@ internal static class MailExtensions
         var services = builder.Services;
         services.AddSingleton<IValidateOptions<MailOptions>, MailOptionsValidator>();
         services.AddOptions<MailOptions>().BindConfiguration(MailOptions.Section).ValidateOnStart();
-        services.AddSingleton<Mailer>().AddSingleton<MailTokens>().AddSingleton<MailQueue>();
+        services.AddSingleton<MailSender>().AddSingleton<MailTokenStore>().AddSingleton<MailQueue>();
         services.AddHostedService(static provider => provider.GetRequiredService<MailQueue>());
         return builder;
     }

@@ -1,4 +1,5 @@
 using System.Net.Mail;
+using Cube.Identity.Configuration;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Identity.Mail;

@@ -1,5 +1,5 @@
 using System.Text.Json.Serialization;
-using Cube.Identity.Authentication;
+using Cube.Identity.Callers;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Hosting;
 using Microsoft.AspNetCore.Authorization;
@@ -22,7 +22,7 @@ internal static class OpenApiExtensions
                 {
                     Title = "Cube identity",
                     Version = HealthEndpoints.Version,
-                    Description = "Users, tokens, domains, roles, members, invitations, personal access tokens and the administrative journal.",
+                    Description = "Manages users, tokens, domains, roles, members, invitations and personal access tokens, and reads the administrative journal.",
                 };
                 // Whoever asks reached it through the proxy or directly: the address is the one that he used.
                 document.Servers = [];
@@ -31,7 +31,7 @@ internal static class OpenApiExtensions
                 {
                     [Bearer] = new OpenApiSecurityScheme
                     {
-                        Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "An access token; where an endpoint says so also a personal access token.",
+                        Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "An access token. Endpoints that say so also accept a personal access token.",
                     },
                 };
                 return Task.CompletedTask;
@@ -66,7 +66,7 @@ internal static class OpenApiExtensions
         operation.Responses ??= [];
         operation.Responses["default"] = new OpenApiResponse
         {
-            Description = "It was not carried out.",
+            Description = "The request failed.",
             Content = new Dictionary<string, OpenApiMediaType>
             {
                 ["application/json"] = new() { Schema = await context.GetOrCreateSchemaAsync(typeof(ManagementError), null, ct) },
@@ -79,7 +79,7 @@ internal static class OpenApiExtensions
 
         if (metadata.OfType<DomainAction>().FirstOrDefault() is { } action)
         {
-            operation.Description = $"Needs the action {action.Name} in the domain. Takes personal access tokens with a scope for it.";
+            operation.Description = $"Requires the action {action.Name} in the domain. Accepts personal access tokens with a scope for that action.";
         }
     }
 }

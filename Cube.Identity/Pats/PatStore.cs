@@ -1,4 +1,5 @@
-using Cube.Identity.Authentication;
+using Cube.Identity.Api;
+using Cube.Identity.Callers;
 using Cube.Identity.Database;
 using Dapper;
 using Npgsql;

@@ -1,3 +1,4 @@
+using Cube.Identity.Configuration;
 using Cube.Identity.Database;
 using Cube.Identity.Users;
 using Dapper;
@@ -34,7 +35,7 @@ internal sealed class SessionStore(NpgsqlDataSource database, TokenIssuer issuer
     /// copy, and the whole family ends (OAuth 2.0 Security Best Current Practice, RFC 9700, section 4.14.2).
     /// </summary>
     /// <returns>The new pair, or null where the token is of no use any more.</returns>
-    public async Task<TokenPair?> RotateAsync(TokenContent token, CancellationToken ct)
+    public async Task<TokenPair?> RotateAsync(TokenClaims token, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         var next = Guid.NewGuid();

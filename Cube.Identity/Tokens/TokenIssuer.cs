@@ -1,3 +1,4 @@
+using Cube.Identity.Configuration;
 using Cube.Identity.Keys;
 using Cube.ServiceDefaults.Tokens;
 using Microsoft.Extensions.Options;

@@ -1,4 +1,6 @@
 using System.Net;
+using Cube.Identity.Api;
+using Cube.Identity.Configuration;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Identity.Users;
@@ -21,8 +23,8 @@ internal sealed class PasswordQueue(IOptions<IdentityOptions> options)
     private int _running;
     private int _count;
 
-    /// <returns>A turn, which is given back with <see cref="Leave"/>, or why there is none.</returns>
-    public async Task<PasswordTurn> EnterAsync(string address, CancellationToken ct)
+    /// <returns>A turn, which is given back with <see cref="Release"/>, or why there is none.</returns>
+    public async Task<PasswordQueueResult> AcquireAsync(string address, CancellationToken ct)
     {
         LinkedListNode<TaskCompletionSource> own;
         lock (_lock)
@@ -30,18 +32,18 @@ internal sealed class PasswordQueue(IOptions<IdentityOptions> options)
             if (_running < _atOnce)
             {
                 _running++;
-                return PasswordTurn.Given;
+                return PasswordQueueResult.Acquired;
             }
 
             var queue = _waiting.GetValueOrDefault(address);
             if (queue?.Count >= _mostOfAddress)
             {
-                return PasswordTurn.AddressIsFull;
+                return PasswordQueueResult.AddressQueueFull;
             }
 
             if (_count >= _most)
             {
-                return PasswordTurn.QueueIsFull;
+                return PasswordQueueResult.QueueFull;
             }
 
             if (queue is null)
@@ -56,11 +58,11 @@ internal sealed class PasswordQueue(IOptions<IdentityOptions> options)
 
         await using var left = ct.Register(() => Abandon(own, ct));
         await own.Value.Task;
-        return PasswordTurn.Given;
+        return PasswordQueueResult.Acquired;
     }
 
     /// <summary>Passes the turn on to the next address.</summary>
-    public void Leave()
+    public void Release()
     {
         lock (_lock)
         {
@@ -108,7 +110,7 @@ internal sealed class PasswordQueue(IOptions<IdentityOptions> options)
     }
 
     /// <summary>The client that limits count for: an IPv6 network of 64 bits is one client, which chooses among its addresses freely.</summary>
-    public static string ClientOf(IPAddress? address)
+    public static string ClientKey(IPAddress? address)
     {
         if (address is null or { AddressFamily: not System.Net.Sockets.AddressFamily.InterNetworkV6 })
         {
@@ -121,28 +123,28 @@ internal sealed class PasswordQueue(IOptions<IdentityOptions> options)
     }
 }
 
-internal enum PasswordTurn
+internal enum PasswordQueueResult
 {
-    Given,
-    AddressIsFull,
-    QueueIsFull,
+    Acquired,
+    AddressQueueFull,
+    QueueFull,
 }
 
 internal static class PasswordQueueExtensions
 {
     /// <summary>For every endpoint that checks or hashes a password: it is carried out when the queue gives it a turn.</summary>
-    public static TBuilder QueuesForPasswords<TBuilder>(this TBuilder endpoint)
+    public static TBuilder LimitPasswordConcurrency<TBuilder>(this TBuilder endpoint)
         where TBuilder : IEndpointConventionBuilder => endpoint.AddEndpointFilter(static async (context, next) =>
     {
         var http = context.HttpContext;
         var queue = http.RequestServices.GetRequiredService<PasswordQueue>();
-        var turn = await queue.EnterAsync(PasswordQueue.ClientOf(http.Connection.RemoteIpAddress), http.RequestAborted);
-        if (turn != PasswordTurn.Given)
+        var turn = await queue.AcquireAsync(PasswordQueue.ClientKey(http.Connection.RemoteIpAddress), http.RequestAborted);
+        if (turn != PasswordQueueResult.Acquired)
         {
             http.Response.Headers.RetryAfter = "1";
-            return turn == PasswordTurn.AddressIsFull
-                ? Requests.Fail(StatusCodes.Status429TooManyRequests, "too_many_attempts", "Too many requests with passwords from this address; try again.")
-                : Requests.Fail(StatusCodes.Status503ServiceUnavailable, "overloaded", "Too many requests with passwords wait; try again.");
+            return turn == PasswordQueueResult.AddressQueueFull
+                ? ApiResults.Fail(StatusCodes.Status429TooManyRequests, "too_many_attempts", "Too many password requests from this address. Try again.")
+                : ApiResults.Fail(StatusCodes.Status503ServiceUnavailable, "overloaded", "Too many password requests are waiting. Try again.");
         }
 
         try
@@ -151,7 +153,7 @@ internal static class PasswordQueueExtensions
         }
         finally
         {
-            queue.Leave();
+            queue.Release();
         }
     });
 }

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Cube.Identity.Authentication;
+using Cube.Identity.Callers;
 
 namespace Cube.Identity.Users;
 
@@ -63,3 +63,5 @@ internal sealed record ReducedUserView(
     string LastName,
     UserCredentials Credentials,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] JsonElement? Metadata);
+
+internal sealed record ReducedUserPage(long Total, int Offset, int Limit, IEnumerable<ReducedUserView> Users);

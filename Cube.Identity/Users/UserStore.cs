@@ -1,4 +1,4 @@
-using Cube.Identity.Authentication;
+using Cube.Identity.Callers;
 using Cube.Identity.Database;
 using Dapper;
 using Npgsql;
@@ -157,7 +157,7 @@ internal enum UserChange
     Taken,
 
     /// <summary>It has that status or role already.</summary>
-    AlreadySo,
+    AlreadyAssigned,
 
     /// <summary>The platform would have no enabled administrator left.</summary>
     LastAdministrator,

@@ -39,7 +39,7 @@ public static class ServiceHost
     {
         if (environment.IsProduction())
         {
-            throw new SettingException($"{what} is for development only; it refuses to start in the environment Production.");
+            throw new SettingException($"{what} is for development only. The service does not start with it in the environment Production.");
         }
     }
 

@@ -49,7 +49,7 @@ public abstract class EngineTests
         var (status, body, _) = await engine.SendAsync("/v1/schema/read", new { });
         Assert.Equal(200, status);
         var read = Cube.Authorization.Schema.ZedSchema.Parse(body.GetProperty("schemaText").GetString()!);
-        Assert.True(read.SaysTheSameAs(Cube.Authorization.Schema.ZedSchema.Parse(Schema)));
+        Assert.True(read.IsEquivalentTo(Cube.Authorization.Schema.ZedSchema.Parse(Schema)));
     }
 
     [Fact]

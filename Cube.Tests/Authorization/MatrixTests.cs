@@ -1,5 +1,5 @@
 using Cube.Authorization;
-using Cube.Identity.Domains;
+using Cube.Identity.Roles;
 using Cube.Proxy.Routing;
 using Cube.Tests.Systems;
 
@@ -98,7 +98,7 @@ public abstract class MatrixTests(AuthorizationSystem system)
     ];
 
     /// <summary>Every member, whatever his role; and only administrators of the platform.</summary>
-    private static readonly string[] OfNoAction = ["GET /standing", "POST /freeze", "PUT /administrator"];
+    private static readonly string[] OfNoAction = ["GET /membership", "POST /freeze", "PUT /administrator"];
 
     /// <summary>Actions of services that have no path yet, or none on this model server. Whoever adds the path takes the action out of here.</summary>
     private static readonly string[] WithoutPath =

@@ -66,8 +66,8 @@ public sealed class ZedSchemaTests
     {
         var one = ZedSchema.Parse("definition user {}\n/** doc */ definition group { // c\n relation one: user |\n user:*\n /* x\n y */ permission two = (one) -\n nil\n}");
         var two = ZedSchema.Parse("definition group {\n\tpermission two = one - nil\n\trelation one: user:* | user\n}\ndefinition user {}");
-        Assert.True(one.SaysTheSameAs(two));
-        Assert.False(one.SaysTheSameAs(ZedSchema.Parse("definition group {\n\tpermission two = nil\n\trelation one: user:* | user\n}\ndefinition user {}")));
+        Assert.True(one.IsEquivalentTo(two));
+        Assert.False(one.IsEquivalentTo(ZedSchema.Parse("definition group {\n\tpermission two = nil\n\trelation one: user:* | user\n}\ndefinition user {}")));
     }
 
     [Fact]

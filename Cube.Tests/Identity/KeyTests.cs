@@ -1,4 +1,4 @@
-using Cube.Identity;
+using Cube.Identity.Configuration;
 using Cube.Identity.Keys;
 using Cube.ServiceDefaults.Hosting;
 using Cube.Tests.Systems;

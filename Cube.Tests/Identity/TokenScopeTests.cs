@@ -44,7 +44,7 @@ public sealed class TokenScopeTests(EmbeddedSystem system)
     /// <summary>About the token itself or its owner's standing, which proxies ask for with the caller's token; or open to anybody.</summary>
     private static readonly string[] Open =
     [
-        "GET /users/tokens/introspect", "GET /domains/{id}/standing", "GET /keys/.well-known/jwks.json", "GET /verify-email",
+        "GET /users/tokens/introspect", "GET /domains/{id}/membership", "GET /keys/.well-known/jwks.json", "GET /verify-email",
         "GET /healthz", "GET /readyz",
     ];
 
