@@ -94,6 +94,6 @@ public class AuthorizationBenchmarks
 
         public IAsyncEnumerable<Relationship> ReadAsync(RelationshipFilter filter, CancellationToken ct) => throw new NotSupportedException();
 
-        public Task<bool[]> CheckAsync(IReadOnlyList<PermissionCheck> questions, CancellationToken ct) => Task.FromResult(questions.Select(static _ => true).ToArray());
+        public Task<bool[]> CheckAsync(IReadOnlyList<PermissionCheck> checks, CancellationToken ct) => Task.FromResult(checks.Select(static _ => true).ToArray());
     }
 }

@@ -167,19 +167,19 @@ internal sealed class EmbeddedEngine(NpgsqlDataSource database, short store) : I
 
     /// <exception cref="EngineException">A check is invalid or exceeds the depth limit.</exception>
     public async Task<bool[]> CheckAsync(IReadOnlyList<PermissionCheck> checks, CancellationToken ct) =>
-        [.. (await AnswerAsync(questions, ct)).Select(static answer => answer.Fault is null ? answer.Has : throw answer.Fault)];
+        [.. (await EvaluateAsync(checks, ct)).Select(static answer => answer.Error is null ? answer.Has : throw answer.Error)];
 
     /// <returns>For each check the result, or the error.</returns>
     /// <exception cref="EngineException">There is no schema.</exception>
-    public async Task<IReadOnlyList<(bool Has, EngineException? Fault)>> AnswerAsync(IReadOnlyList<PermissionCheck> questions, CancellationToken ct)
+    public async Task<IReadOnlyList<(bool Has, EngineException? Error)>> EvaluateAsync(IReadOnlyList<PermissionCheck> checks, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct);
         var schema = await SchemaAsync(connection, ct);
         var tuples = new RelationshipReader(connection, store);
         var evaluations = new Dictionary<SubjectRef, PermissionEvaluator>();
-        var answers = new List<(bool, EngineException?)>(questions.Count);
-        foreach (var (resource, permission, subject) in questions)
+        var answers = new List<(bool, EngineException?)>(checks.Count);
+        foreach (var (resource, permission, subject) in checks)
         {
             if (!evaluations.TryGetValue(subject, out var evaluation))
             {
@@ -190,9 +190,9 @@ internal sealed class EmbeddedEngine(NpgsqlDataSource database, short store) : I
             {
                 answers.Add((await evaluation.HasAsync(resource, permission, ct), null));
             }
-            catch (EngineException fault)
+            catch (EngineException exception)
             {
-                answers.Add((false, fault));
+                answers.Add((false, exception));
             }
         }
 

@@ -32,7 +32,7 @@ internal static class EngineApi
         v1.MapPost("/relationships/read", Call(stores, ContractsJson.Default.Read, ReadAsync));
         v1.MapPost("/permissions/check", Call(stores, ContractsJson.Default.Check, CheckAsync));
         v1.MapPost("/permissions/checkbulk", Call(stores, ContractsJson.Default.CheckBulk, CheckBulkAsync));
-        v1.Map("/{**rest}", static context => WriteFaultAsync(context, new EngineException(EngineException.NotFoundCode, "Not Found")));
+        v1.Map("/{**rest}", static context => WriteErrorAsync(context, new EngineException(EngineException.NotFoundCode, "Not Found")));
         return endpoints;
     }
 
@@ -44,9 +44,9 @@ internal static class EngineApi
                 ?? throw new EngineException(EngineException.UnauthenticatedCode, "invalid preshared key: invalid token");
             await handle(context, engine, await BodyAsync(context, type));
         }
-        catch (EngineException fault) when (!context.Response.HasStarted)
+        catch (EngineException exception) when (!context.Response.HasStarted)
         {
-            await WriteFaultAsync(context, fault);
+            await WriteErrorAsync(context, exception);
         }
     };
 
@@ -122,43 +122,43 @@ internal static class EngineApi
                 }
             }
         }
-        catch (EngineException fault) when (!context.Response.HasStarted)
+        catch (EngineException exception) when (!context.Response.HasStarted)
         {
-            context.Response.StatusCode = StatusOf(fault.Code);
-            await WriteAsync(context, new Contracts.ReadLine(null, ToContract(fault)), ContractsJson.Default.ReadLine);
+            context.Response.StatusCode = StatusOf(exception.Code);
+            await WriteAsync(context, new Contracts.ReadLine(null, ToContract(exception)), ContractsJson.Default.ReadLine);
         }
     }
 
     private static async Task CheckAsync(HttpContext context, EmbeddedEngine engine, Contracts.Check request)
     {
-        var (has, fault) = (await engine.AnswerAsync([ToQuestion(request.Resource, request.Permission, request.Subject, request.Context)], context.RequestAborted))[0];
-        await WriteAsync(context, fault is null ? new Contracts.Checked(Now(), Permissionship(has)) : throw fault, ContractsJson.Default.Checked);
+        var (has, exception) = (await engine.EvaluateAsync([ToPermissionCheck(request.Resource, request.Permission, request.Subject, request.Context)], context.RequestAborted))[0];
+        await WriteAsync(context, exception is null ? new Contracts.Checked(Now(), Permissionship(has)) : throw exception, ContractsJson.Default.Checked);
     }
 
     private static async Task CheckBulkAsync(HttpContext context, EmbeddedEngine engine, Contracts.CheckBulk request)
     {
         var items = request.Items ?? [];
-        var answers = await engine.AnswerAsync([.. items.Select(static item => ToQuestion(item.Resource, item.Permission, item.Subject, item.Context))], context.RequestAborted);
-        var pairs = items.Zip(answers, static (item, answer) => answer.Fault is { } fault
-            ? new Contracts.CheckedPair(item, Error: ToContract(fault))
+        var answers = await engine.EvaluateAsync([.. items.Select(static item => ToPermissionCheck(item.Resource, item.Permission, item.Subject, item.Context))], context.RequestAborted);
+        var pairs = items.Zip(answers, static (item, answer) => answer.Error is { } exception
+            ? new Contracts.CheckedPair(item, Error: ToContract(exception))
             : new Contracts.CheckedPair(item, new Contracts.CheckedItem(Permissionship(answer.Has))));
         await WriteAsync(context, new Contracts.CheckedBulk(Now(), [.. pairs]), ContractsJson.Default.CheckedBulk);
     }
 
     private static string Permissionship(bool has) => has ? Contracts.HasPermission : Contracts.NoPermission;
 
-    private static PermissionCheck ToQuestion(Contracts.Object? resource, string? permission, Contracts.Subject? subject, JsonElement? context)
+    private static PermissionCheck ToPermissionCheck(Contracts.Object? resource, string? permission, Contracts.Subject? subject, JsonElement? context)
     {
         if (context is { ValueKind: JsonValueKind.Object })
         {
             throw EngineException.Invalid("The embedded engine does not support caveats or context.");
         }
 
-        var question = new PermissionCheck(ToObject(resource), permission ?? "", ToSubject(subject));
-        RelationshipValidator.CheckForm(question.Resource);
-        RelationshipValidator.CheckForm(question.Subject.Object);
-        RelationshipValidator.CheckName(question.Permission, "CheckPermissionRequest.Permission");
-        return question.Resource.Id == "*" ? throw EngineException.Invalid("invalid ObjectReference.ObjectId: alphanumeric value is required") : question;
+        var check = new PermissionCheck(ToObject(resource), permission ?? "", ToSubject(subject));
+        RelationshipValidator.CheckForm(check.Resource);
+        RelationshipValidator.CheckForm(check.Subject.Object);
+        RelationshipValidator.CheckName(check.Permission, "CheckPermissionRequest.Permission");
+        return check.Resource.Id == "*" ? throw EngineException.Invalid("invalid ObjectReference.ObjectId: alphanumeric value is required") : check;
     }
 
     private static RelationshipUpdate ToUpdate(Contracts.Update update)
@@ -226,13 +226,13 @@ internal static class EngineApi
     /// <summary>Every read uses the newest state, so the consistency token is constant.</summary>
     private static Contracts.Token Now() => new(Convert.ToBase64String("newest"u8));
 
-    private static Task WriteFaultAsync(HttpContext context, EngineException fault)
+    private static Task WriteErrorAsync(HttpContext context, EngineException exception)
     {
-        context.Response.StatusCode = StatusOf(fault.Code);
-        return WriteAsync(context, ToContract(fault), ContractsJson.Default.RpcStatus);
+        context.Response.StatusCode = StatusOf(exception.Code);
+        return WriteAsync(context, ToContract(exception), ContractsJson.Default.RpcStatus);
     }
 
-    private static Contracts.RpcStatus ToContract(EngineException fault) => new(fault.Code, fault.Message, []);
+    private static Contracts.RpcStatus ToContract(EngineException exception) => new(exception.Code, exception.Message, []);
 
     private static Task WriteAsync<T>(HttpContext context, T body, JsonTypeInfo<T> type) =>
         context.Response.WriteAsJsonAsync(body, type, "application/json", context.RequestAborted);

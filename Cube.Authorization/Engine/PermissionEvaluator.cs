@@ -19,7 +19,7 @@ internal sealed class PermissionEvaluator(ZedSchema schema, RelationshipReader t
     private readonly HashSet<(ObjectRef, string)> _path = [];
     private int _steps;
 
-    private enum Answer
+    private enum Outcome
     {
         No,
         Yes,
@@ -45,10 +45,10 @@ internal sealed class PermissionEvaluator(ZedSchema schema, RelationshipReader t
             throw EngineException.Invalid("cannot perform check on wildcard");
         }
 
-        return await AskAsync(resource, permission, ct) switch
+        return await ResolveAsync(resource, permission, ct) switch
         {
-            Answer.Yes => true,
-            Answer.No => false,
+            Outcome.Yes => true,
+            Outcome.No => false,
             _ => throw EngineException.TooDeep,
         };
     }
@@ -59,47 +59,47 @@ internal sealed class PermissionEvaluator(ZedSchema schema, RelationshipReader t
         : definition.Has(name) ? definition
         : throw EngineException.UnknownRelation(name, type);
 
-    private async Task<Answer> AskAsync(ObjectRef resource, string name, CancellationToken ct)
+    private async Task<Outcome> ResolveAsync(ObjectRef resource, string name, CancellationToken ct)
     {
         if (subject == new SubjectRef(resource, name))
         {
-            return Answer.Yes;
+            return Outcome.Yes;
         }
 
         if (_known.TryGetValue((resource, name), out var known))
         {
-            return known ? Answer.Yes : Answer.No;
+            return known ? Outcome.Yes : Outcome.No;
         }
 
         if (_path.Count >= MaxDepth || ++_steps > MaxSteps || !_path.Add((resource, name)))
         {
-            return Answer.TooDeep;
+            return Outcome.TooDeep;
         }
 
         var definition = schema.Definitions[resource.Type];
         var answer = definition.Permissions.TryGetValue(name, out var permission)
             ? await EvaluateAsync(resource, permission.Expression, ct)
-            : await RelatedAsync(resource, name, ct);
+            : await ResolveRelationAsync(resource, name, ct);
         _path.Remove((resource, name));
         // TooDeep depends on the path to this object, so it is not cached.
-        if (answer != Answer.TooDeep)
+        if (answer != Outcome.TooDeep)
         {
-            _known[(resource, name)] = answer == Answer.Yes;
+            _known[(resource, name)] = answer == Outcome.Yes;
         }
 
         return answer;
     }
 
-    private async Task<Answer> RelatedAsync(ObjectRef resource, string relation, CancellationToken ct)
+    private async Task<Outcome> ResolveRelationAsync(ObjectRef resource, string relation, CancellationToken ct)
     {
         var (direct, sets) = await tuples.FindAsync(resource, relation, subject, ct);
-        return direct ? Answer.Yes : await AnyAsync(sets.Select(static set => (set.Object, set.Relation)), ct);
+        return direct ? Outcome.Yes : await AnyAsync(sets.Select(static set => (set.Object, set.Relation)), ct);
     }
 
-    private async Task<Answer> EvaluateAsync(ObjectRef resource, ZedExpression expression, CancellationToken ct) => expression switch
+    private async Task<Outcome> EvaluateAsync(ObjectRef resource, ZedExpression expression, CancellationToken ct) => expression switch
     {
-        ZedExpression.Nil => Answer.No,
-        ZedExpression.Reference { Name: var name } => await AskAsync(resource, name, ct),
+        ZedExpression.Nil => Outcome.No,
+        ZedExpression.Reference { Name: var name } => await ResolveAsync(resource, name, ct),
         ZedExpression.Arrow arrow => await AnyAsync(
             (await tuples.SubjectsAsync(resource, arrow.Relation, ct))
                 .Where(to => schema.Definitions[to.Type].Has(arrow.Name))
@@ -109,11 +109,11 @@ internal sealed class PermissionEvaluator(ZedSchema schema, RelationshipReader t
         _ => throw new InvalidOperationException($"{expression.GetType().Name} is not a known expression."),
     };
 
-    private async Task<Answer> CombineAsync(ZedOperator combine, ObjectRef resource, ZedExpression left, ZedExpression right, CancellationToken ct)
+    private async Task<Outcome> CombineAsync(ZedOperator combine, ObjectRef resource, ZedExpression left, ZedExpression right, CancellationToken ct)
     {
         var first = await EvaluateAsync(resource, left, ct);
         // Short circuit.
-        if (combine == ZedOperator.Union ? first == Answer.Yes : first == Answer.No)
+        if (combine == ZedOperator.Union ? first == Outcome.Yes : first == Outcome.No)
         {
             return first;
         }
@@ -121,26 +121,26 @@ internal sealed class PermissionEvaluator(ZedSchema schema, RelationshipReader t
         var second = await EvaluateAsync(resource, right, ct);
         return (combine, second) switch
         {
-            (ZedOperator.Union, Answer.Yes) => Answer.Yes,
-            (ZedOperator.Intersection, Answer.No) => Answer.No,
-            (ZedOperator.Exclusion, Answer.Yes) => Answer.No,
-            _ when first == Answer.TooDeep || second == Answer.TooDeep => Answer.TooDeep,
-            (ZedOperator.Union, _) => Answer.No,
-            _ => Answer.Yes,
+            (ZedOperator.Union, Outcome.Yes) => Outcome.Yes,
+            (ZedOperator.Intersection, Outcome.No) => Outcome.No,
+            (ZedOperator.Exclusion, Outcome.Yes) => Outcome.No,
+            _ when first == Outcome.TooDeep || second == Outcome.TooDeep => Outcome.TooDeep,
+            (ZedOperator.Union, _) => Outcome.No,
+            _ => Outcome.Yes,
         };
     }
 
-    private async Task<Answer> AnyAsync(IEnumerable<(ObjectRef Object, string Name)> places, CancellationToken ct)
+    private async Task<Outcome> AnyAsync(IEnumerable<(ObjectRef Object, string Name)> targets, CancellationToken ct)
     {
-        var result = Answer.No;
-        foreach (var (place, name) in places)
+        var result = Outcome.No;
+        foreach (var (target, name) in targets)
         {
-            switch (await AskAsync(place, name, ct))
+            switch (await ResolveAsync(target, name, ct))
             {
-                case Answer.Yes:
-                    return Answer.Yes;
-                case Answer.TooDeep:
-                    result = Answer.TooDeep;
+                case Outcome.Yes:
+                    return Outcome.Yes;
+                case Outcome.TooDeep:
+                    result = Outcome.TooDeep;
                     break;
             }
         }

@@ -27,23 +27,23 @@ internal static class ZedSchemaValidator
         {
             if (!schema.Definitions.TryGetValue(subject.Type, out var type))
             {
-                throw Fault($"could not lookup definition `{subject.Type}` for relation `{relation.Name}`: object definition `{subject.Type}` not found");
+                throw Error($"could not lookup definition `{subject.Type}` for relation `{relation.Name}`: object definition `{subject.Type}` not found");
             }
 
             if (subject.Relation is { } name && !type.Has(name))
             {
-                throw Fault($"relation/permission `{name}` not found under definition `{subject.Type}`");
+                throw Error($"relation/permission `{name}` not found under definition `{subject.Type}`");
             }
 
             if (subject.Relation is { } set && subject.Type != definition.Name && Wildcard(schema, subject.Type, set, []) is { } source)
             {
-                throw Fault(
+                throw Error(
                     $"for relation `{relation.Name}`: relation/permission `{subject}` includes wildcard type `{source.Type}` via relation `{source.Via}`: wildcard relations cannot be transitively included");
             }
 
             if (!seen.Add(subject))
             {
-                throw Fault($"found duplicate allowed subject type `{subject}` on relation `{relation.Name}` under definition `{definition.Name}`");
+                throw Error($"found duplicate allowed subject type `{subject}` on relation `{relation.Name}` under definition `{definition.Name}`");
             }
         }
     }
@@ -79,14 +79,14 @@ internal static class ZedSchemaValidator
         switch (expression)
         {
             case ZedExpression.Reference { Name: var name } when !definition.Has(name):
-                throw Fault($"relation/permission `{name}` not found under definition `{definition.Name}`");
+                throw Error($"relation/permission `{name}` not found under definition `{definition.Name}`");
             case ZedExpression.Arrow { Relation: var name } when !definition.Has(name):
-                throw Fault($"relation/permission `{name}` not found under definition `{definition.Name}`");
+                throw Error($"relation/permission `{name}` not found under definition `{definition.Name}`");
             case ZedExpression.Arrow { Relation: var name } when !definition.Relations.ContainsKey(name):
-                throw Fault(
+                throw Error(
                     $"under permission `{permission.Name}` under definition `{definition.Name}`: permissions cannot be used on the left hand side of an arrow (found `{name}`)");
             case ZedExpression.Arrow { Relation: var name } when definition.Relations[name].Subjects.Any(static subject => subject.IsWildcard):
-                throw Fault(
+                throw Error(
                     $"for arrow under permission `{permission.Name}`: relation `{definition.Name}#{name}` includes a wildcard type: wildcard relations cannot be used on the left side of arrows");
             case ZedExpression.Combination { Left: var left, Right: var right }:
                 CheckExpression(definition, permission, left);
@@ -103,7 +103,7 @@ internal static class ZedSchemaValidator
             case ZedExpression.Reference { Name: var name } when definition.Permissions.TryGetValue(name, out var next):
                 if (!path.Add(name))
                 {
-                    throw Fault($"under definition `{definition.Name}`, there exists a cycle in permissions: {name}");
+                    throw Error($"under definition `{definition.Name}`, there exists a cycle in permissions: {name}");
                 }
 
                 CheckCycle(definition, next.Expression, path);
@@ -116,5 +116,5 @@ internal static class ZedSchemaValidator
         }
     }
 
-    private static ZedException Fault(string message) => new(message, isParseError: false);
+    private static ZedException Error(string message) => new(message, isParseError: false);
 }

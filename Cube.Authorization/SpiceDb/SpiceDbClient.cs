@@ -28,7 +28,7 @@ internal sealed class SpiceDbClient(IHttpClientFactory clients, IOptions<Authori
     public async Task<string?> ReadSchemaAsync(CancellationToken ct)
     {
         using var response = await SendAsync("v1/schema/read", new Contracts.ReadSchema(), ContractsJson.Default.ReadSchema, ct);
-        if (response.StatusCode == System.Net.HttpStatusCode.NotFound && (await FaultAsync(response, ct)).Code == NotFound)
+        if (response.StatusCode == System.Net.HttpStatusCode.NotFound && (await ReadErrorAsync(response, ct)).Code == NotFound)
         {
             return null;
         }
@@ -58,7 +58,7 @@ internal sealed class SpiceDbClient(IHttpClientFactory clients, IOptions<Authori
         using var response = await SendAsync("v1/relationships/read", body, ContractsJson.Default.Read, ct, HttpCompletionOption.ResponseHeadersRead);
         if (!response.IsSuccessStatusCode)
         {
-            throw new UnavailableException("The authorization engine", new HttpRequestException((await FaultAsync(response, timeout.Token)).Message));
+            throw new UnavailableException("The authorization engine", new HttpRequestException((await ReadErrorAsync(response, timeout.Token)).Message));
         }
 
         using var lines = new StreamReader(await response.Content.ReadAsStreamAsync(ct));
@@ -94,11 +94,11 @@ internal sealed class SpiceDbClient(IHttpClientFactory clients, IOptions<Authori
 
     public async Task<bool[]> CheckAsync(IReadOnlyList<PermissionCheck> checks, CancellationToken ct)
     {
-        var body = new Contracts.CheckBulk(Contracts.Consistency.Full, [.. questions.Select(static question => new Contracts.CheckItem(
-            ToObject(question.Resource), question.Permission, ToSubject(question.Subject)))]);
+        var body = new Contracts.CheckBulk(Contracts.Consistency.Full, [.. checks.Select(static check => new Contracts.CheckItem(
+            ToObject(check.Resource), check.Permission, ToSubject(check.Subject)))]);
         using var response = await SendAsync("v1/permissions/checkbulk", body, ContractsJson.Default.CheckBulk, ct);
         var pairs = (await ReadAsync(response, ContractsJson.Default.CheckedBulk, ct)).Pairs;
-        return pairs.Count == questions.Count && pairs.All(static pair => pair.Item is not null)
+        return pairs.Count == checks.Count && pairs.All(static pair => pair.Item is not null)
             ? [.. pairs.Select(static pair => pair.Item!.Permissionship == Contracts.HasPermission)]
             : throw new UnavailableException(
                 "The authorization engine", new HttpRequestException(pairs.FirstOrDefault(static pair => pair.Error is not null)?.Error?.Message ?? "The response does not answer every check."));
@@ -129,7 +129,7 @@ internal sealed class SpiceDbClient(IHttpClientFactory clients, IOptions<Authori
     {
         if (!response.IsSuccessStatusCode)
         {
-            throw new UnavailableException("The authorization engine", new HttpRequestException((await FaultAsync(response, ct)).Message));
+            throw new UnavailableException("The authorization engine", new HttpRequestException((await ReadErrorAsync(response, ct)).Message));
         }
 
         try
@@ -142,7 +142,7 @@ internal sealed class SpiceDbClient(IHttpClientFactory clients, IOptions<Authori
         }
     }
 
-    private static async Task<Contracts.RpcStatus> FaultAsync(HttpResponseMessage response, CancellationToken ct)
+    private static async Task<Contracts.RpcStatus> ReadErrorAsync(HttpResponseMessage response, CancellationToken ct)
     {
         try
         {

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 
 namespace Cube.Identity.Accounts;
 
-/// <summary>Makes the administrator and the domain of a first start. Where there is an administrator already, nothing is touched.</summary>
+/// <summary>Creates the configured administrator when the platform has none, and the configured domain of that administrator.</summary>
 internal sealed class SeedDataService(
     UserStore users, DomainStore domains, UserPasswordHasher passwords, IOptions<IdentityOptions> options, TimeProvider time) : IHostedService
 {
@@ -20,17 +20,17 @@ internal sealed class SeedDataService(
 
         if (!await users.HasAdministratorAsync(cancellationToken))
         {
-            await users.AddAsync(Make(settings), actor: null, cancellationToken);
+            await users.AddAsync(Create(settings), actor: null, cancellationToken);
         }
 
-        // Asked again at each start: a crash may have come between the two. A route that is taken stays with whom it belongs to.
-        if (settings.SeedDomain.Length > 0 && await users.FindByNameAsync(settings.AdminEmail, cancellationToken) is { IsAdministrator: true } first)
+        // At each start, because an earlier start may have ended between the two steps. A route that is already in use does not change.
+        if (settings.SeedDomain.Length > 0 && await users.FindByNameAsync(settings.AdminEmail, cancellationToken) is { IsAdministrator: true } administrator)
         {
-            await domains.AddAsync(new NewDomain(settings.SeedDomain, settings.SeedDomain, [], "{}"), first.Id, limit: null, cancellationToken);
+            await domains.AddAsync(new NewDomain(settings.SeedDomain, settings.SeedDomain, [], "{}"), administrator.Id, limit: null, cancellationToken);
         }
     }
 
-    private User Make(IdentityOptions settings)
+    private User Create(IdentityOptions settings)
     {
         var request = new CreateUserRequest(
             "super", "admin", settings.AdminEmail, new("admin", settings.AdminPassword), null, null, null, null, "admin", null);

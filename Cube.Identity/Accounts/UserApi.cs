@@ -36,7 +36,7 @@ internal static class UserApi
 
     internal sealed record UserPage(long Total, int Offset, int Limit, IEnumerable<UserView> Users);
 
-    /// <summary>An administrator makes verified accounts of any role. AllAccounts else, where self-registration is on, an unverified one of a plain user.</summary>
+    /// <summary>An administrator creates verified accounts with any role. With self-registration, any other caller creates an unverified account with the role <c>user</c>.</summary>
     private static async Task<Results<Created<UserView>, JsonHttpResult<ManagementError>>> Create(
         CreateUserRequest request, HttpContext context, Caller? caller, UserStore users, UserPasswordHasher passwords, MailQueue mails,
         IOptions<IdentityOptions> options, TimeProvider time, CancellationToken ct)
@@ -114,7 +114,7 @@ internal static class UserApi
         return TypedResults.Ok(new UserPage(total, filter.From, filter.Count, page.Select(static user => user.ToView())));
     }
 
-    /// <summary>Finds people to invite, by what they are called. Addresses are neither searched nor shown.</summary>
+    /// <summary>Searches users by name. E-mail addresses are neither searched nor returned.</summary>
     private static async Task<Results<Ok<ReducedUserPage>, JsonHttpResult<ManagementError>>> Search(
         [AsParameters] Paging paging, string? username, string? firstName, string? lastName, string? id, Caller caller, UserStore users, CancellationToken ct)
     {
@@ -136,7 +136,7 @@ internal static class UserApi
     private static async Task<ViewResult> Profile(Caller caller, UserStore users, CancellationToken ct) =>
         await users.FindAsync(caller.UserId, ct) is { } user ? TypedResults.Ok(user.ToView()) : NoSuchUser;
 
-    /// <summary>All of oneself, and for administrators of anybody; of others what they are called.</summary>
+    /// <summary>Returns the full view to the user and to administrators of the platform, and the reduced view to others.</summary>
     private static async Task<Results<Ok<UserView>, Ok<ReducedUserView>, JsonHttpResult<ManagementError>>> Get(
         Guid userId, Caller caller, UserStore users, CancellationToken ct) =>
         await users.FindAsync(userId, ct) is not { } user ? NoSuchUser

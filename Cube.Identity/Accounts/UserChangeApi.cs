@@ -12,7 +12,7 @@ namespace Cube.Identity.Accounts;
 
 using ViewResult = Results<Ok<UserView>, JsonHttpResult<ManagementError>>;
 
-/// <summary>Changes of an account, by its owner or by an administrator of the platform. Nobody else learns whether there is such an account.</summary>
+/// <summary>Changes of an account by its owner or by an administrator of the platform. For other callers the answer does not depend on whether the account exists.</summary>
 internal static class UserChangeApi
 {
     public static void MapUserChanges(this IEndpointRouteBuilder users)
@@ -65,8 +65,8 @@ internal static class UserChangeApi
         userId, request.Tags is null ? "tags is required." : InputRules.Validate(request.Tags), new UserUpdate { Tags = request.Tags }, caller, users, ct);
 
     /// <summary>
-    /// An administrator sets another user's address at once. One's own address needs the password, so that a stolen session cannot take the account over;
-    /// a user's new address counts when a mail to it was answered, and until then the old one does. The old address is told in any case.
+    /// An administrator sets another user's address at once. A caller who changes the own address must send the password, so that a stolen session
+    /// cannot take over the account. A user's new address takes effect when it is verified. The old address always receives a notice.
     /// </summary>
     private static async Task<Results<Ok<UserView>, Accepted<UserView>, JsonHttpResult<ManagementError>>> SetEmail(
         Guid userId, EmailRequest request, HttpContext context, Caller caller, UserStore users, PasswordCheck check, MailQueue mails, CancellationToken ct)
@@ -116,7 +116,7 @@ internal static class UserChangeApi
     private static Task<ViewResult> SetRole(Guid userId, RoleRequest request, Caller caller, UserLifecycle lifecycle, UserStore users, CancellationToken ct) =>
         UserApi.ChangeAsync(userId, caller, users, () => lifecycle.SetRoleAsync(userId, request.Role!, caller, ct), ct, UserRules.ValidateRole(request.Role));
 
-    /// <summary>Wrong old passwords count like failed logins.</summary>
+    /// <summary>A wrong old password counts as a failed login.</summary>
     private static async Task<ViewResult> SetPassword(
         PasswordRequest request, HttpContext context, Caller caller, UserStore users, UserPasswordHasher passwords, PasswordCheck check, CancellationToken ct)
     {

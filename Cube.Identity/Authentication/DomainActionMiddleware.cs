@@ -30,8 +30,8 @@ internal sealed class DomainActionMiddleware(RequestDelegate next, IAuthorizatio
         }
 
         // The endpoint answers 404 for an unknown role.
-        var questions = Questions(caller, id, found.Status, action, found.HasRole ? roleId : null);
-        if (!(await engine.CheckAsync(questions, context.RequestAborted)).All(static has => has)
+        var checks = Checks(caller, id, found.Status, action, found.HasRole ? roleId : null);
+        if (!(await engine.CheckAsync(checks, context.RequestAborted)).All(static has => has)
             || (found.Status == DomainStatus.Freezed && !caller.IsAdministrator))
         {
             await RefuseAsync(context);
@@ -41,27 +41,27 @@ internal sealed class DomainActionMiddleware(RequestDelegate next, IAuthorizatio
         await next(context);
     }
 
-    private static List<PermissionCheck> Questions(Caller caller, Guid id, string status, DomainAction action, string? roleId)
+    private static List<PermissionCheck> Checks(Caller caller, Guid id, string status, DomainAction action, string? roleId)
     {
         var (user, domain) = (CubeSchema.User(caller.UserId), CubeSchema.Domain(id));
-        List<PermissionCheck> questions = [new(domain, CubeSchema.Permission(action.Name), user)];
+        List<PermissionCheck> checks = [new(domain, CubeSchema.Permission(action.Name), user)];
         if (caller.PatId is { } pat)
         {
-            questions.Add(new(CubeSchema.Token(pat), CubeSchema.Scope(action.Name), new SubjectRef(domain)));
+            checks.Add(new(CubeSchema.Token(pat), CubeSchema.Scope(action.Name), new SubjectRef(domain)));
         }
 
         // A disabled domain is available only to callers who may enable it.
         if (status == DomainStatus.Disabled)
         {
-            questions.Add(new(domain, CubeSchema.Permission("enable"), user));
+            checks.Add(new(domain, CubeSchema.Permission("enable"), user));
         }
 
         if (roleId is not null)
         {
-            questions.Add(new(CubeSchema.Role(roleId), action.OfRole!, user));
+            checks.Add(new(CubeSchema.Role(roleId), action.OfRole!, user));
         }
 
-        return questions;
+        return checks;
     }
 
     private static Task RefuseAsync(HttpContext context) =>

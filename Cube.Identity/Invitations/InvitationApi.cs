@@ -11,7 +11,7 @@ namespace Cube.Identity.Invitations;
 using PageResult = Results<Ok<InvitationApi.InvitationPage>, JsonHttpResult<ManagementError>>;
 using EmptyResult = Results<NoContent, JsonHttpResult<ManagementError>>;
 
-/// <summary>Invitations into a role of a domain. Nobody becomes a member of one without wanting to, but whom its administrators add.</summary>
+/// <summary>Endpoints for invitations to a role of a domain. The invited user becomes a member by accepting.</summary>
 internal static class InvitationApi
 {
     public static IEndpointRouteBuilder MapInvitations(this IEndpointRouteBuilder endpoints)

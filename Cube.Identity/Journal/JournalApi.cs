@@ -10,8 +10,8 @@ namespace Cube.Identity.Journal;
 using PageResult = Results<Ok<JournalApi.JournalPage>, JsonHttpResult<ManagementError>>;
 
 /// <summary>
-/// The administrative audit: who changed which user, domain, role, invitation or token, from what to what. A domain's belongs to those who
-/// read its audit, an account's to its owner and the platform, the platform's to the platform.
+/// Endpoints for the administrative journal: actor, entity, and state before and after each change. Callers with <c>audit_log_read</c> read the
+/// events of a domain, a user and the administrators of the platform read the events of an account, and the latter read those of the platform.
 /// </summary>
 internal static class JournalApi
 {
@@ -23,8 +23,8 @@ internal static class JournalApi
         return endpoints;
     }
 
-    /// <param name="ActorId">Absent where Cube itself made the change.</param>
-    /// <param name="TokenId">The personal access token that was used.</param>
+    /// <param name="ActorId">The acting user; absent for a change that Cube made.</param>
+    /// <param name="TokenId">The personal access token of the request; absent for a session.</param>
     internal sealed record EventView(
         Guid Id,
         DateTime OccurredAt,
@@ -48,7 +48,7 @@ internal static class JournalApi
             ? await ListAsync("user_id = @Scope::uuid and domain_id is null", userId, query, journal, ct)
             : ApiResults.Forbidden;
 
-    /// <summary>Accounts, and the opening and closing of domains; not what happens inside of those.</summary>
+    /// <summary>Lists events of accounts and status changes of domains, but no events inside a domain.</summary>
     private static async Task<PageResult> OfPlatform([AsParameters] JournalQuery query, Caller caller, JournalStore journal, CancellationToken ct) =>
         caller.IsAdministrator
             ? await ListAsync("(domain_id is null or entity_type = 'domain') and @Scope::uuid is null", null, query, journal, ct)

@@ -2,10 +2,10 @@ using Npgsql;
 
 namespace Cube.Identity.Keys;
 
-/// <summary>Looks once a minute whether the next signing key is due.</summary>
+/// <summary>Rotates the signing keys at startup and checks once a minute whether the next rotation is due.</summary>
 internal sealed partial class KeyRotationService(KeyRing keys, TimeProvider time, ILogger<KeyRotationService> logger) : BackgroundService
 {
-    // Before the first request: a service without a key must not start.
+    // Before the first request, so that the service does not start without a key.
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         await keys.RotateAsync(cancellationToken);

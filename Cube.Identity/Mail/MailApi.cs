@@ -13,7 +13,7 @@ namespace Cube.Identity.Mail;
 
 using MessageResult = Results<Created<MailApi.Message>, JsonHttpResult<ManagementError>>;
 
-/// <summary>What goes through a user's mailbox: verifying an address, and a new password when the old one is lost. Nobody learns here whether an address has an account.</summary>
+/// <summary>Endpoints that use e-mail: address verification and password reset. The responses do not reveal whether an address has an account.</summary>
 internal static class MailApi
 {
     public static IEndpointRouteBuilder MapMail(this IEndpointRouteBuilder endpoints)
@@ -35,7 +35,7 @@ internal static class MailApi
     internal static JsonHttpResult<ManagementError> NotConfigured { get; } =
         ApiResults.Fail(StatusCodes.Status503ServiceUnavailable, "mail_not_configured", "This deployment does not send e-mail. Ask an administrator.");
 
-    /// <summary>An account that is not verified cannot log in, so that it is named by its address.</summary>
+    /// <summary>Anonymous, because an unverified account cannot log in. The body names the account by its e-mail address.</summary>
     private static async Task<Results<Ok<Message>, JsonHttpResult<ManagementError>>> SendVerification(
         EmailRequest request, Caller? caller, UserStore users, MailQueue mails, CancellationToken ct)
     {
@@ -66,7 +66,7 @@ internal static class MailApi
         var old = await change.Connection.QuerySingleAsync<User>("select username, email from users where id = @UserId", new { taken.UserId });
         try
         {
-            // Every other token sent by mail is void: one that went to the old address must not outlive it.
+            // Revokes every other mail token of the user, in particular one that was sent to the old address.
             await change.Connection.ExecuteAsync(
                 """
                 select set_config('cube.actor', @actor, true);
@@ -105,7 +105,7 @@ internal static class MailApi
         return TypedResults.Created((string?)null, new Message("If the account exists, an e-mail has been queued."));
     }
 
-    /// <summary>Ends all logins, revokes personal access tokens and voids every other token sent by mail: whoever lost the password may have lost more. The mail was proof of the address, too.</summary>
+    /// <summary>Sets the password, ends all sessions and revokes personal access tokens and mail tokens, because the account may be compromised.</summary>
     private static async Task<MessageResult> Reset(
         ResetRequest request, HttpContext context, UserPasswordHasher passwords, MailTokenStore tokens, NpgsqlDataSource database, TimeProvider time, CancellationToken ct)
     {

@@ -6,8 +6,8 @@ using Npgsql;
 namespace Cube.Identity.Mail;
 
 /// <summary>
-/// Writes and sends mails, one after the other, away from the requests that ordered them: how long a request takes must not tell whether
-/// an address belongs to anybody.
+/// Sends e-mails one at a time in the background, so that the duration of a request does not reveal whether an address has an account. Keeps
+/// at most 1000 jobs and drops further ones.
 /// </summary>
 internal sealed partial class MailQueue(
     MailSender sender, MailTokenStore tokens, UserStore users, IOptions<MailOptions> options, TimeProvider time, ILogger<MailQueue> logger) : BackgroundService
@@ -19,7 +19,7 @@ internal sealed partial class MailQueue(
 
     public bool IsConfigured => options.Value.IsConfigured;
 
-    /// <summary>EmptyResult happens where no mail is configured.</summary>
+    /// <summary>Does nothing when e-mail is not configured or the queue is full.</summary>
     public void Enqueue(MailJob job)
     {
         if (IsConfigured)
@@ -56,11 +56,10 @@ internal sealed partial class MailQueue(
                 Sent(job.GetType().Name);
                 return;
             }
-            // Whatever it is (no STARTTLS, a bad certificate, a refused login, a broken connection), it is a mail that was not sent, never the
-            // end of the service.
+            // Any failure (no STARTTLS, an invalid certificate, a refused login, a broken connection) means an unsent e-mail. It must not stop the service.
             catch (Exception exception) when (!ct.IsCancellationRequested)
             {
-                // Neither the address nor what a server says about it belongs in a log.
+                // The log contains neither the address nor the server's message.
                 if (attempt == Tries)
                 {
                     NotSent(job.GetType().Name, exception.GetType().Name);
@@ -72,7 +71,7 @@ internal sealed partial class MailQueue(
         }
     }
 
-    /// <returns>Null where there is nobody to write to.</returns>
+    /// <returns>Null when there is no recipient.</returns>
     private async Task<(string To, string Subject, string Text)?> ComposeAsync(MailJob job, CancellationToken ct)
     {
         switch (job)
@@ -81,14 +80,14 @@ internal sealed partial class MailQueue(
                 when await users.FindByNameAsync(email, ct) is { Status: "enabled" } user && await tokens.CreateAsync(user, MailTokenStore.Recover, user.Email, ct) is { } token:
                 return (user.Email, "Choose a new password",
                     $"""
-                    Somebody, most likely you, asked for a new password of the account {user.Username}.
+                    A new password was requested for the account {user.Username}.
 
                     Within five minutes, send the new password together with this token:
 
                       curl -X PUT {Link("/password/reset")} -H 'Authorization: Bearer {token}' \
                         -H 'Content-Type: application/json' -d '{"{"}"password":"…","confirm_password":"…"{"}"}'
 
-                    If it was not you, do nothing: your password stays as it is.
+                    If you did not request this, ignore this e-mail. Your password does not change.
                     """);
             case MailJob.Verification { Email: var email }
                 when await users.FindByNameAsync(email, ct) is { Status: "enabled", VerifiedAt: null } user && await tokens.CreateAsync(user, MailTokenStore.Verify, user.Email, ct) is { } token:
@@ -99,7 +98,7 @@ internal sealed partial class MailQueue(
             case MailJob.AddressNotice { Email: var email, Username: var username, IsChanged: var isChanged }:
                 return (email, isChanged ? "Your address was changed" : "A change of your address was requested", Notice(username, isChanged));
             case MailJob.Invitation { UserId: var id, DomainName: var domain } when await users.FindAsync(id, ct) is { } user:
-                // The name is another person's text.
+                // The domain name is another user's input.
                 return (user.Email, "You are invited",
                     $"""
                     You are invited to the domain "{domain.ReplaceLineEndings(" ")}".
@@ -117,20 +116,20 @@ internal sealed partial class MailQueue(
 
           {Link($"/verify-email?token={token}")}
 
-        If you know nothing of it, do nothing.
+        If you did not request this, ignore this e-mail.
         """;
 
     private static string Notice(string username, bool isChanged) => isChanged
         ? $"""
-           The account {username} has another e-mail address now. Mails about it no longer come here.
+           The e-mail address of the account {username} was changed. E-mails about the account no longer go to this address.
 
-           If you did not want this, ask an administrator at once.
+           If you did not request this, contact an administrator immediately.
            """
         : $"""
-           Somebody who knows the password of the account {username} asked for another e-mail address.
-           It counts when the mail to the new address is answered.
+           A change of the e-mail address of the account {username} was requested with its password.
+           It takes effect when the new address is verified.
 
-           If it was not you, choose a new password: that voids the change.
+           If you did not request this, change your password. That cancels the request.
            """;
 
     private string Link(string path) => options.Value.LinkBase.TrimEnd('/') + path;

@@ -5,7 +5,7 @@ using MimeKit;
 
 namespace Cube.Identity.Mail;
 
-/// <summary>Hands a mail to the SMTP server, or in development puts it into a directory.</summary>
+/// <summary>Sends an e-mail to the SMTP server, or in development writes it to a directory.</summary>
 internal sealed class MailSender(IOptions<MailOptions> options)
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
@@ -39,7 +39,7 @@ internal sealed class MailSender(IOptions<MailOptions> options)
         await client.DisconnectAsync(quit: true, ct);
     }
 
-    /// <summary>Whole at once, for whoever waits for it, and for the owner alone.</summary>
+    /// <summary>Writes a file that only its owner can read. Renaming makes the complete file visible at once.</summary>
     private static async Task WriteFileAsync(string directory, MimeMessage message, CancellationToken ct)
     {
         if (OperatingSystem.IsWindows())

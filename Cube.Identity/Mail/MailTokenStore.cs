@@ -7,29 +7,29 @@ using Npgsql;
 
 namespace Cube.Identity.Mail;
 
-/// <summary>Tokens that are sent by mail: good once, for a while, for one purpose. Only their hashes are kept.</summary>
+/// <summary>Single-use tokens that are sent by e-mail, each for one purpose and a limited time. The table contains only SHA-256 hashes.</summary>
 internal sealed class MailTokenStore(NpgsqlDataSource database, TimeProvider time)
 {
     public const string Verify = "verify";
     public const string Recover = "recover";
 
-    /// <summary>Between two mails of a kind to one user.</summary>
-    private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
+    /// <summary>The minimum interval between two e-mails for the same user, purpose and address.</summary>
+    private static readonly TimeSpan MinInterval = TimeSpan.FromMinutes(1);
 
     private static TimeSpan LifetimeOf(string purpose) => purpose == Recover ? TimeSpan.FromMinutes(5) : TimeSpan.FromHours(24);
 
-    /// <param name="user">As read: where the password was changed since, there is no token.</param>
+    /// <param name="user">The user as read before. When the password has changed since, no token is created.</param>
     /// <param name="purpose"><see cref="Verify"/> or <see cref="Recover"/>.</param>
-    /// <param name="email">Where it is sent.</param>
-    /// <param name="ct">Ends it before it is done.</param>
-    /// <returns>A new token, or null where one was sent just now. Earlier ones of the purpose are good no more.</returns>
+    /// <param name="email">The recipient.</param>
+    /// <param name="ct">Cancels the change.</param>
+    /// <returns>A new token, which replaces earlier ones of the purpose, or null when the minimum interval has not passed.</returns>
     public async Task<string?> CreateAsync(User user, string purpose, string email, CancellationToken ct)
     {
         var (token, now) = (Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32)), time.GetUtcNow());
         await using var connection = await database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
         var userId = user.Id;
-        // A change of the password voids all tokens. This one comes before it and is voided, or after it and is not made.
+        // A password change deletes all mail tokens. The row lock orders both: either this token is deleted, or it is not created.
         if (!await connection.QuerySingleOrDefaultAsync<bool>(
             "select true from users where id = @userId and password_hash = @PasswordHash and status = 'enabled' for share", new { userId, user.PasswordHash }))
         {
@@ -38,7 +38,7 @@ internal sealed class MailTokenStore(NpgsqlDataSource database, TimeProvider tim
 
         var last = await connection.QuerySingleAsync<DateTime?>(
             "select max(created_at) from mail_tokens where user_id = @userId and purpose = @purpose and email = @email", new { userId, purpose, email });
-        if (last > (now - Pause).UtcDateTime)
+        if (last > (now - MinInterval).UtcDateTime)
         {
             return null;
         }
@@ -53,10 +53,11 @@ internal sealed class MailTokenStore(NpgsqlDataSource database, TimeProvider tim
         return token;
     }
 
-    /// <returns>Whose token it was, and the address that it was sent to; null where it is not good. It is good no more afterwards, if the caller's transaction commits.</returns>
+    /// <summary>Consumes a token in the caller's transaction.</summary>
+    /// <returns>The user and the address that the token was sent to, or null when the token is invalid.</returns>
     public async Task<MailToken?> RedeemAsync(NpgsqlConnection connection, string token, string purpose)
     {
-        // The user's row first, as every change of a password does: whichever comes second finds the token gone.
+        // Locks the user's row first, as a password change does, so that the two are serialized.
         var hash = Hash(token);
         await connection.ExecuteAsync("select from mail_tokens t join users u on u.id = t.user_id where t.token_hash = @hash for update of u", new { hash });
         return await connection.QuerySingleOrDefaultAsync<MailToken>(

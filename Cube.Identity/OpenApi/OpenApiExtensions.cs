@@ -8,7 +8,7 @@ using Microsoft.OpenApi;
 
 namespace Cube.Identity.OpenApi;
 
-/// <summary>The document of this service's API, out of the endpoints themselves: <c>/openapi/v1.json</c>.</summary>
+/// <summary>The OpenAPI document of this service, generated from its endpoints: <c>/openapi/v1.json</c>.</summary>
 internal static class OpenApiExtensions
 {
     private const string Bearer = "bearer";
@@ -24,7 +24,7 @@ internal static class OpenApiExtensions
                     Version = HealthEndpoints.Version,
                     Description = "Manages users, tokens, domains, roles, members, invitations and personal access tokens, and reads the administrative journal.",
                 };
-                // Whoever asks reached it through the proxy or directly: the address is the one that he used.
+                // No server address: clients reach the service directly or through the proxy.
                 document.Servers = [];
                 document.Components ??= new OpenApiComponents();
                 document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
@@ -38,7 +38,7 @@ internal static class OpenApiExtensions
             })
             .AddSchemaTransformer(static (schema, context, _) =>
             {
-                // What is left out where it is null is not required.
+                // A property that is omitted when null is not required.
                 foreach (var property in context.JsonTypeInfo.Properties)
                 {
                     if (property.AttributeProvider?.GetCustomAttributes(typeof(JsonIgnoreAttribute), inherit: true) is [JsonIgnoreAttribute { Condition: JsonIgnoreCondition.WhenWritingNull }])
@@ -59,7 +59,7 @@ internal static class OpenApiExtensions
         return endpoints;
     }
 
-    /// <summary>What every endpoint has in common: errors of one shape, and what a caller needs.</summary>
+    /// <summary>Adds the error response and the required authorization to every operation.</summary>
     private static async Task DescribeAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken ct)
     {
         var metadata = context.Description.ActionDescriptor.EndpointMetadata;

@@ -9,7 +9,7 @@ namespace Cube.Identity.Pats;
 using EmptyResult = Results<NoContent, JsonHttpResult<ManagementError>>;
 using ViewResult = Results<Ok<PatView>, JsonHttpResult<ManagementError>>;
 
-/// <summary>A user's own personal access tokens. Only a login manages them: no token can make itself another.</summary>
+/// <summary>Endpoints for the caller's personal access tokens. They require a session: a personal access token cannot manage tokens.</summary>
 internal static class PatApi
 {
     private const int MaxName = 256;

@@ -9,8 +9,8 @@ namespace Cube.Identity.Pats;
 using PageResult = Results<Ok<ScopeApi.ScopePage>, JsonHttpResult<ManagementError>>;
 
 /// <summary>
-/// What a personal access token may do: operations on models of a domain, or on the domain itself, each also <c>*</c>. A token without
-/// a scope may do nothing, and none may do more than its owner.
+/// Endpoints for the scopes of a personal access token: operations on models of a domain or on the domain; <c>*</c> means all. A token without
+/// scopes has no permissions, and no token has more permissions than its owner.
 /// </summary>
 internal static class ScopeApi
 {

@@ -6,12 +6,12 @@ using Npgsql;
 namespace Cube.Identity.Synchronization;
 
 /// <summary>
-/// Tells all proxies which cached decisions are of yesterday, with <c>NOTIFY</c> in their database, where Identity has no other right. A
-/// notice that is lost costs seconds: proxies keep nothing longer.
+/// Invalidates cached decisions in all proxies with <c>NOTIFY</c> in their database, where Identity has no other privilege. After a lost
+/// notice, a cached decision stays in use until it expires, at most a few seconds.
 /// </summary>
 internal sealed partial class CacheInvalidationPublisher(CacheInvalidationPublisher.Source source, ILogger<CacheInvalidationPublisher> logger)
 {
-    /// <summary>The connection string of the proxies' database, of a role that may do nothing there.</summary>
+    /// <summary>The connection string of the proxies' database, for a database role without privileges on its tables.</summary>
     public const string ConnectionName = "notify";
 
     public async Task NotifyAsync(string[] notices)
@@ -35,12 +35,12 @@ internal sealed partial class CacheInvalidationPublisher(CacheInvalidationPublis
     [LoggerMessage(Level = LogLevel.Warning, Message = "Failed to publish a cache invalidation. The proxies' cached decisions expire within five seconds")]
     private partial void Lost(Exception exception);
 
-    /// <summary>A data source of its own type, so that it is never taken for Identity's database.</summary>
+    /// <summary>The data source of the proxies' database, in its own type to keep it apart from Identity's.</summary>
     public sealed class Source(IConfiguration configuration) : IAsyncDisposable
     {
         public NpgsqlDataSource Proxies { get; } = Create(configuration.GetConnectionString(ConnectionName));
 
-        /// <exception cref="SettingException">It is not configured.</exception>
+        /// <exception cref="SettingException">The connection string is not configured.</exception>
         public static void Require(IConfiguration configuration)
         {
             if (string.IsNullOrEmpty(configuration.GetConnectionString(ConnectionName)))

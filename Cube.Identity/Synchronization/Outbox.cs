@@ -8,22 +8,22 @@ using Npgsql;
 namespace Cube.Identity.Synchronization;
 
 /// <summary>
-/// Carries what commits have left in the table <c>outbox</c> to the authorization engine, in order, then tells the proxies. Whatever
-/// happens in between, rows stay until the engine has them; doing it twice changes nothing.
+/// Delivers the rows of the table <c>outbox</c> to the authorization engine in order, then invalidates the proxies' caches. Rows are deleted
+/// after the engine has accepted them, so a row can be delivered twice; delivery is idempotent.
 /// </summary>
 internal sealed partial class Outbox(NpgsqlDataSource database, IAuthorizationEngine engine, CacheInvalidationPublisher publisher, ILogger<Outbox> logger)
 {
-    /// <summary>One replica at a time: a number of our own for <c>pg_advisory_xact_lock</c>.</summary>
+    /// <summary>The advisory lock that serializes delivery among replicas.</summary>
     public const long Lock = 0x43756265_00000003;
 
     private const int Batch = 500;
 
     private volatile bool _isStalled;
 
-    /// <summary>Whether the engine did not take the last delivery.</summary>
+    /// <summary>Whether the last delivery failed.</summary>
     public bool IsStalled => _isStalled;
 
-    /// <exception cref="UnavailableException">The engine does not take it. It is tried again every second.</exception>
+    /// <exception cref="UnavailableException">The engine does not accept the changes. The background service retries every second.</exception>
     public async Task DeliverAsync(CancellationToken ct)
     {
         try
@@ -64,7 +64,7 @@ internal sealed partial class Outbox(NpgsqlDataSource database, IAuthorizationEn
             return 0;
         }
 
-        // The engine takes each relationship once; the last word on it counts.
+        // One write may contain each relationship once, so only the last operation on it is sent.
         var updates = new Dictionary<Relationship, UpdateOperation>();
         foreach (var row in rows.Where(static row => row.Operation is not null))
         {
@@ -82,27 +82,27 @@ internal sealed partial class Outbox(NpgsqlDataSource database, IAuthorizationEn
         return rows.Count;
     }
 
-    /// <summary>Brings the engine's store to what the tables say: after a restore, a change of engine, or a start of one that forgets.</summary>
+    /// <summary>Makes the engine's relationships equal to the view <c>relations</c>, for example after a restore, a change of the engine, or data loss in the engine.</summary>
     /// <exception cref="UnavailableException">The engine does not answer.</exception>
     public async Task ReconcileAsync(CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
         await connection.ExecuteAsync(new CommandDefinition("select pg_advisory_xact_lock(@Lock)", new { Lock }, cancellationToken: ct));
-        var said = (await connection.QueryAsync<Row>("select * from relations")).Select(static row => row.ToRelationship()).ToHashSet();
-        var held = new HashSet<Relationship>();
+        var expected = (await connection.QueryAsync<Row>("select * from relations")).Select(static row => row.ToRelationship()).ToHashSet();
+        var actual = new HashSet<Relationship>();
         foreach (var type in CubeSchema.Schema.Definitions.Keys)
         {
             await foreach (var relationship in engine.ReadAsync(new RelationshipFilter(type), ct))
             {
-                held.Add(relationship);
+                actual.Add(relationship);
             }
         }
 
         RelationshipUpdate[] difference =
         [
-            .. held.Except(said).Select(static tuple => new RelationshipUpdate(UpdateOperation.Delete, tuple)),
-            .. said.Except(held).Select(static tuple => new RelationshipUpdate(UpdateOperation.Touch, tuple)),
+            .. actual.Except(expected).Select(static tuple => new RelationshipUpdate(UpdateOperation.Delete, tuple)),
+            .. expected.Except(actual).Select(static tuple => new RelationshipUpdate(UpdateOperation.Touch, tuple)),
         ];
         foreach (var batch in difference.Chunk(Batch))
         {
@@ -111,7 +111,7 @@ internal sealed partial class Outbox(NpgsqlDataSource database, IAuthorizationEn
 
         if (difference.Length > 0)
         {
-            Reconciled(difference.Length.ToString(CultureInfo.InvariantCulture), said.Count);
+            Reconciled(difference.Length.ToString(CultureInfo.InvariantCulture), expected.Count);
             await publisher.NotifyAsync([CacheInvalidation.Everything]);
         }
     }

@@ -9,8 +9,8 @@ using Npgsql;
 namespace Cube.Identity.Synchronization;
 
 /// <summary>
-/// Keeps the authorization engine true to the tables: at the start the whole of it, then what is left in the outbox every second, and
-/// the whole again when the engine has lost the schema or has another.
+/// Keeps the authorization engine equal to Identity's tables: a full reconciliation at startup and whenever the engine was unavailable or has
+/// another schema, and the delivery of the outbox every second.
 /// </summary>
 internal sealed partial class RelationshipSynchronizer(Outbox outbox, IAuthorizationEngine engine, BuiltInRoles builtIn, TimeProvider time, ILogger<RelationshipSynchronizer> logger)
     : BackgroundService, IHealthCheck
@@ -22,25 +22,25 @@ internal sealed partial class RelationshipSynchronizer(Outbox outbox, IAuthoriza
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), time);
-        var (isTrue, lookedAt) = (false, DateTimeOffset.MinValue);
+        var (isSynchronized, checkedAt) = (false, DateTimeOffset.MinValue);
         do
         {
             try
             {
-                if (!isTrue || time.GetUtcNow() - lookedAt >= SchemaInterval)
+                if (!isSynchronized || time.GetUtcNow() - checkedAt >= SchemaInterval)
                 {
-                    if (await EnsureSchemaAsync(stoppingToken) || !isTrue)
+                    if (await EnsureSchemaAsync(stoppingToken) || !isSynchronized)
                     {
                         await builtIn.UpdateAsync(stoppingToken);
                         await outbox.ReconcileAsync(stoppingToken);
                     }
 
-                    if (!isTrue)
+                    if (!isSynchronized)
                     {
                         UpToDate(engine.Name);
                     }
 
-                    (isTrue, lookedAt) = (true, time.GetUtcNow());
+                    (isSynchronized, checkedAt) = (true, time.GetUtcNow());
                 }
 
                 await outbox.DeliverAsync(stoppingToken);
@@ -48,19 +48,19 @@ internal sealed partial class RelationshipSynchronizer(Outbox outbox, IAuthoriza
             }
             catch (Exception exception) when (exception is UnavailableException or NpgsqlException or TimeoutException)
             {
-                if (_fault is null || !isTrue)
+                if (_fault is null || !isSynchronized)
                 {
                     Failed(exception);
                 }
 
-                // Whatever it has lost meanwhile is looked for when it is back.
-                (_fault, isTrue) = ("The authorization engine does not answer.", false);
+                // The next success reconciles, because the engine may have lost data.
+                (_error, isSynchronized) = ("The authorization engine does not answer.", false);
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    /// <returns>True where it had to be written.</returns>
+    /// <returns>True when the schema was written.</returns>
     private async Task<bool> EnsureSchemaAsync(CancellationToken ct)
     {
         if (await engine.ReadSchemaAsync(ct) is { } text && IsOurs(text))

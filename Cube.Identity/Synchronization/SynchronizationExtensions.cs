@@ -16,8 +16,8 @@ internal static class SynchronizationExtensions
     }
 
     /// <summary>
-    /// For endpoints that change something: nothing is begun while the engine takes no changes, and no answer is given before it has
-    /// taken this one, so that what was answered is in force.
+    /// For endpoints that change data: rejects the request while the outbox is stalled, and answers only after the authorization engine has
+    /// accepted the change, so that an answered change is effective.
     /// </summary>
     public static TBuilder RequireSynchronized<TBuilder>(this TBuilder endpoints)
         where TBuilder : IEndpointConventionBuilder => endpoints.AddEndpointFilter(static async (context, next) =>
@@ -37,7 +37,7 @@ internal static class SynchronizationExtensions
         var result = await next(context);
         try
         {
-            // The change is committed: leaving early must not keep it from being in force.
+            // The change is committed. A disconnected client must not delay its delivery.
             await outbox.DeliverAsync(CancellationToken.None);
         }
         catch (UnavailableException)

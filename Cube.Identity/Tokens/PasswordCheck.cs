@@ -6,15 +6,15 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Cube.Identity.Tokens;
 
-/// <summary>Asks users who are logged in for their current password. A wrong one counts like a failed login.</summary>
+/// <summary>Verifies the current password of an authenticated user. A wrong password counts as a failed login.</summary>
 internal sealed class PasswordCheck(LoginThrottle throttle, UserPasswordHasher passwords)
 {
-    /// <param name="user">Whose password it must be.</param>
-    /// <param name="password">What the request holds.</param>
-    /// <param name="member">The member of the request that holds it.</param>
+    /// <param name="user">The user.</param>
+    /// <param name="password">The password in the request.</param>
+    /// <param name="member">The name of the member that contains it, for the message.</param>
     /// <param name="context">The request.</param>
-    /// <param name="ct">Ends it before the password is checked.</param>
-    /// <returns>The refusal, or null where it is the password.</returns>
+    /// <param name="ct">Cancels the wait before the verification.</param>
+    /// <returns>The error result, or null when the password is correct.</returns>
     public async Task<JsonHttpResult<ManagementError>?> CheckAsync(User user, string? password, string member, HttpContext context, CancellationToken ct)
     {
         using var attempt = await throttle.BeginAsync(user, user.Username, context.Connection.RemoteIpAddress, ct);

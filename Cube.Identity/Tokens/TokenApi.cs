@@ -32,7 +32,7 @@ internal static class TokenApi
 
     internal sealed record IssueRequest(string? Username, string? Password, string? Description);
 
-    /// <summary>Unknown user, wrong password, disabled and unverified account answer alike and take the same work.</summary>
+    /// <summary>An unknown user, a wrong password, and a disabled or unverified account receive the same answer after the same work.</summary>
     private static async Task<TokenResult> Issue(
         IssueRequest request, HttpContext context, UserStore users, UserPasswordHasher passwords, LoginThrottle throttle, SessionStore sessions, CancellationToken ct)
     {
@@ -65,7 +65,7 @@ internal static class TokenApi
             : ApiResults.Fail(StatusCodes.Status401Unauthorized, "invalid_credentials", "The user name or the password is wrong.");
     }
 
-    /// <summary>The Bearer wins and the body is then ignored; without one the body's <c>token</c> counts.</summary>
+    /// <summary>Reads the refresh token from the <c>Authorization</c> header, or without that header from the member <c>token</c> of the body.</summary>
     private static async Task<TokenResult> Refresh(HttpContext context, TokenReader tokens, SessionStore sessions, CancellationToken ct)
     {
         var token = BearerToken.Read(context.Request.Headers);
@@ -90,7 +90,7 @@ internal static class TokenApi
         return ApiResults.Fail(StatusCodes.Status401Unauthorized, "invalid_token", "A valid refresh token is required.");
     }
 
-    /// <summary>Ends the session that <c>token_id</c> names, or the caller's own where there is no body.</summary>
+    /// <summary>Revokes the session that <c>token_id</c> names, or without a body the caller's session.</summary>
     private static async Task<Results<NoContent, JsonHttpResult<ManagementError>>> Revoke(
         HttpContext context, Caller caller, SessionStore sessions, CancellationToken ct)
     {
@@ -114,12 +114,12 @@ internal static class TokenApi
             : ApiResults.Fail(StatusCodes.Status404NotFound, "not_found", "You do not have this session.");
     }
 
-    /// <param name="UserId">Whose token it is.</param>
-    /// <param name="TokenId">The id of the personal access token; absent where it is a login's.</param>
+    /// <param name="UserId">The owner of the token.</param>
+    /// <param name="TokenId">The id of the personal access token; absent for a session.</param>
     internal sealed record Introspection(
         Guid UserId, [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] Guid? TokenId);
 
-    /// <summary>Whether a token of whatever kind is good now, and whose: what proxies ask of those that they cannot read.</summary>
+    /// <summary>Validates an access token or a personal access token and names its owner. Proxies use it for opaque tokens.</summary>
     private static Ok<Introspection> Introspect(Caller caller) => TypedResults.Ok(new Introspection(caller.UserId, caller.PatId));
 
     private static async Task<Ok<RefreshTokens>> List(Caller caller, SessionStore sessions, CancellationToken ct) =>
@@ -131,7 +131,7 @@ internal static class TokenApi
         public IEnumerable<ActiveSession> Tokens { get; } = Tokens;
     }
 
-    /// <summary>One text member of a JSON body, read by hand: whether there must be a body depends on the rest of the request.</summary>
+    /// <summary>Reads one string member of a JSON body. Not bound by the framework, because the body is optional.</summary>
     private static async Task<(string? Value, JsonHttpResult<ManagementError>? Error)> ReadAsync(HttpContext context, string member, CancellationToken ct)
     {
         if (!context.Request.HasJsonContentType())

@@ -8,7 +8,7 @@ internal sealed class TokenReader(KeyRing keys, TimeProvider time)
 {
     private static readonly JsonWebTokenHandler Handler = new();
 
-    /// <returns>What the token says, or null where it is not a current token of this kind, signed by this deployment.</returns>
+    /// <returns>The claims, or null when the token is not a valid token of this type from this deployment.</returns>
     public async Task<TokenClaims?> ReadAsync(string token, string typ, CancellationToken ct)
     {
         if (!Handler.CanReadToken(token))

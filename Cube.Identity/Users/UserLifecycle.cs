@@ -7,18 +7,18 @@ using Npgsql;
 namespace Cube.Identity.Users;
 
 /// <summary>
-/// Who may act at all, and who for the platform. The platform always keeps an enabled administrator. A domain may lose its last one here: an
-/// account must never be protected from being disabled by a domain that it made. <c>DomainStore.SetAdministratorAsync</c> gives the domain a new one.
+/// Status and role of accounts. The platform always keeps an enabled administrator. A domain can lose its last one, so that no account is
+/// protected from being disabled because it administers a domain. <c>DomainStore.SetAdministratorAsync</c> then appoints another.
 /// </summary>
 internal sealed class UserLifecycle(NpgsqlDataSource database, TimeProvider time)
 {
-    /// <summary>One such change at a time: a number of our own for <c>pg_advisory_xact_lock</c>.</summary>
+    /// <summary>The advisory lock that serializes these changes.</summary>
     private const long Lock = 0x43756265_00000004;
 
     public Task<UserChange> EnableAsync(Guid id, Caller caller, CancellationToken ct) =>
         ChangeAsync(id, "status = 'enabled'", "status = 'disabled'", caller, ct);
 
-    /// <summary>Ends his logins too: enabled again, he logs in again.</summary>
+    /// <summary>Also revokes the user's sessions, so that a user who is enabled again must log in again.</summary>
     public Task<UserChange> DisableAsync(Guid id, Caller caller, CancellationToken ct) =>
         ChangeAsync(id, "status = 'disabled'", "status = 'enabled'", caller, ct, "update sessions set revoked_at = @now where user_id = @id and revoked_at is null");
 
@@ -26,7 +26,7 @@ internal sealed class UserLifecycle(NpgsqlDataSource database, TimeProvider time
         ? ChangeAsync(id, "role = 'admin'", "role = 'user'", caller, ct)
         : ChangeAsync(id, "role = 'user'", "role = 'admin'", caller, ct);
 
-    /// <summary>He leaves his domains, and his tokens end. What is kept of him goes when the retention is over.</summary>
+    /// <summary>Removes the user's memberships, invitations, tokens and sessions. The row is purged after the retention time.</summary>
     public Task<UserChange> DeleteAsync(Guid id, Caller caller, CancellationToken ct) => ChangeAsync(
         id, "status = 'deleted', deleted_at = @now", "status <> 'deleted'", caller, ct,
         """
@@ -36,7 +36,7 @@ internal sealed class UserLifecycle(NpgsqlDataSource database, TimeProvider time
         delete from pats where user_id = @id
         """);
 
-    /// <summary>Forgets those who were deleted before a time.</summary>
+    /// <summary>Deletes the rows of users who were deleted before the given time.</summary>
     public async Task<int> PurgeAsync(DateTimeOffset before, CancellationToken ct)
     {
         await using var change = await database.BeginChangeAsync(actor: null, ct);
@@ -79,7 +79,7 @@ internal sealed class UserLifecycle(NpgsqlDataSource database, TimeProvider time
     }
 }
 
-/// <summary>Forgets deleted users when their retention is over.</summary>
+/// <summary>Purges deleted users once an hour when their retention time has passed.</summary>
 internal sealed partial class UserPurgeService(
     UserLifecycle lifecycle, Microsoft.Extensions.Options.IOptions<IdentityOptions> options, TimeProvider time, ILogger<UserPurgeService> logger) : BackgroundService
 {

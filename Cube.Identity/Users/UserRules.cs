@@ -4,15 +4,15 @@ using Cube.Identity.Api;
 
 namespace Cube.Identity.Users;
 
-/// <summary>What a new account must look like.</summary>
+/// <summary>Rules for accounts. Each method returns a message for the client, or null when the value is valid.</summary>
 internal static partial class UserRules
 {
-    /// <summary>Longest name, password or description, in characters.</summary>
+    /// <summary>The longest name, password or description, in characters.</summary>
     public const int MaxText = 1024;
 
     public const int MinPassword = 8;
 
-    /// <returns>The first error, or null.</returns>
+    /// <returns>The message for the first invalid member, or null.</returns>
     public static string? Validate(CreateUserRequest request) =>
         ValidateName(request.FirstName, "first_name")
         ?? ValidateName(request.LastName, "last_name")
@@ -42,7 +42,7 @@ internal static partial class UserRules
 
     public static string? ValidateRole(string? role) => role is "user" or "admin" ? null : "role must be user or admin.";
 
-    /// <summary>Empty takes the picture away.</summary>
+    /// <summary>An empty value removes the picture.</summary>
     public static string? ValidatePicture(string picture) =>
         picture.Length == 0 || (picture.Length <= 2048 && Uri.TryCreate(picture, UriKind.Absolute, out var url) && url.Scheme is "http" or "https")
             ? null

@@ -6,11 +6,11 @@ using Microsoft.Extensions.ServiceDiscovery;
 namespace Cube.ServiceDefaults.Networking;
 
 /// <summary>
-/// Addresses of the other services, from <c>services:{service}:{scheme}:{n}</c>. Several addresses of a peer take turns.
+/// Addresses of the other services, from <c>services:{service}:{scheme}:{n}</c>. Several addresses of a service are used in turn.
 /// </summary>
 public sealed class ServiceAddresses(ServiceEndpointResolver resolver, IConfiguration configuration)
 {
-    private readonly ConcurrentDictionary<Uri, bool> _isPeer = new();
+    private readonly ConcurrentDictionary<Uri, bool> _isService = new();
     private readonly ConcurrentDictionary<Uri, Known> _known = new();
     private int _turn;
 
@@ -30,10 +30,10 @@ public sealed class ServiceAddresses(ServiceEndpointResolver resolver, IConfigur
             : throw new InvalidOperationException($"The address of the service {service} has no scheme.");
     }
 
-    /// <summary>All addresses that a URL stands for: those of a peer that is configured under its host's name, or else itself.</summary>
+    /// <summary>The addresses of a URL: those of the service that is configured under the URL's host name, or the URL's own authority.</summary>
     public ValueTask<Uri[]> AddressesAsync(Uri url, CancellationToken ct)
     {
-        if (!_isPeer.GetOrAdd(url, static (url, configuration) => url.IsDefaultPort && configuration.GetSection($"services:{url.Host}:{url.Scheme}").Exists(), configuration))
+        if (!_isService.GetOrAdd(url, static (url, configuration) => url.IsDefaultPort && configuration.GetSection($"services:{url.Host}:{url.Scheme}").Exists(), configuration))
         {
             return new(_known.GetOrAdd(url, static url => new Known(null, [new Uri(url.GetLeftPart(UriPartial.Authority))])).Addresses);
         }
@@ -44,7 +44,7 @@ public sealed class ServiceAddresses(ServiceEndpointResolver resolver, IConfigur
         async ValueTask<Uri[]> WaitAsync() => Of(url, await pending);
     }
 
-    /// <summary>Made once for each answer of the resolver, not for each request.</summary>
+    /// <summary>Creates the addresses once per result of the resolver, not per request.</summary>
     private Uri[] Of(Uri url, ServiceEndpointSource source)
     {
         if (_known.TryGetValue(url, out var known) && ReferenceEquals(known.Source, source))
@@ -59,8 +59,8 @@ public sealed class ServiceAddresses(ServiceEndpointResolver resolver, IConfigur
 
     private sealed record Known(ServiceEndpointSource? Source, Uri[] Addresses);
 
-    /// <summary>Stops the start where no address of a peer is configured: nothing is guessed.</summary>
-    /// <exception cref="SettingException">There is none.</exception>
+    /// <summary>Requires a configured address of the service. There is no default.</summary>
+    /// <exception cref="SettingException">No address is configured.</exception>
     public static void Require(IConfiguration configuration, string service, params ReadOnlySpan<string> schemes)
     {
         foreach (var scheme in schemes)

@@ -81,7 +81,7 @@ public sealed class InvalidationTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task While_the_engine_does_not_answer_nobody_is_let_in_and_nothing_is_changed()
+    public async Task While_the_engine_does_not_answer_placeholder_is_let_in_and_nothing_is_changed()
     {
         var program = SpiceDbServer.ProgramOrSkip();
         await using var backend = new FakeBackend();

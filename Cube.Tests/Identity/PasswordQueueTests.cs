@@ -43,7 +43,7 @@ public sealed class PasswordQueueTests
     }
 
     [Fact]
-    public async Task A_client_that_leaves_makes_room_and_loses_nobody_elses_turn()
+    public async Task A_client_that_leaves_makes_room_and_loses_placeholder_elses_turn()
     {
         var queue = Make(atOnce: 1, waiting: 2, perAddress: 1);
         await queue.AcquireAsync("a", CancellationToken.None);
