@@ -17,7 +17,7 @@ internal sealed partial class RelationshipSynchronizer(Outbox outbox, IAuthoriza
 {
     private static readonly TimeSpan SchemaInterval = TimeSpan.FromSeconds(15);
 
-    private volatile string? _fault = "The authorization engine has not been reached yet.";
+    private volatile string? _error = "The authorization engine has not been reached yet.";
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -44,11 +44,11 @@ internal sealed partial class RelationshipSynchronizer(Outbox outbox, IAuthoriza
                 }
 
                 await outbox.DeliverAsync(stoppingToken);
-                _fault = null;
+                _error = null;
             }
             catch (Exception exception) when (exception is UnavailableException or NpgsqlException or TimeoutException)
             {
-                if (_fault is null || !isSynchronized)
+                if (_error is null || !isSynchronized)
                 {
                     Failed(exception);
                 }
@@ -86,7 +86,7 @@ internal sealed partial class RelationshipSynchronizer(Outbox outbox, IAuthoriza
     }
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(_fault is { } error ? HealthCheckResult.Unhealthy(error) : HealthCheckResult.Healthy());
+        Task.FromResult(_error is { } error ? HealthCheckResult.Unhealthy(error) : HealthCheckResult.Healthy());
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Wrote the schema to the authorization engine ({Engine})")]
     private partial void SchemaWritten(string engine);

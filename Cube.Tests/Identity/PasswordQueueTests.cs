@@ -8,7 +8,7 @@ namespace Cube.Tests.Identity;
 public sealed class PasswordQueueTests
 {
     [Fact]
-    public async Task A_flood_from_one_address_delays_another_address_by_one_turn_only()
+    public async Task A_flood_from_one_address_delays_another_address_by_only_one_turn()
     {
         var queue = Make(atOnce: 1, waiting: 100, perAddress: 60);
         Assert.Equal(PasswordQueueResult.Acquired, await queue.AcquireAsync("flood", CancellationToken.None));
@@ -25,7 +25,7 @@ public sealed class PasswordQueueTests
     }
 
     [Fact]
-    public async Task An_address_and_the_whole_queue_are_full_at_their_limits_and_empty_again_afterwards()
+    public async Task The_queue_of_an_address_and_the_whole_queue_have_limits_and_accept_requests_again_afterwards()
     {
         var queue = Make(atOnce: 1, waiting: 3, perAddress: 2);
         await queue.AcquireAsync("a", CancellationToken.None);
@@ -43,7 +43,7 @@ public sealed class PasswordQueueTests
     }
 
     [Fact]
-    public async Task A_client_that_leaves_makes_room_and_loses_placeholder_elses_turn()
+    public async Task A_client_that_disconnects_frees_its_place_and_other_clients_keep_their_turns()
     {
         var queue = Make(atOnce: 1, waiting: 2, perAddress: 1);
         await queue.AcquireAsync("a", CancellationToken.None);
@@ -63,11 +63,11 @@ public sealed class PasswordQueueTests
     [InlineData("::ffff:10.1.2.3", "10.1.2.3")]
     [InlineData("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64")]
     [InlineData("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64")]
-    public void A_client_is_an_IPv4_address_or_an_IPv6_network(string address, string expected) =>
+    public void A_client_key_is_an_IPv4_address_or_an_IPv6_network(string address, string expected) =>
         Assert.Equal(expected, PasswordQueue.ClientKey(IPAddress.Parse(address)));
 
     [Fact]
-    public void Every_limit_outside_its_range_is_refused_at_the_start()
+    public void A_limit_outside_its_range_is_invalid()
     {
         var validator = new IdentityOptionsValidator();
         Assert.True(validator.Validate(null, Valid()).Succeeded);
