@@ -24,7 +24,7 @@ public sealed class StartTests : IDisposable
     [InlineData("CUBE_ATTESTATION", "none", "CUBE_ATTESTATION can be simulated, sev-snp, tdx, azure, auto")]
     [InlineData("CUBE_ATTESTATION", "sev-snp", "CUBE_ATTESTATION=sev-snp needs CUBE_ATTESTATION_POLICY")]
     [InlineData("ASPIRE_CONTAINER_RUNTIME", "no-such-runtime", "CUBE_SERVERS=containers, but no-such-runtime does not respond", "CUBE_SERVERS", "containers")]
-    [InlineData("CUBE_ADMIN_PASSWORD", "short", "identity did not start. Cube.Identity: The first administrator cannot be made")]
+    [InlineData("CUBE_ADMIN_PASSWORD", "short", "identity did not start. Cube.Identity: The first administrator cannot be created")]
     public async Task An_invalid_setting_is_rejected(string name, string value, string expected, string? alsoName = null, string? alsoValue = null)
     {
         KeyValuePair<string, string>[] settings = alsoName is null ? [new(name, value)] : [new(name, value), new(alsoName, alsoValue!)];

@@ -6,17 +6,17 @@ using Cube.Authorization.Schema;
 
 namespace Cube.Authorization;
 
-/// <summary>Cube's own schema, <c>cube.zed</c>, and the names that code needs of it.</summary>
+/// <summary>Cube's authorization schema, <c>cube.zed</c>, and the names from it that code uses.</summary>
 internal static class CubeSchema
 {
     public static ZedSchema Schema { get; } = Load();
 
-    /// <summary>What a role can have, in the order of the schema: every relation of a domain that takes members of roles and has a permission of its own.</summary>
+    /// <summary>The actions that a role can have, in the order of the schema: every relation of <c>domain</c> with a permission <c>{relation}_permission</c>.</summary>
     public static IReadOnlyList<string> Actions { get; } = [.. ActionsOf(Schema)];
 
     public static FrozenSet<string> KnownActions { get; } = Actions.ToFrozenSet();
 
-    /// <summary>The models that a token or role may have are asked for with these.</summary>
+    /// <summary>Whether the action concerns models. A role or a token can narrow these actions to named models.</summary>
     public static bool IsModelAction(string action) => action.StartsWith("llm_", StringComparison.Ordinal);
 
     public static ObjectRef Platform { get; } = new("platform", "cube");
@@ -25,7 +25,7 @@ internal static class CubeSchema
 
     public static ObjectRef Role(string id) => new("role", id);
 
-    /// <summary>Ids of objects allow neither <c>:</c> nor <c>.</c>, which model ids are full of.</summary>
+    /// <summary>The model id is base64url-encoded, because SpiceDB's object ids allow neither <c>:</c> nor <c>.</c>.</summary>
     public static ObjectRef Model(Guid domain, string model) => new("model", $"{domain}/{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(model))}");
 
     public static SubjectRef User(Guid id) => new(new ObjectRef("user", id.ToString()));
@@ -40,7 +40,7 @@ internal static class CubeSchema
     public const string UseModels = "use_models";
     public const string UseModel = "use";
 
-    /// <summary>The relation of a deleted domain to the platform. It stays in the engine for good.</summary>
+    /// <summary>The relation of a deleted domain to the platform. The engine keeps it permanently.</summary>
     public const string Deleted = "deleted";
 
     private static IEnumerable<string> ActionsOf(ZedSchema schema)

@@ -33,8 +33,8 @@ public class AuthorizationBenchmarks
         _services = services.BuildServiceProvider();
         var cache = new LongLived(_services.GetRequiredService<HybridCache>());
         _permissions = new Permissions(cache, new Willing(), _services.GetRequiredService<IMeterFactory>());
-        var standings = new Standings(cache, new IdentityClient(_services.GetRequiredService<IHttpClientFactory>()));
-        _stage = new AuthorizationStage(static _ => Task.CompletedTask, standings, _permissions, administrators: null!);
+        var memberships = new MembershipClient(cache, new IdentityClient(_services.GetRequiredService<IHttpClientFactory>()));
+        _stage = new AuthorizationStage(static _ => Task.CompletedTask, memberships, _permissions, administrators: null!);
         _context.Features.Set(new DomainRequest { Caller = _caller });
         _context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget = $"/proxy/{_domain}/v1/chat/completions";
         _context.Request.Method = HttpMethods.Post;
@@ -94,6 +94,6 @@ public class AuthorizationBenchmarks
 
         public IAsyncEnumerable<Relationship> ReadAsync(RelationshipFilter filter, CancellationToken ct) => throw new NotSupportedException();
 
-        public Task<bool[]> CheckAsync(IReadOnlyList<Question> questions, CancellationToken ct) => Task.FromResult(questions.Select(static _ => true).ToArray());
+        public Task<bool[]> CheckAsync(IReadOnlyList<PermissionCheck> checks, CancellationToken ct) => Task.FromResult(checks.Select(static _ => true).ToArray());
     }
 }

@@ -6,20 +6,20 @@ using Npgsql;
 
 namespace Cube.Database;
 
-/// <summary>Brings a service's database up to date with the numbered scripts in its assembly.</summary>
+/// <summary>Applies the numbered SQL scripts in a service's assembly to its database.</summary>
 public static class Migrations
 {
-    /// <param name="name">Of the database, for messages.</param>
-    /// <param name="scripts">Where the scripts are embedded.</param>
-    /// <param name="source">Connections to it.</param>
-    /// <param name="connectionString">The same, for the runner.</param>
-    /// <param name="advisoryLock">A number of the service's own: replicas that start together migrate one after the other.</param>
-    /// <exception cref="SettingException">The database cannot be reached or brought up to date.</exception>
+    /// <param name="name">The name of the database in messages.</param>
+    /// <param name="scripts">The assembly that embeds the scripts.</param>
+    /// <param name="source">The data source for the lock.</param>
+    /// <param name="connectionString">The connection string of the same database, for DbUp.</param>
+    /// <param name="advisoryLock">The key of a PostgreSQL advisory lock that serializes the migrations of replicas.</param>
+    /// <exception cref="SettingException">The database does not answer, or a script fails.</exception>
     public static void Run(string name, Assembly scripts, NpgsqlDataSource source, string connectionString, long advisoryLock)
     {
         try
         {
-            // The lock is the session's: it goes with the connection, whatever happens in between.
+            // A session lock: PostgreSQL releases it with the connection, also when the process ends.
             using var guard = source.OpenConnection();
             guard.Execute("select pg_advisory_lock(@advisoryLock)", new { advisoryLock }, commandTimeout: 120);
             var result = DeployChanges.To

@@ -1,11 +1,14 @@
 using System.Net;
 using System.Text.Json;
+using Cube.Identity.Accounts;
 using Cube.Identity.Authentication;
+using Cube.Identity.Configuration;
 using Cube.Identity.Domains;
 using Cube.Identity.Invitations;
 using Cube.Identity.Journal;
 using Cube.Identity.Keys;
 using Cube.Identity.Pats;
+using Cube.Identity.Roles;
 using Cube.Identity.Tokens;
 using Cube.Identity.Users;
 using Cube.ServiceDefaults.Errors;
@@ -21,14 +24,14 @@ internal static class IdentityExtensions
     {
         var services = builder.Services;
         services.AddOptionsWithValidateOnStart<IdentityOptions, IdentityOptionsValidator>().BindConfiguration(IdentityOptions.Section);
-        services.AddSingleton<KeyRing>().AddHostedService<KeyRotation>();
+        services.AddSingleton<KeyRing>().AddHostedService<KeyRotationService>();
         services.AddSingleton<TokenIssuer>().AddSingleton<TokenReader>().AddSingleton<SessionStore>().AddSingleton<LoginThrottle>();
-        services.AddSingleton<UserStore>().AddSingleton<UserStanding>().AddSingleton<Passwords>().AddSingleton<PasswordQueue>().AddSingleton<PasswordCheck>();
-        services.AddHostedService<FirstAdministrator>().AddHostedService<UserPurge>();
-        services.AddSingleton<DomainStore>().AddSingleton<RoleStore>().AddSingleton<Members>().AddSingleton<BuiltInRoles>();
+        services.AddSingleton<UserStore>().AddSingleton<UserLifecycle>().AddSingleton<UserPasswordHasher>().AddSingleton<PasswordQueue>().AddSingleton<PasswordCheck>();
+        services.AddHostedService<SeedDataService>().AddHostedService<UserPurgeService>();
+        services.AddSingleton<DomainStore>().AddSingleton<RoleStore>().AddSingleton<MemberStore>().AddSingleton<BuiltInRoles>();
         services.AddSingleton<InvitationStore>().AddSingleton<PatStore>().AddSingleton<ScopeStore>().AddSingleton<JournalStore>();
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower);
-        // Otherwise Development answers a malformed body with an exception page.
+        // In Development the default is true, which answers a malformed body with an exception page.
         services.Configure<RouteHandlerOptions>(static routes => routes.ThrowOnBadRequest = false);
         services.AddSingleton<IConfigureOptions<ForwardedHeadersOptions>, TrustedProxies>();
         builder.WebHost.ConfigureKestrel(static kestrel => kestrel.Limits.MaxRequestBodySize = 1 << 20);
@@ -46,7 +49,7 @@ internal static class IdentityExtensions
         return app;
     }
 
-    /// <summary>Whose word on the client's address counts.</summary>
+    /// <summary>Configures the networks whose <c>X-Forwarded-For</c> header is trusted.</summary>
     private sealed class TrustedProxies(IOptions<IdentityOptions> options) : IConfigureOptions<ForwardedHeadersOptions>
     {
         public void Configure(ForwardedHeadersOptions forwarded)
@@ -56,7 +59,7 @@ internal static class IdentityExtensions
             {
                 forwarded.KnownIPNetworks.Add(System.Net.IPNetwork.TryParse(network, out var parsed)
                     ? parsed
-                    : throw new SettingException($"Identity__TrustedProxies holds '{network}', which is no network such as 10.0.0.0/8."));
+                    : throw new SettingException($"Identity__TrustedProxies contains '{network}', which is not a network in CIDR notation such as 10.0.0.0/8."));
             }
         }
     }

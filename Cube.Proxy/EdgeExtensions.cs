@@ -12,7 +12,7 @@ using Cube.Proxy.Routing;
 using Cube.Proxy.Routing.Api;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Hosting;
-using Cube.ServiceDefaults.Peers;
+using Cube.ServiceDefaults.Networking;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.Options;
@@ -26,8 +26,8 @@ internal static class EdgeExtensions
 
     public static WebApplicationBuilder AddEdge(this WebApplicationBuilder builder)
     {
-        Peers.Require(builder.Configuration, IdentityKeys.ClientName, "http", "https");
-        Peers.Require(builder.Configuration, AttestedBackends.Peer, "https");
+        ServiceAddresses.Require(builder.Configuration, IdentityKeys.ClientName, "http", "https");
+        ServiceAddresses.Require(builder.Configuration, AttestedBackends.Peer, "https");
         builder.AddAuthorizationClient();
 
         var services = builder.Services;
@@ -41,10 +41,10 @@ internal static class EdgeExtensions
         services.AddCors().AddSingleton<IConfigureOptions<CorsOptions>, AllowedOrigins>();
         services.AddHybridCache(static cache => cache.MaximumKeyLength = 1024);
         services.AddHttpForwarder();
-        services.AddSingleton<Peers>().AddSingleton<ServedModels>().AddSingleton<NativeModels>().AddSingleton<CatalogueStore>().AddSingleton<CatalogueApi>().AddSingleton<ForwardStage>().AddSingleton<InferenceForwarder>().AddSingleton<CacheSalts>();
+        services.AddSingleton<ServiceAddresses>().AddSingleton<ServedModels>().AddSingleton<NativeModels>().AddSingleton<CatalogueStore>().AddSingleton<CatalogueApi>().AddSingleton<ForwardStage>().AddSingleton<InferenceForwarder>().AddSingleton<CacheSalts>();
         services.AddSingleton<IdentityKeys>().AddSingleton<IdentityClient>().AddSingleton<PersonalTokens>().AddSingleton<TokenVerifier>();
-        services.AddSingleton<Standings>().AddSingleton<Permissions>();
-        services.AddSingleton<DeletedDomains>().AddHostedService(static provider => provider.GetRequiredService<DeletedDomains>()).AddHostedService<StaleNotices>();
+        services.AddSingleton<MembershipClient>().AddSingleton<Permissions>();
+        services.AddSingleton<DeletedDomains>().AddHostedService(static provider => provider.GetRequiredService<DeletedDomains>()).AddHostedService<CacheInvalidationListener>();
         services.AddHttpClient(IdentityKeys.ClientName, static client =>
         {
             client.BaseAddress = new Uri($"https+http://{IdentityKeys.ClientName}/");

@@ -8,12 +8,12 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Cube.ServiceDefaults;
 
-/// <summary>What every service of Cube has in common: telemetry, health, peer addresses, quiet logs. No business rule lives here.</summary>
+/// <summary>The infrastructure of every service: telemetry, health checks, service discovery and log filters.</summary>
 public static class ServiceDefaultsExtensions
 {
     public static WebApplicationBuilder AddServiceDefaults(this WebApplicationBuilder builder)
     {
-        // Two parsers that end a line differently read different requests (RFC 9112, section 2.2 allows a server to refuse a bare LF).
+        // Rejects a bare LF as line terminator, which parsers treat differently (request smuggling). RFC 9112, section 2.2 allows this.
         AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
         builder.AddTelemetry();
         builder.Services.TryAddSingleton(TimeProvider.System);

@@ -1,4 +1,4 @@
-using Cube.ServiceDefaults.Peers;
+using Cube.ServiceDefaults.Networking;
 
 namespace Cube.Agent.Backends;
 
@@ -9,7 +9,7 @@ internal sealed class BackendClient : IDisposable
 
     private int _inUse;
 
-    public HttpMessageInvoker Invoker { get; } = new(HopHandler.Create());
+    public HttpMessageInvoker Invoker { get; } = new(BackendHttpHandler.Create());
 
     /// <summary>
     /// True if more than 100 exchanges are running. <see cref="SocketsHttpHandler"/> can limit connections but not idle ones, and a limit on connections would delay streams.

@@ -3,7 +3,7 @@ using Cube.Attestation.Atls;
 using Cube.Attestation.Evidence;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Hosting;
-using Cube.ServiceDefaults.Peers;
+using Cube.ServiceDefaults.Networking;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Agent.Evidence;
@@ -27,7 +27,7 @@ internal static class AttestationExtensions
         services.AddSingleton<IValidateOptions<AttestationOptions>, AttestationOptionsValidator>().AddSingleton<IValidateOptions<AttestationOptions>, AttestationOptionsCustomValidator>();
         services.AddOptions<AttestationOptions>().BindConfiguration(AttestationOptions.Section).ValidateOnStart();
         // Requests to the host must not use a proxy from the environment.
-        services.AddHttpClient("imds", static client => (client.Timeout, client.MaxResponseContentBufferSize) = (TimeSpan.FromSeconds(5), ImdsClient.MaxResponseBytes)).ConfigurePrimaryHttpMessageHandler(HopHandler.Create);
+        services.AddHttpClient("imds", static client => (client.Timeout, client.MaxResponseContentBufferSize) = (TimeSpan.FromSeconds(5), ImdsClient.MaxResponseBytes)).ConfigurePrimaryHttpMessageHandler(BackendHttpHandler.Create);
         services.AddHttpClient("maa", static client => (client.Timeout, client.MaxResponseContentBufferSize) = (TimeSpan.FromSeconds(8), MaaProvider.MaxResponseBytes));
         services.AddSingleton<AgentKey>().AddSingleton<EvidenceQueue>();
         services.AddSingleton(static provider => EvidenceProviderFactory.Create(provider));

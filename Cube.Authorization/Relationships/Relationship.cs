@@ -1,42 +1,42 @@
 namespace Cube.Authorization.Relationships;
 
-/// <summary>An object, as <c>domain:3f0e…</c>. Ids hold letters, digits and <c>/ _ | - = +</c> alone, or are <c>*</c> where a subject stands for all of its type.</summary>
+/// <summary>An object such as <c>domain:3f0e…</c>. An id consists of letters, digits and <c>/ _ | - = +</c>. As a subject, the id <c>*</c> means every object of the type.</summary>
 internal readonly record struct ObjectRef(string Type, string Id)
 {
     public override string ToString() => $"{Type}:{Id}";
 }
 
-/// <summary>An object, or with a relation everything that has it: <c>role:r#member</c>.</summary>
+/// <summary>An object, or with a relation the set of subjects that have this relation to it: <c>role:r#member</c>.</summary>
 internal readonly record struct SubjectRef(ObjectRef Object, string Relation = "")
 {
     public override string ToString() => Relation.Length == 0 ? Object.ToString() : $"{Object}#{Relation}";
 }
 
-/// <summary>One stored fact: <c>domain:d#read@role:r#member</c>.</summary>
+/// <summary>One stored relationship: <c>domain:d#read@role:r#member</c>.</summary>
 internal readonly record struct Relationship(ObjectRef Resource, string Relation, SubjectRef Subject)
 {
     public override string ToString() => $"{Resource}#{Relation}@{Subject}";
 }
 
-/// <summary>May this subject do this on this object?</summary>
-internal readonly record struct Question(ObjectRef Resource, string Permission, SubjectRef Subject);
+/// <summary>The question whether a subject has a permission on a resource.</summary>
+internal readonly record struct PermissionCheck(ObjectRef Resource, string Permission, SubjectRef Subject);
 
-internal enum Change
+internal enum UpdateOperation
 {
-    /// <summary>Refused where it is there already.</summary>
+    /// <summary>Fails when the relationship exists.</summary>
     Create,
 
-    /// <summary>There afterwards, whether or not it was before.</summary>
+    /// <summary>Creates the relationship unless it exists.</summary>
     Touch,
 
-    /// <summary>Gone afterwards, whether or not it was there before.</summary>
+    /// <summary>Deletes the relationship if it exists.</summary>
     Delete,
 }
 
-internal readonly record struct RelationshipUpdate(Change Change, Relationship Relationship);
+internal readonly record struct RelationshipUpdate(UpdateOperation Operation, Relationship Relationship);
 
-/// <summary>Relationships that have all of these; what is null does not matter.</summary>
-/// <param name="SubjectRelation">Empty for subjects without one.</param>
+/// <summary>Matches relationships that have all of the given values. Null matches any value.</summary>
+/// <param name="SubjectRelation">Empty for subjects without a relation.</param>
 internal sealed record RelationshipFilter(
     string? ResourceType = null, string? ResourceId = null, string? Relation = null,
     string? SubjectType = null, string? SubjectId = null, string? SubjectRelation = null);

@@ -10,7 +10,7 @@ internal enum TokenKind
     /// <summary>One of <c>{ } ( ) : = + &amp; - | # * -></c>.</summary>
     Symbol,
 
-    /// <summary>A line break or a semicolon: statements end there.</summary>
+    /// <summary>A line break or a semicolon. Both end a statement.</summary>
     Break,
 }
 
@@ -51,7 +51,7 @@ internal static partial class ZedLexer
         return tokens;
     }
 
-    // \G: exactly where the last one ended. A comment of several lines is no line break; one of a single line leaves its own behind.
+    // \G anchors each match at the end of the previous one. A block comment is not a line break, even over several lines.
     [GeneratedRegex(@"\G(?:(?<name>[A-Za-z_][A-Za-z0-9_/]*)|(?<symbol>->|[{}():=+&\-|#*])|(?<break>[\n;])|(?<skip>[ \t\r]+|//[^\n]*|/\*(?s:.*?)\*/))")]
     private static partial Regex Next();
 }

@@ -9,12 +9,12 @@ namespace Cube.Authorization.Schema;
 /// relation   = "relation" name ":" subject { "|" subject }
 /// subject    = name [ "#" name | ":" "*" ]
 /// permission = "permission" name "=" expression
-/// expression = meet { "-" meet }            exclusion binds least and from the left
+/// expression = meet { "-" meet }            exclusion: lowest precedence, left-associative
 /// meet       = join { "&amp;" join }
-/// join       = term { "+" term }            union binds most
+/// join       = term { "+" term }            union: highest precedence
 /// term       = "nil" | name [ "->" name ] | "(" expression ")"
 /// </code>
-/// The order of the operators is SpiceDB's own. Every relation and permission ends with its line.
+/// The precedence of the operators is SpiceDB's. Every relation and permission ends with its line.
 /// </summary>
 internal sealed partial class ZedParser(string text)
 {
@@ -31,7 +31,7 @@ internal sealed partial class ZedParser(string text)
             var definition = ParseDefinition();
             if (!definitions.TryAdd(definition.Name, definition))
             {
-                throw Fault(line, $"found name reused between multiple definitions and/or caveats: {definition.Name}");
+                throw Error(line, $"found name reused between multiple definitions and/or caveats: {definition.Name}");
             }
         }
 
@@ -172,13 +172,13 @@ internal sealed partial class ZedParser(string text)
         }
 
         _at++;
-        return Identifier().IsMatch(token.Text) ? token.Text : throw Fault(token.Line, $"`{token.Text}` is no name of a {what}");
+        return Identifier().IsMatch(token.Text) ? token.Text : throw Error(token.Line, $"`{token.Text}` is not a valid name of a {what}");
     }
 
     private ZedException Unexpected(string expected) =>
-        Fault(Current.Line, $"{expected}, found: {(Current.Kind == TokenKind.End ? "the end" : Current.Kind == TokenKind.Break ? "a line break" : $"'{Current.Text}'")}");
+        Error(Current.Line, $"{expected}, found: {(Current.Kind == TokenKind.End ? "the end" : Current.Kind == TokenKind.Break ? "a line break" : $"'{Current.Text}'")}");
 
-    private static ZedException Fault(int line, string message) => new($"parse error in `schema`, line {line}: {message}", isParseError: true);
+    private static ZedException Error(int line, string message) => new($"parse error in `schema`, line {line}: {message}", isParseError: true);
 
     [GeneratedRegex(@"^([a-z][a-z0-9_]{1,61}[a-z0-9]/)*[a-z][a-z0-9_]{1,62}[a-z0-9]\z")]
     private static partial Regex Identifier();

@@ -1,4 +1,4 @@
-using System.Buffers;
+using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Authorization.SpiceDb;
@@ -7,41 +7,26 @@ namespace Cube.Authorization.SpiceDb;
 internal sealed class AuthorizationOptions
 {
     public const string Section = "Authorization";
+    public const string EmbeddedName = "embedded";
+    public const string SpiceDbName = "spicedb";
 
-    /// <summary><c>spicedb</c>, or <c>embedded</c> for the engine that Identity serves.</summary>
+    private const string EngineMessage = "Authorization__Engine must be spicedb or embedded.";
+
+    private const string KeyMessage =
+        "Authorization__Key must have at least 16 characters, all of them letters, digits or -._~+/=. It opens the store of the authorization engine.";
+
+    /// <summary>Which engine decides: <c>spicedb</c>, or <c>embedded</c> for the engine that Identity serves.</summary>
+    [Required(ErrorMessage = EngineMessage)]
+    [RegularExpression("spicedb|embedded", ErrorMessage = EngineMessage)]
     public string Engine { get; set; } = "";
 
-    /// <summary>Opens Cube's store. At least 16 characters, of those that a bearer token may have.</summary>
+    /// <summary>The bearer key of Cube's store: at least 16 of the characters that a bearer token may contain (RFC 6750, section 2.1).</summary>
+    [Required(ErrorMessage = KeyMessage)]
+    [RegularExpression("[A-Za-z0-9._~+/=-]{16,}", ErrorMessage = KeyMessage)]
     public string Key { get; set; } = "";
 
     public bool IsEmbedded => Engine == EmbeddedName;
-
-    public const string EmbeddedName = "embedded";
-    public const string SpiceDbName = "spicedb";
 }
 
-internal sealed class AuthorizationOptionsValidator : IValidateOptions<AuthorizationOptions>
-{
-    private const int MinKey = 16;
-
-    /// <summary>What a bearer token may consist of (RFC 6750, section 2.1).</summary>
-    private static readonly SearchValues<char> Allowed =
-        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/=");
-
-    public ValidateOptionsResult Validate(string? name, AuthorizationOptions options)
-    {
-        var faults = new ValidateOptionsResultBuilder();
-        if (options.Engine is not (AuthorizationOptions.SpiceDbName or AuthorizationOptions.EmbeddedName))
-        {
-            faults.AddError("Authorization__Engine must be spicedb or embedded: it says who decides what a caller may do.");
-        }
-
-        if (options.Key.Length < MinKey || options.Key.AsSpan().ContainsAnyExcept(Allowed))
-        {
-            faults.AddError(
-                $"Authorization__Key must have at least {MinKey} characters, letters, digits and -._~+/= alone: it opens the store of the authorization engine.");
-        }
-
-        return faults.Build();
-    }
-}
+[OptionsValidator]
+internal sealed partial class AuthorizationOptionsValidator : IValidateOptions<AuthorizationOptions>;

@@ -4,8 +4,8 @@ using System.Text.Json.Serialization;
 namespace Cube.Authorization.SpiceDb;
 
 /// <summary>
-/// SpiceDB's HTTP API, the part that Cube speaks: https://buf.build/authzed/api/docs/main:authzed.api.v1. Field names are camelCase;
-/// enumerations are their names; what is absent is null.
+/// The messages of SpiceDB's HTTP API that Cube uses: https://buf.build/authzed/api/docs/main:authzed.api.v1. Field names are camelCase,
+/// enumerations are written as names, and an absent field is null.
 /// </summary>
 internal static class Contracts
 {
@@ -50,8 +50,8 @@ internal static class Contracts
 
     public sealed record Read(Consistency? Consistency, Filter? RelationshipFilter, int? OptionalLimit = null, JsonElement? OptionalCursor = null);
 
-    /// <summary>One line of a stream.</summary>
-    public sealed record ReadLine(ReadResult? Result, Fault? Error = null);
+    /// <summary>One line of a streamed response.</summary>
+    public sealed record ReadLine(ReadResult? Result, RpcStatus? Error = null);
 
     public sealed record ReadResult(Token ReadAt, Tuple Relationship);
 
@@ -65,12 +65,13 @@ internal static class Contracts
 
     public sealed record CheckedBulk(Token CheckedAt, IReadOnlyList<CheckedPair> Pairs);
 
-    public sealed record CheckedPair(CheckItem Request, CheckedItem? Item = null, Fault? Error = null);
+    public sealed record CheckedPair(CheckItem Request, CheckedItem? Item = null, RpcStatus? Error = null);
 
     public sealed record CheckedItem(string Permissionship);
 
-    /// <param name="Code">A gRPC code.</param>
-    public sealed record Fault(int Code, string Message, IReadOnlyList<JsonElement> Details);
+    /// <summary><c>google.rpc.Status</c>.</summary>
+    /// <param name="Code">A gRPC status code.</param>
+    public sealed record RpcStatus(int Code, string Message, IReadOnlyList<JsonElement> Details);
 
     public const string HasPermission = "PERMISSIONSHIP_HAS_PERMISSION";
     public const string NoPermission = "PERMISSIONSHIP_NO_PERMISSION";
@@ -90,6 +91,6 @@ internal static class Contracts
 [JsonSerializable(typeof(Contracts.Checked))]
 [JsonSerializable(typeof(Contracts.CheckBulk))]
 [JsonSerializable(typeof(Contracts.CheckedBulk))]
-[JsonSerializable(typeof(Contracts.Fault))]
+[JsonSerializable(typeof(Contracts.RpcStatus))]
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, NewLine = "\n")]
 internal sealed partial class ContractsJson : JsonSerializerContext;

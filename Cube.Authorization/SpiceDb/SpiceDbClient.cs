@@ -11,8 +11,8 @@ using Microsoft.Extensions.Options;
 namespace Cube.Authorization.SpiceDb;
 
 /// <summary>
-/// SpiceDB over its HTTP API. Questions are asked fully consistent: their answers are cached by who asks, and dropped when something
-/// changes, so that an answer of yesterday must not come back from SpiceDB's own cache.
+/// A client of SpiceDB's HTTP API. Checks are fully consistent: callers cache the results and invalidate them on a change, so a stale
+/// result must not come back from SpiceDB's cache.
 /// </summary>
 internal sealed class SpiceDbClient(IHttpClientFactory clients, IOptions<AuthorizationOptions> options) : IAuthorizationEngine
 {
@@ -20,14 +20,15 @@ internal sealed class SpiceDbClient(IHttpClientFactory clients, IOptions<Authori
 
     private const int NotFound = 5;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    /// <summary>The limit for the response headers and for each line of a streamed response.</summary>
+    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(10);
 
     public string Name => options.Value.Engine;
 
     public async Task<string?> ReadSchemaAsync(CancellationToken ct)
     {
         using var response = await SendAsync("v1/schema/read", new Contracts.ReadSchema(), ContractsJson.Default.ReadSchema, ct);
-        if (response.StatusCode == System.Net.HttpStatusCode.NotFound && (await FaultAsync(response, ct)).Code == NotFound)
+        if (response.StatusCode == System.Net.HttpStatusCode.NotFound && (await ReadErrorAsync(response, ct)).Code == NotFound)
         {
             return null;
         }
@@ -44,7 +45,7 @@ internal sealed class SpiceDbClient(IHttpClientFactory clients, IOptions<Authori
     public async Task WriteAsync(IReadOnlyCollection<RelationshipUpdate> updates, CancellationToken ct)
     {
         var body = new Contracts.Write([.. updates.Select(static update => new Contracts.Update(
-            Contracts.OperationPrefix + update.Change.ToString().ToUpperInvariant(), ToTuple(update.Relationship)))]);
+            Contracts.OperationPrefix + update.Operation.ToString().ToUpperInvariant(), ToTuple(update.Relationship)))]);
         using var response = await SendAsync("v1/relationships/write", body, ContractsJson.Default.Write, ct);
         await ReadAsync(response, ContractsJson.Default.Written, ct);
     }
@@ -52,37 +53,37 @@ internal sealed class SpiceDbClient(IHttpClientFactory clients, IOptions<Authori
     public async IAsyncEnumerable<Relationship> ReadAsync(RelationshipFilter filter, [EnumeratorCancellation] CancellationToken ct)
     {
         var body = new Contracts.Read(Contracts.Consistency.Full, ToContract(filter));
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        patience.CancelAfter(Patience);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        timeout.CancelAfter(ReadTimeout);
         using var response = await SendAsync("v1/relationships/read", body, ContractsJson.Default.Read, ct, HttpCompletionOption.ResponseHeadersRead);
         if (!response.IsSuccessStatusCode)
         {
-            throw new UnavailableException("The authorization engine", new HttpRequestException((await FaultAsync(response, patience.Token)).Message));
+            throw new UnavailableException("The authorization engine", new HttpRequestException((await ReadErrorAsync(response, timeout.Token)).Message));
         }
 
         using var lines = new StreamReader(await response.Content.ReadAsStreamAsync(ct));
-        while (await ReadLineAsync(lines, patience, ct) is { } relationship)
+        while (await ReadLineAsync(lines, timeout, ct) is { } relationship)
         {
             yield return relationship;
         }
     }
 
-    /// <returns>The next of a stream, or null at its end. Each must come within the patience: a stream has no time limit as a whole.</returns>
-    private static async Task<Relationship?> ReadLineAsync(StreamReader lines, CancellationTokenSource patience, CancellationToken ct)
+    /// <returns>The next relationship of the stream, or null at its end. The time limit applies to each line, not to the whole stream.</returns>
+    private static async Task<Relationship?> ReadLineAsync(StreamReader lines, CancellationTokenSource timeout, CancellationToken ct)
     {
         try
         {
-            patience.CancelAfter(Patience);
+            timeout.CancelAfter(ReadTimeout);
             string? line;
             do
             {
-                line = await lines.ReadLineAsync(patience.Token);
+                line = await lines.ReadLineAsync(timeout.Token);
             }
             while (line is "");
             return line is null
                 ? null
                 : FromTuple(JsonSerializer.Deserialize(line, ContractsJson.Default.ReadLine)?.Result?.Relationship
-                    ?? throw new JsonException("A stream of relationships ended in an error."));
+                    ?? throw new JsonException("The stream of relationships ended with an error."));
         }
         catch (Exception exception) when (exception is JsonException or IOException or HttpRequestException
             || (exception is OperationCanceledException && !ct.IsCancellationRequested))
@@ -91,25 +92,25 @@ internal sealed class SpiceDbClient(IHttpClientFactory clients, IOptions<Authori
         }
     }
 
-    public async Task<bool[]> CheckAsync(IReadOnlyList<Question> questions, CancellationToken ct)
+    public async Task<bool[]> CheckAsync(IReadOnlyList<PermissionCheck> checks, CancellationToken ct)
     {
-        var body = new Contracts.CheckBulk(Contracts.Consistency.Full, [.. questions.Select(static question => new Contracts.CheckItem(
-            ToObject(question.Resource), question.Permission, ToSubject(question.Subject)))]);
+        var body = new Contracts.CheckBulk(Contracts.Consistency.Full, [.. checks.Select(static check => new Contracts.CheckItem(
+            ToObject(check.Resource), check.Permission, ToSubject(check.Subject)))]);
         using var response = await SendAsync("v1/permissions/checkbulk", body, ContractsJson.Default.CheckBulk, ct);
         var pairs = (await ReadAsync(response, ContractsJson.Default.CheckedBulk, ct)).Pairs;
-        return pairs.Count == questions.Count && pairs.All(static pair => pair.Item is not null)
+        return pairs.Count == checks.Count && pairs.All(static pair => pair.Item is not null)
             ? [.. pairs.Select(static pair => pair.Item!.Permissionship == Contracts.HasPermission)]
             : throw new UnavailableException(
-                "The authorization engine", new HttpRequestException(pairs.FirstOrDefault(static pair => pair.Error is not null)?.Error?.Message ?? "Answers are missing."));
+                "The authorization engine", new HttpRequestException(pairs.FirstOrDefault(static pair => pair.Error is not null)?.Error?.Message ?? "The response does not answer every check."));
     }
 
-    /// <summary>Whole answers are read before the client's own time limit is over; only a stream is read as it comes.</summary>
+    /// <summary>By default the client reads the whole response within its time limit. A streamed response is read as it arrives.</summary>
     private async Task<HttpResponseMessage> SendAsync<T>(
         string path, T body, JsonTypeInfo<T> type, CancellationToken ct, HttpCompletionOption completion = HttpCompletionOption.ResponseContentRead)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, path);
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", options.Value.Key);
-        // Not chunked: SpiceDB's gateway is happier with a length, and so are traces.
+        // A known length instead of chunked encoding, for SpiceDB's gateway and for traces.
         request.Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, type))
         {
             Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
@@ -128,12 +129,12 @@ internal sealed class SpiceDbClient(IHttpClientFactory clients, IOptions<Authori
     {
         if (!response.IsSuccessStatusCode)
         {
-            throw new UnavailableException("The authorization engine", new HttpRequestException((await FaultAsync(response, ct)).Message));
+            throw new UnavailableException("The authorization engine", new HttpRequestException((await ReadErrorAsync(response, ct)).Message));
         }
 
         try
         {
-            return await response.Content.ReadFromJsonAsync(type, ct) ?? throw new JsonException("The answer is empty.");
+            return await response.Content.ReadFromJsonAsync(type, ct) ?? throw new JsonException("The response is empty.");
         }
         catch (Exception exception) when (exception is JsonException or HttpRequestException or IOException)
         {
@@ -141,18 +142,18 @@ internal sealed class SpiceDbClient(IHttpClientFactory clients, IOptions<Authori
         }
     }
 
-    private static async Task<Contracts.Fault> FaultAsync(HttpResponseMessage response, CancellationToken ct)
+    private static async Task<Contracts.RpcStatus> ReadErrorAsync(HttpResponseMessage response, CancellationToken ct)
     {
         try
         {
-            return await response.Content.ReadFromJsonAsync(ContractsJson.Default.Fault, ct) ?? Unknown(response);
+            return await response.Content.ReadFromJsonAsync(ContractsJson.Default.RpcStatus, ct) ?? Unknown(response);
         }
         catch (JsonException)
         {
             return Unknown(response);
         }
 
-        static Contracts.Fault Unknown(HttpResponseMessage response) => new(0, $"It answers {(int)response.StatusCode}.", []);
+        static Contracts.RpcStatus Unknown(HttpResponseMessage response) => new(0, $"The authorization engine answered {(int)response.StatusCode}.", []);
     }
 
     private static Contracts.Object ToObject(ObjectRef reference) => new(reference.Type, reference.Id);

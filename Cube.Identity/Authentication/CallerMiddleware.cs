@@ -1,3 +1,4 @@
+using Cube.Identity.Callers;
 using Cube.Identity.Pats;
 using Cube.Identity.Tokens;
 using Cube.ServiceDefaults.Errors;
@@ -9,15 +10,14 @@ using Npgsql;
 namespace Cube.Identity.Authentication;
 
 /// <summary>
-/// Lets a request reach an endpoint only with an access token of a living session of an enabled user, or with a personal access token
-/// where the endpoint takes one. Every endpoint asks for a token unless it says <c>AllowAnonymous</c>; one that is sent to such an
-/// endpoint is looked at all the same.
+/// Authenticates the caller with an access token of an active session, or with a personal access token where the endpoint accepts one.
+/// Every endpoint requires a token unless it has <c>AllowAnonymous</c> metadata. A valid token identifies the caller there too.
 /// </summary>
 internal sealed class CallerMiddleware(RequestDelegate next, TokenReader tokens, PatStore pats, NpgsqlDataSource database)
 {
     public async Task InvokeAsync(HttpContext context)
     {
-        // Routing's own endpoints only say 405 or 415; nothing is behind them.
+        // Endpoints that are not routes are routing's own answers 405 and 415.
         if (context.GetEndpoint() is not RouteEndpoint endpoint)
         {
             await next(context);
@@ -34,8 +34,8 @@ internal sealed class CallerMiddleware(RequestDelegate next, TokenReader tokens,
             return;
         }
 
-        // A token with scopes opens what its scopes can name, and nothing else.
-        if (caller is { PatId: not null } && endpoint.Metadata.GetMetadata<TakesPersonalTokens>() is null)
+        // Scopes cannot name the other endpoints, so a personal access token cannot call them.
+        if (caller is { PatId: not null } && endpoint.Metadata.GetMetadata<PersonalAccessTokenMetadata>() is null)
         {
             await ManagementError.Of(StatusCodes.Status403Forbidden).WriteAsync(context, StatusCodes.Status403Forbidden);
             return;
@@ -67,10 +67,4 @@ internal sealed class CallerMiddleware(RequestDelegate next, TokenReader tokens,
             cancellationToken: ct));
         return role is null ? null : new Caller(read.UserId, read.SessionId, role == "admin");
     }
-}
-
-/// <summary>Marks endpoints that a personal access token may call: those whose right its scopes can name.</summary>
-internal sealed class TakesPersonalTokens
-{
-    public static TakesPersonalTokens Instance { get; } = new();
 }

@@ -1,13 +1,14 @@
 using Cube.Authorization;
 using Cube.Authorization.Relationships;
+using Cube.Identity.Callers;
 using Cube.Identity.Domains;
 using Cube.ServiceDefaults.Errors;
 
 namespace Cube.Identity.Authentication;
 
 /// <summary>
-/// Asks the authorization engine whether the caller may do what an endpoint does, before a byte of the body is read. What is not there
-/// and what is somebody else's are answered alike, but to administrators of the platform.
+/// Checks the <see cref="DomainAction"/> of an endpoint with the authorization engine before the body is read. An unknown domain and a
+/// domain of another tenant are both answered with 403; administrators of the platform receive 404 for an unknown domain.
 /// </summary>
 internal sealed class DomainActionMiddleware(RequestDelegate next, IAuthorizationEngine engine, DomainStore domains)
 {
@@ -20,18 +21,18 @@ internal sealed class DomainActionMiddleware(RequestDelegate next, IAuthorizatio
         }
 
         var roleId = action.OfRole is null ? null : context.GetRouteValue("roleId") as string;
-        if (!Guid.TryParse(context.GetRouteValue("id") as string, out var id) || await domains.StandAsync(id, roleId, context.RequestAborted) is not { } stand)
+        if (!Guid.TryParse(context.GetRouteValue("id") as string, out var id) || await domains.FindStatusAsync(id, roleId, context.RequestAborted) is not { } found)
         {
             await (caller.IsAdministrator
-                ? new ManagementError("not_found", "There is no such domain.").WriteAsync(context, StatusCodes.Status404NotFound)
+                ? new ManagementError("not_found", "The domain does not exist.").WriteAsync(context, StatusCodes.Status404NotFound)
                 : RefuseAsync(context));
             return;
         }
 
-        // That there is no such role is said by who looks for it.
-        var questions = Questions(caller, id, stand.Status, action, stand.HasRole ? roleId : null);
-        if (!(await engine.CheckAsync(questions, context.RequestAborted)).All(static has => has)
-            || (stand.Status == DomainStatus.Freezed && !caller.IsAdministrator))
+        // The endpoint answers 404 for an unknown role.
+        var checks = Checks(caller, id, found.Status, action, found.HasRole ? roleId : null);
+        if (!(await engine.CheckAsync(checks, context.RequestAborted)).All(static has => has)
+            || (found.Status == DomainStatus.Freezed && !caller.IsAdministrator))
         {
             await RefuseAsync(context);
             return;
@@ -40,27 +41,27 @@ internal sealed class DomainActionMiddleware(RequestDelegate next, IAuthorizatio
         await next(context);
     }
 
-    private static List<Question> Questions(Caller caller, Guid id, string status, DomainAction action, string? roleId)
+    private static List<PermissionCheck> Checks(Caller caller, Guid id, string status, DomainAction action, string? roleId)
     {
         var (user, domain) = (CubeSchema.User(caller.UserId), CubeSchema.Domain(id));
-        List<Question> questions = [new(domain, CubeSchema.Permission(action.Name), user)];
+        List<PermissionCheck> checks = [new(domain, CubeSchema.Permission(action.Name), user)];
         if (caller.PatId is { } pat)
         {
-            questions.Add(new(CubeSchema.Token(pat), CubeSchema.Scope(action.Name), new SubjectRef(domain)));
+            checks.Add(new(CubeSchema.Token(pat), CubeSchema.Scope(action.Name), new SubjectRef(domain)));
         }
 
-        // A closed domain is for those who could open it.
+        // A disabled domain is available only to callers who may enable it.
         if (status == DomainStatus.Disabled)
         {
-            questions.Add(new(domain, CubeSchema.Permission("enable"), user));
+            checks.Add(new(domain, CubeSchema.Permission("enable"), user));
         }
 
         if (roleId is not null)
         {
-            questions.Add(new(CubeSchema.Role(roleId), action.OfRole!, user));
+            checks.Add(new(CubeSchema.Role(roleId), action.OfRole!, user));
         }
 
-        return questions;
+        return checks;
     }
 
     private static Task RefuseAsync(HttpContext context) =>

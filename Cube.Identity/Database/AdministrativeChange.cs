@@ -1,16 +1,16 @@
 using System.Diagnostics;
-using Cube.Identity.Authentication;
+using Cube.Identity.Callers;
 using Dapper;
 using Npgsql;
 
 namespace Cube.Identity.Database;
 
-/// <summary>A transaction that says who makes the change. What it changes becomes events and relationships with it, or not at all.</summary>
+/// <summary>A transaction that records its actor. Triggers write the journal events and the relationship updates of the change in the same transaction.</summary>
 internal sealed class AdministrativeChange(NpgsqlConnection connection, NpgsqlTransaction transaction) : IAsyncDisposable
 {
     public NpgsqlConnection Connection => connection;
 
-    /// <summary>Cancellation does not reach a commit: whether it was carried out would not be known.</summary>
+    /// <summary>A commit is not cancellable, because its outcome would be unknown.</summary>
     public Task CommitAsync() => transaction.CommitAsync();
 
     public async ValueTask DisposeAsync()
@@ -26,8 +26,8 @@ internal static class AdministrativeChangeExtensions
         database.BeginChangeAsync(caller.UserId, caller.PatId, ct);
 
     /// <param name="database">Identity's database.</param>
-    /// <param name="actor">Null where Cube itself acts.</param>
-    /// <param name="ct">Ends the beginning.</param>
+    /// <param name="actor">The acting user; null for a change that Cube makes.</param>
+    /// <param name="ct">Cancels opening the transaction.</param>
     public static Task<AdministrativeChange> BeginChangeAsync(this NpgsqlDataSource database, Guid? actor, CancellationToken ct) =>
         database.BeginChangeAsync(actor, null, ct);
 

@@ -15,7 +15,7 @@ internal static class DatabaseExtensions
     {
         if (string.IsNullOrEmpty(builder.Configuration.GetConnectionString(Name)))
         {
-            throw new SettingException($"No database is configured: set ConnectionStrings__{Name}.");
+            throw new SettingException($"The database is not configured: set ConnectionStrings__{Name}.");
         }
 
         DefaultTypeMap.MatchNamesWithUnderscores = true;
@@ -24,7 +24,7 @@ internal static class DatabaseExtensions
         return builder;
     }
 
-    /// <exception cref="SettingException">The database cannot be reached or brought up to date.</exception>
+    /// <exception cref="SettingException">The database does not answer, or a migration fails.</exception>
     public static WebApplication MigrateDatabase(this WebApplication app)
     {
         Migrations.Run(

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Cube.Identity.Domains;
 
-/// <summary>A row of <c>domains</c>, with the role of the user who asks, if he has one.</summary>
+/// <summary>A row of <c>domains</c>, with the role that the caller has in the domain, if any.</summary>
 internal sealed class Domain
 {
     public Guid Id { get; init; }
@@ -20,14 +20,14 @@ internal sealed class Domain
     public string? RoleId { get; init; }
     public string? RoleName { get; init; }
 
-    /// <summary>What that role may do.</summary>
+    /// <summary>The actions of that role.</summary>
     public string[]? Actions { get; init; }
 
     public DomainView ToView(IEnumerable<RoleView>? roles = null) => new(
         Id, Name, Route, Tags, JsonElement.Parse(Metadata), Status, CreatedBy, CreatedAt, UpdatedBy, UpdatedAt, MemberId, RoleId, RoleName, Actions, roles);
 }
 
-/// <param name="MemberId">The asking user, where he is a member; absent where he only administers the platform.</param>
+/// <param name="MemberId">The caller, when the caller is a member; absent for an administrator of the platform who is not.</param>
 internal sealed record DomainView(
     Guid Id,
     string Name,
@@ -51,10 +51,10 @@ internal static class DomainStatus
 {
     public const string Enabled = "enabled";
 
-    /// <summary>Closed by who administers the domain.</summary>
+    /// <summary>Closed by an administrator of the domain or of the platform.</summary>
     public const string Disabled = "disabled";
 
-    /// <summary>Closed by who administers the platform.</summary>
+    /// <summary>Closed by an administrator of the platform. Only such an administrator can use or enable it.</summary>
     public const string Freezed = "freezed";
 
     public const string Deleted = "deleted";

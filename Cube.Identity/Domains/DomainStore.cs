@@ -1,5 +1,6 @@
-using Cube.Identity.Authentication;
+using Cube.Identity.Callers;
 using Cube.Identity.Database;
+using Cube.Identity.Roles;
 using Dapper;
 using Npgsql;
 
@@ -17,16 +18,16 @@ internal sealed class DomainStore(NpgsqlDataSource database, TimeProvider time)
         left join roles r on r.id = m.role_id
         """;
 
-    /// <param name="domain">What is created.</param>
-    /// <param name="userId">Who creates it and becomes its administrator.</param>
-    /// <param name="limit">How many domains that are not deleted this user may have created; null for no limit.</param>
-    /// <param name="ct">Ends it before it is done.</param>
+    /// <param name="domain">The new domain.</param>
+    /// <param name="userId">The user who creates the domain and becomes its administrator.</param>
+    /// <param name="limit">The most domains, not counting deleted ones, that this user may have created; null for no limit.</param>
+    /// <param name="ct">Cancels the change.</param>
     public async Task<(DomainChange Change, Domain? Domain)> AddAsync(NewDomain domain, Guid userId, int? limit, CancellationToken ct)
     {
         var (id, now) = (Guid.NewGuid(), time.GetUtcNow());
         await using (var change = await database.BeginChangeAsync(userId, ct))
         {
-            // The lock on the user's row lets one creation at a time count: concurrent requests cannot exceed the limit.
+            // The row lock serializes creations by one user, so that concurrent requests cannot exceed the limit.
             await change.Connection.ExecuteAsync("select from users where id = @userId for no key update", new { userId });
             if (limit <= await change.Connection.QuerySingleAsync<long>(
                 "select count(*) from domains where created_by = @userId and status <> 'deleted'", new { userId }))
@@ -69,8 +70,8 @@ internal sealed class DomainStore(NpgsqlDataSource database, TimeProvider time)
         return (DomainChange.Done, await FindAsync(id, userId, ct));
     }
 
-    /// <summary>Gives a domain whose administrators are all disabled or deleted a new one. A role that the user has there already is replaced.</summary>
-    public async Task<DomainChange> AppointAsync(Guid id, Guid userId, Caller caller, CancellationToken ct)
+    /// <summary>Makes a user the administrator of a domain that has no enabled administrator. Replaces the user's present role in the domain.</summary>
+    public async Task<DomainChange> SetAdministratorAsync(Guid id, Guid userId, Caller caller, CancellationToken ct)
     {
         await using var change = await database.BeginChangeAsync(caller, ct);
         var connection = change.Connection;
@@ -85,7 +86,7 @@ internal sealed class DomainStore(NpgsqlDataSource database, TimeProvider time)
             return DomainChange.HasAdministrator;
         }
 
-        // The lock keeps the user from being disabled or deleted between the question and the commit.
+        // The lock prevents that the user is disabled or deleted before the commit.
         if (await connection.QuerySingleOrDefaultAsync<string>("select status from users where id = @userId for share", new { userId }) != "enabled")
         {
             return DomainChange.UnknownUser;
@@ -109,8 +110,8 @@ internal sealed class DomainStore(NpgsqlDataSource database, TimeProvider time)
             $"{Select} where d.id = @id and d.status <> 'deleted'", new { id, userId }, cancellationToken: ct));
     }
 
-    /// <returns>The status of a domain and whether it has that role, or null where there is no such domain.</returns>
-    public async Task<(string Status, bool HasRole)?> StandAsync(Guid id, string? roleId, CancellationToken ct)
+    /// <returns>The status of the domain and whether it has the role, or null when the domain does not exist.</returns>
+    public async Task<(string Status, bool HasRole)?> FindStatusAsync(Guid id, string? roleId, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
         return await connection.QuerySingleOrDefaultAsync<(string, bool)?>(new CommandDefinition(
@@ -164,8 +165,7 @@ internal sealed class DomainStore(NpgsqlDataSource database, TimeProvider time)
         return await FindAsync(id, caller.UserId, ct);
     }
 
-    /// <summary>Opens or closes a domain.</summary>
-    /// <returns>False where it is so already.</returns>
+    /// <returns>False when the domain already has the status.</returns>
     public async Task<bool> ChangeStatusAsync(Guid id, string status, Caller caller, CancellationToken ct)
     {
         await using var change = await database.BeginChangeAsync(caller, ct);
@@ -176,7 +176,7 @@ internal sealed class DomainStore(NpgsqlDataSource database, TimeProvider time)
         return changed > 0;
     }
 
-    /// <summary>Its roles go, and with them everybody's way in. Its name is free again; its events stay.</summary>
+    /// <summary>Deletes the roles with their memberships and the token scopes. The row and the journal events stay; the route becomes available.</summary>
     public async Task DeleteAsync(Guid id, Caller caller, CancellationToken ct)
     {
         await using var change = await database.BeginChangeAsync(caller, ct);
@@ -193,11 +193,11 @@ internal enum DomainChange
     Done,
     RouteTaken,
 
-    /// <summary>The user has created as many domains as one user may.</summary>
+    /// <summary>The user has reached the limit of created domains.</summary>
     TooMany,
     UnknownDomain,
     UnknownUser,
 
-    /// <summary>It has an enabled administrator, who alone decides about its members.</summary>
+    /// <summary>The domain has an enabled administrator, so only the domain manages its members.</summary>
     HasAdministrator,
 }

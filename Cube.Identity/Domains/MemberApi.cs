@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
-using Cube.Identity.Authentication;
+using Cube.Identity.Api;
+using Cube.Identity.Callers;
 using Cube.Identity.Users;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -7,9 +8,9 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace Cube.Identity.Domains;
 
-using Nothing = Results<NoContent, JsonHttpResult<ManagementError>>;
+using EmptyResult = Results<NoContent, JsonHttpResult<ManagementError>>;
 
-/// <summary>Who holds the roles of a domain. A member holds exactly one.</summary>
+/// <summary>Endpoints for the members of the roles of a domain. A member has exactly one role.</summary>
 internal static class MemberApi
 {
     public static void MapMembers(this IEndpointRouteBuilder domains)
@@ -36,11 +37,11 @@ internal static class MemberApi
     internal sealed record DomainMemberPage(long Total, int Offset, int Limit, IEnumerable<MemberView> Members);
 
     private static async Task<Results<Ok<DomainMemberPage>, JsonHttpResult<ManagementError>>> ListAll(
-        Guid id, [AsParameters] Paging paging, Members members, CancellationToken ct)
+        Guid id, [AsParameters] Paging paging, MemberStore members, CancellationToken ct)
     {
-        if (paging.Fault is { } fault)
+        if (paging.Error is { } error)
         {
-            return Requests.Invalid(fault);
+            return ApiResults.Invalid(error);
         }
 
         var (total, page) = await members.OfDomainAsync(id, paging, ct);
@@ -48,24 +49,24 @@ internal static class MemberApi
             total, paging.From, paging.Count, page.Select(static row => new MemberView(row.UserId, [new RoleOfMember(row.RoleId, row.RoleName, row.Actions)]))));
     }
 
-    internal static async Task<Results<Ok<UserApi.ReducedPage>, JsonHttpResult<ManagementError>>> ListUsers(
-        Guid id, [AsParameters] Paging paging, Caller caller, Members members, CancellationToken ct)
+    internal static async Task<Results<Ok<ReducedUserPage>, JsonHttpResult<ManagementError>>> ListUsers(
+        Guid id, [AsParameters] Paging paging, Caller caller, MemberStore members, CancellationToken ct)
     {
-        if (paging.Fault is { } fault)
+        if (paging.Error is { } error)
         {
-            return Requests.Invalid(fault);
+            return ApiResults.Invalid(error);
         }
 
         var (total, page) = await members.UsersAsync(id, paging, ct);
-        return TypedResults.Ok(new UserApi.ReducedPage(total, paging.From, paging.Count, page.Select(user => user.ToReducedView(caller))));
+        return TypedResults.Ok(new ReducedUserPage(total, paging.From, paging.Count, page.Select(user => user.ToReducedView(caller))));
     }
 
     private static async Task<Results<Ok<MemberPage>, JsonHttpResult<ManagementError>>> List(
-        Guid id, string roleId, [AsParameters] Paging paging, RoleStore roles, Members members, CancellationToken ct)
+        Guid id, string roleId, [AsParameters] Paging paging, RoleStore roles, MemberStore members, CancellationToken ct)
     {
-        if (paging.Fault is { } fault)
+        if (paging.Error is { } error)
         {
-            return Requests.Invalid(fault);
+            return ApiResults.Invalid(error);
         }
 
         if (await roles.FindAsync(id, roleId, ct) is null)
@@ -78,30 +79,30 @@ internal static class MemberApi
     }
 
     private static async Task<Results<Ok<MemberIds>, JsonHttpResult<ManagementError>>> Add(
-        Guid id, string roleId, MembersRequest request, Caller caller, Members members, CancellationToken ct)
+        Guid id, string roleId, MembersRequest request, Caller caller, MemberStore members, CancellationToken ct)
     {
-        if (FaultOf(request) is { } fault)
+        if (Validate(request) is { } error)
         {
-            return fault;
+            return error;
         }
 
         var users = request.Members!.Distinct().ToArray();
         return await members.AddAsync(id, roleId, users, caller, ct) is var change && change == RoleChange.Done
             ? TypedResults.Ok(new MemberIds(users))
-            : RoleApi.Refusal(change);
+            : RoleApi.ToResult(change);
     }
 
-    private static async Task<Nothing> Remove(Guid id, string roleId, MembersRequest request, Caller caller, Members members, CancellationToken ct) =>
-        FaultOf(request) is { } fault ? fault : Done(await members.RemoveAsync(id, roleId, request.Members, caller, ct));
+    private static async Task<EmptyResult> Remove(Guid id, string roleId, MembersRequest request, Caller caller, MemberStore members, CancellationToken ct) =>
+        Validate(request) is { } error ? error : Done(await members.RemoveAsync(id, roleId, request.Members, caller, ct));
 
-    private static async Task<Nothing> RemoveAll(Guid id, string roleId, Caller caller, Members members, CancellationToken ct) =>
+    private static async Task<EmptyResult> RemoveAll(Guid id, string roleId, Caller caller, MemberStore members, CancellationToken ct) =>
         Done(await members.RemoveAsync(id, roleId, null, caller, ct));
 
-    private static async Task<Nothing> RemoveFromDomain(Guid id, [FromBody] MembersRequest request, Caller caller, Members members, CancellationToken ct) =>
-        FaultOf(request) is { } fault ? fault : Done(await members.RemoveFromDomainAsync(id, request.Members!, caller, ct));
+    private static async Task<EmptyResult> RemoveFromDomain(Guid id, [FromBody] MembersRequest request, Caller caller, MemberStore members, CancellationToken ct) =>
+        Validate(request) is { } error ? error : Done(await members.RemoveFromDomainAsync(id, request.Members!, caller, ct));
 
-    private static Nothing Done(RoleChange change) => change == RoleChange.Done ? TypedResults.NoContent() : RoleApi.Refusal(change);
+    private static EmptyResult Done(RoleChange change) => change == RoleChange.Done ? TypedResults.NoContent() : RoleApi.ToResult(change);
 
-    private static JsonHttpResult<ManagementError>? FaultOf(MembersRequest request) =>
-        request.Members is { Length: >= 1 and <= Paging.Max } ? null : Requests.Invalid($"members must be 1 to {Paging.Max} user ids.");
+    private static JsonHttpResult<ManagementError>? Validate(MembersRequest request) =>
+        request.Members is { Length: >= 1 and <= Paging.Max } ? null : ApiResults.Invalid($"members must have 1 to {Paging.Max} user ids.");
 }

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Cube.Identity.Domains;
 
-/// <summary>A row of <c>roles</c>, with what it may do.</summary>
+/// <summary>A row of <c>roles</c>, with its actions and models.</summary>
 internal sealed class Role
 {
     public string Id { get; init; } = "";
@@ -16,13 +16,13 @@ internal sealed class Role
     public DateTime? UpdatedAt { get; init; }
     public string[] Actions { get; init; } = [];
 
-    /// <summary>Only those that it is narrowed to.</summary>
+    /// <summary>The models that the role is narrowed to; empty when <see cref="AllModels"/> is true.</summary>
     public string[] NamedModels { get; init; } = [];
 
-    /// <summary><c>*</c> alone stands for all models of the domain.</summary>
+    /// <summary>The model ids, or only <c>*</c> for all models of the domain.</summary>
     public string[] Models => AllModels ? [RoleModels.All] : NamedModels;
 
-    /// <summary>Whether it allows nothing that this one does not: nobody gives, takes or changes more than he has himself.</summary>
+    /// <summary>Whether this role includes the given actions and models. A caller can grant, revoke and change only what the caller's own role covers.</summary>
     public bool Covers(IEnumerable<string> actions, IEnumerable<string> models) =>
         !actions.Except(Actions).Any() && (AllModels || !models.Except(NamedModels).Any());
 
@@ -48,12 +48,12 @@ internal static class RoleModels
     private const int MaxLength = 256;
     private const int MaxCount = 200;
 
-    public static string? FaultOf(string[]? models) => models switch
+    public static string? Validate(string[]? models) => models switch
     {
-        null => "models is needed: ids of models, or \"*\" alone for all of them.",
-        { Length: > MaxCount } => $"models must not be more than {MaxCount}.",
-        _ when models.Any(static model => string.IsNullOrWhiteSpace(model) || model.Length > MaxLength) => $"models must be ids of 1 to {MaxLength} characters.",
-        { Length: > 1 } when models.Contains(All) => "\"*\" stands for all models and is then the only one.",
+        null => "models is required: model ids, or only \"*\" for all models.",
+        { Length: > MaxCount } => $"models must have at most {MaxCount} elements.",
+        _ when models.Any(static model => string.IsNullOrWhiteSpace(model) || model.Length > MaxLength) => $"Each model id must have 1 to {MaxLength} characters.",
+        { Length: > 1 } when models.Contains(All) => "\"*\" means all models and must be the only element.",
         _ => null,
     };
 }

@@ -1,14 +1,15 @@
 using Cube.Authorization;
-using Cube.Identity.Authentication;
+using Cube.Identity.Api;
+using Cube.Identity.Callers;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Cube.Identity.Domains;
 
-using Answer = Results<Ok<RoleView>, JsonHttpResult<ManagementError>>;
-using Nothing = Results<NoContent, JsonHttpResult<ManagementError>>;
+using ViewResult = Results<Ok<RoleView>, JsonHttpResult<ManagementError>>;
+using EmptyResult = Results<NoContent, JsonHttpResult<ManagementError>>;
 
-/// <summary>Roles of a domain: which there are, what they allow, and which models.</summary>
+/// <summary>Endpoints for the roles of a domain, their actions and their models.</summary>
 internal static class RoleApi
 {
     private const int MaxName = 128;
@@ -48,51 +49,51 @@ internal static class RoleApi
         Guid id, CreateRequest request, Caller caller, RoleStore roles, CancellationToken ct)
     {
         var (actions, models) = (request.OptionalActions ?? [], request.OptionalModels ?? [RoleModels.All]);
-        var fault = FaultOfName(request.RoleName)
-            ?? (actions.Length == 0 ? null : FaultOfActions(actions))
-            ?? RoleModels.FaultOf(models)
-            ?? (request.OptionalMembers is { Length: > Paging.Max } ? $"optional_members must not be more than {Paging.Max}." : null);
-        if (fault is not null)
+        var error = ValidateName(request.RoleName)
+            ?? (actions.Length == 0 ? null : ValidateActions(actions))
+            ?? RoleModels.Validate(models)
+            ?? (request.OptionalMembers is { Length: > Paging.Max } ? $"optional_members must have at most {Paging.Max} elements." : null);
+        if (error is not null)
         {
-            return Requests.Invalid(fault);
+            return ApiResults.Invalid(error);
         }
 
         if ((await roles.ListAsync(id, ct)).Count >= MaxRoles)
         {
-            return Requests.Refused("too_many_roles", $"A domain has at most {MaxRoles} roles.");
+            return ApiResults.Unprocessable("too_many_roles", $"A domain can have at most {MaxRoles} roles.");
         }
 
         var (change, role) = await roles.AddAsync(id, request.RoleName!, actions, models, [.. (request.OptionalMembers ?? []).Distinct()], caller, ct);
-        return role is null ? Refusal(change) : TypedResults.Created($"/domains/{id}/roles/{role.Id}", role.ToView());
+        return role is null ? ToResult(change) : TypedResults.Created($"/domains/{id}/roles/{role.Id}", role.ToView());
     }
 
     private static async Task<Results<Ok<RolePage>, JsonHttpResult<ManagementError>>> List(
         Guid id, [AsParameters] Paging paging, RoleStore roles, CancellationToken ct)
     {
-        if (paging.Fault is { } fault)
+        if (paging.Error is { } error)
         {
-            return Requests.Invalid(fault);
+            return ApiResults.Invalid(error);
         }
 
         var all = await roles.ListAsync(id, ct);
         return TypedResults.Ok(new RolePage(all.Count, paging.From, paging.Count, all.Skip(paging.From).Take(paging.Count).Select(static role => role.ToView())));
     }
 
-    private static async Task<Answer> Get(Guid id, string roleId, RoleStore roles, CancellationToken ct) =>
+    private static async Task<ViewResult> Get(Guid id, string roleId, RoleStore roles, CancellationToken ct) =>
         await roles.FindAsync(id, roleId, ct) is { } role ? TypedResults.Ok(role.ToView()) : NoSuchRole;
 
-    private static async Task<Answer> Rename(Guid id, string roleId, RenameRequest request, Caller caller, RoleStore roles, CancellationToken ct)
+    private static async Task<ViewResult> Rename(Guid id, string roleId, RenameRequest request, Caller caller, RoleStore roles, CancellationToken ct)
     {
-        if (FaultOfName(request.Name) is { } fault)
+        if (ValidateName(request.Name) is { } error)
         {
-            return Requests.Invalid(fault);
+            return ApiResults.Invalid(error);
         }
 
         var (change, role) = await roles.RenameAsync(id, roleId, request.Name!, caller, ct);
-        return role is null ? Refusal(change) : TypedResults.Ok(role.ToView());
+        return role is null ? ToResult(change) : TypedResults.Ok(role.ToView());
     }
 
-    private static async Task<Nothing> Delete(Guid id, string roleId, Caller caller, RoleStore roles, CancellationToken ct) =>
+    private static async Task<EmptyResult> Delete(Guid id, string roleId, Caller caller, RoleStore roles, CancellationToken ct) =>
         Done((await roles.DeleteAsync(id, roleId, caller, ct)).Change);
 
     private static async Task<Results<Ok<ActionsView>, JsonHttpResult<ManagementError>>> ListActions(
@@ -102,65 +103,65 @@ internal static class RoleApi
     private static async Task<Results<Ok<ActionsView>, JsonHttpResult<ManagementError>>> AddActions(
         Guid id, string roleId, ActionsRequest request, Caller caller, RoleStore roles, CancellationToken ct)
     {
-        if (FaultOfActions(request.Actions) is { } fault)
+        if (ValidateActions(request.Actions) is { } error)
         {
-            return Requests.Invalid(fault);
+            return ApiResults.Invalid(error);
         }
 
         var (change, role) = await roles.AddActionsAsync(id, roleId, request.Actions!, caller, ct);
-        return role is null ? Refusal(change) : TypedResults.Ok(new ActionsView(role.Actions));
+        return role is null ? ToResult(change) : TypedResults.Ok(new ActionsView(role.Actions));
     }
 
-    private static async Task<Nothing> RemoveActions(Guid id, string roleId, ActionsRequest request, Caller caller, RoleStore roles, CancellationToken ct) =>
-        FaultOfActions(request.Actions) is { } fault
-            ? Requests.Invalid(fault)
+    private static async Task<EmptyResult> RemoveActions(Guid id, string roleId, ActionsRequest request, Caller caller, RoleStore roles, CancellationToken ct) =>
+        ValidateActions(request.Actions) is { } error
+            ? ApiResults.Invalid(error)
             : Done((await roles.RemoveActionsAsync(id, roleId, request.Actions, caller, ct)).Change);
 
-    private static async Task<Nothing> RemoveAllActions(Guid id, string roleId, Caller caller, RoleStore roles, CancellationToken ct) =>
+    private static async Task<EmptyResult> RemoveAllActions(Guid id, string roleId, Caller caller, RoleStore roles, CancellationToken ct) =>
         Done((await roles.RemoveActionsAsync(id, roleId, null, caller, ct)).Change);
 
     private static async Task<Results<Ok<ModelsView>, JsonHttpResult<ManagementError>>> ListModels(
         Guid id, string roleId, RoleStore roles, CancellationToken ct) =>
         await roles.FindAsync(id, roleId, ct) is { } role ? TypedResults.Ok(new ModelsView(role.Models)) : NoSuchRole;
 
-    /// <summary>Narrows a role to named models, or opens all of them to it with <c>*</c>.</summary>
+    /// <summary>Narrows a role to named models, or allows all models with <c>*</c>.</summary>
     private static async Task<Results<Ok<ModelsView>, JsonHttpResult<ManagementError>>> SetModels(
         Guid id, string roleId, ModelsRequest request, Caller caller, RoleStore roles, CancellationToken ct)
     {
-        if (RoleModels.FaultOf(request.Models) is { } fault)
+        if (RoleModels.Validate(request.Models) is { } error)
         {
-            return Requests.Invalid(fault);
+            return ApiResults.Invalid(error);
         }
 
         var (change, role) = await roles.SetModelsAsync(id, roleId, [.. request.Models!.Distinct()], caller, ct);
-        return role is null ? Refusal(change) : TypedResults.Ok(new ModelsView(role.Models));
+        return role is null ? ToResult(change) : TypedResults.Ok(new ModelsView(role.Models));
     }
 
-    private static string? FaultOfName(string? name) =>
-        string.IsNullOrWhiteSpace(name) || name.Length > MaxName ? $"The name of a role must have 1 to {MaxName} characters." : null;
+    private static string? ValidateName(string? name) =>
+        string.IsNullOrWhiteSpace(name) || name.Length > MaxName ? $"The role name must have 1 to {MaxName} characters." : null;
 
-    private static string? FaultOfActions(string[]? actions) => actions switch
+    private static string? ValidateActions(string[]? actions) => actions switch
     {
-        not { Length: > 0 } => "actions is needed.",
+        not { Length: > 0 } => "actions is required.",
         _ when actions.FirstOrDefault(static action => action is null || !CubeSchema.KnownActions.Contains(action)) is { } unknown =>
-            $"'{(unknown.Length > 64 ? "…" : unknown)}' is no action; /domains/roles/available-actions lists them.",
-        _ when actions.Contains(null) => "actions must be texts.",
+            $"'{(unknown.Length > 64 ? "…" : unknown)}' is not an action. GET /domains/roles/available-actions lists the actions.",
+        _ when actions.Contains(null) => "actions must contain strings only.",
         _ => null,
     };
 
-    internal static JsonHttpResult<ManagementError> NoSuchRole { get; } = Requests.NotFound("The domain has no such role.");
+    internal static JsonHttpResult<ManagementError> NoSuchRole { get; } = ApiResults.NotFound("The domain does not have this role.");
 
-    private static Nothing Done(RoleChange change) => change == RoleChange.Done ? TypedResults.NoContent() : Refusal(change);
+    private static EmptyResult Done(RoleChange change) => change == RoleChange.Done ? TypedResults.NoContent() : ToResult(change);
 
-    internal static JsonHttpResult<ManagementError> Refusal(RoleChange change) => change switch
+    internal static JsonHttpResult<ManagementError> ToResult(RoleChange change) => change switch
     {
         RoleChange.UnknownRole => NoSuchRole,
-        RoleChange.UnknownUser => Requests.NotFound("One of the members is not a user."),
-        RoleChange.NameTaken => Requests.Conflict("The domain has a role of that name."),
-        RoleChange.HasAnotherRole => Requests.Conflict("One of the members holds another role of this domain."),
-        RoleChange.MoreThanOwn => Requests.Fail(
-            StatusCodes.Status403Forbidden, "more_than_own", "You can give, take and change only what your own role allows."),
-        RoleChange.LastAdministrator => Requests.Refused("last_administrator", "A domain keeps at least one administrator."),
-        _ => throw new InvalidOperationException($"{change} is no refusal."),
+        RoleChange.UnknownUser => ApiResults.NotFound("One of the members does not exist."),
+        RoleChange.NameTaken => ApiResults.Conflict("The domain already has a role with this name."),
+        RoleChange.HasAnotherRole => ApiResults.Conflict("One of the members already has another role in this domain."),
+        RoleChange.ExceedsOwnRole => ApiResults.Fail(
+            StatusCodes.Status403Forbidden, "more_than_own", "You can grant, revoke and change only what your own role allows."),
+        RoleChange.LastAdministrator => ApiResults.Unprocessable("last_administrator", "A domain must keep at least one enabled administrator."),
+        _ => throw new InvalidOperationException($"{change} is not a failure."),
     };
 }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
-using Cube.Identity.Authentication;
+using Cube.Identity.Callers;
 using Cube.Identity.Database;
+using Cube.Identity.Roles;
 using Dapper;
 using Npgsql;
 
@@ -34,7 +35,7 @@ internal sealed class RoleStore(NpgsqlDataSource database, TimeProvider time)
     public static Task<Role?> FindAsync(NpgsqlConnection connection, Guid domainId, string roleId) =>
         connection.QuerySingleOrDefaultAsync<Role>($"{Select} where r.domain_id = @domainId and r.id = @roleId", new { domainId, roleId });
 
-    /// <returns>The role that a user has in a domain.</returns>
+    /// <returns>The role that the user has in the domain, or null.</returns>
     public static Task<Role?> OfAsync(NpgsqlConnection connection, Guid domainId, Guid userId) => connection.QuerySingleOrDefaultAsync<Role>(
         $"{Select} join role_members m on m.role_id = r.id where m.domain_id = @domainId and m.user_id = @userId", new { domainId, userId });
 
@@ -44,7 +45,7 @@ internal sealed class RoleStore(NpgsqlDataSource database, TimeProvider time)
         {
             if (!own.Covers(actions, models))
             {
-                return (RoleChange.MoreThanOwn, null);
+                return (RoleChange.ExceedsOwnRole, null);
             }
 
             var id = NewId();
@@ -61,7 +62,7 @@ internal sealed class RoleStore(NpgsqlDataSource database, TimeProvider time)
 
             await BuiltInRoles.AddActionsAsync(connection, domainId, id, actions);
             await AddModelsAsync(connection, domainId, id, models);
-            return await Members.AddAsync(connection, domainId, id, members, time.GetUtcNow()) is var change && change == RoleChange.Done
+            return await MemberStore.AddAsync(connection, domainId, id, members, time.GetUtcNow()) is var change && change == RoleChange.Done
                 ? (RoleChange.Done, id)
                 : (change, null);
         }, ct);
@@ -91,7 +92,7 @@ internal sealed class RoleStore(NpgsqlDataSource database, TimeProvider time)
         {
             if (!own.Covers(actions, []))
             {
-                return (RoleChange.MoreThanOwn, null);
+                return (RoleChange.ExceedsOwnRole, null);
             }
 
             await BuiltInRoles.AddActionsAsync(connection, domainId, role!.Id, actions);
@@ -100,9 +101,9 @@ internal sealed class RoleStore(NpgsqlDataSource database, TimeProvider time)
 
     /// <param name="domainId">The domain.</param>
     /// <param name="roleId">The role.</param>
-    /// <param name="actions">Null for all of them.</param>
-    /// <param name="caller">Who does it.</param>
-    /// <param name="ct">Ends it before it is done.</param>
+    /// <param name="actions">Null for all actions.</param>
+    /// <param name="caller">The caller.</param>
+    /// <param name="ct">Cancels the change.</param>
     public Task<(RoleChange Change, Role? Role)> RemoveActionsAsync(Guid domainId, string roleId, string[]? actions, Caller caller, CancellationToken ct) =>
         ChangeAsync(domainId, roleId, caller, async (connection, _, role) =>
         {
@@ -116,7 +117,7 @@ internal sealed class RoleStore(NpgsqlDataSource database, TimeProvider time)
         {
             if (!own.Covers([], models))
             {
-                return (RoleChange.MoreThanOwn, null);
+                return (RoleChange.ExceedsOwnRole, null);
             }
 
             await connection.ExecuteAsync("update roles set all_models = @all where id = @roleId", new { all = models is [RoleModels.All], roleId });
@@ -132,8 +133,8 @@ internal sealed class RoleStore(NpgsqlDataSource database, TimeProvider time)
             new { domainId, roleId, models });
 
     /// <summary>
-    /// One change of a domain's roles at a time: two administrators who remove each other must not both succeed. Whoever makes it may
-    /// not touch a role that allows more than his own.
+    /// Runs a change of a domain's roles under a lock of the domain, so that two administrators who remove each other do not both succeed.
+    /// The caller cannot change a role that allows more than the caller's own role. The domain keeps its last administrator.
     /// </summary>
     public async Task<(RoleChange Change, Role? Role)> ChangeAsync(
         Guid domainId, string? roleId, Caller caller, Func<NpgsqlConnection, Role, Role?, Task<(RoleChange Change, string? RoleId)>> change, CancellationToken ct)
@@ -143,7 +144,7 @@ internal sealed class RoleStore(NpgsqlDataSource database, TimeProvider time)
         await connection.ExecuteAsync(new CommandDefinition("select from domains where id = @domainId for update", new { domainId }, cancellationToken: ct));
         if (await OfAsync(connection, domainId, caller.UserId) is not { } own)
         {
-            return (RoleChange.MoreThanOwn, null);
+            return (RoleChange.ExceedsOwnRole, null);
         }
 
         var role = roleId is null ? null : await FindAsync(connection, domainId, roleId);
@@ -154,7 +155,7 @@ internal sealed class RoleStore(NpgsqlDataSource database, TimeProvider time)
 
         if (role is not null && !own.Covers(role.Actions, role.Models))
         {
-            return (RoleChange.MoreThanOwn, null);
+            return (RoleChange.ExceedsOwnRole, null);
         }
 
         var hadAdministrator = await HasAdministratorAsync(connection, domainId);
@@ -180,7 +181,7 @@ internal sealed class RoleStore(NpgsqlDataSource database, TimeProvider time)
         return (RoleChange.Done, after);
     }
 
-    /// <summary>Whether the domain has an enabled administrator. Only a platform administrator's disable or deletion of an account can take the last one away.</summary>
+    /// <summary>Whether the domain has an enabled administrator. It loses the last one only when the platform disables or deletes the account.</summary>
     public static Task<bool> HasAdministratorAsync(NpgsqlConnection connection, Guid domainId) => connection.QuerySingleAsync<bool>(
         """
         select exists (select from role_members m join roles r on r.id = m.role_id join users u on u.id = m.user_id
@@ -196,12 +197,12 @@ internal enum RoleChange
     UnknownUser,
     NameTaken,
 
-    /// <summary>Who makes the change has less than what he would give, take or change.</summary>
-    MoreThanOwn,
+    /// <summary>The caller's role does not cover what the change grants, revokes or affects.</summary>
+    ExceedsOwnRole,
 
-    /// <summary>A member holds exactly one role: it must be taken away before another is given.</summary>
+    /// <summary>A member has exactly one role, which must be removed before another is assigned.</summary>
     HasAnotherRole,
 
-    /// <summary>The change would take the domain's last enabled administrator away.</summary>
+    /// <summary>The change would remove the domain's last enabled administrator.</summary>
     LastAdministrator,
 }

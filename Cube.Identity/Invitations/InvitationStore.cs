@@ -1,4 +1,5 @@
-using Cube.Identity.Authentication;
+using Cube.Identity.Api;
+using Cube.Identity.Callers;
 using Cube.Identity.Database;
 using Cube.Identity.Domains;
 using Dapper;
@@ -20,7 +21,7 @@ internal sealed class InvitationStore(NpgsqlDataSource database, RoleStore roles
 
     private const string Pending = "i.confirmed_at is null and i.rejected_at is null and i.expires_at > @now";
 
-    /// <summary>Invites into a role that allows nothing beyond the inviter's own.</summary>
+    /// <summary>Invites a user to a role that the inviter's own role covers.</summary>
     public async Task<(InvitationChange Change, Invitation? Invitation)> SendAsync(
         Guid domainId, Guid invitee, string roleId, bool again, Caller caller, CancellationToken ct)
     {
@@ -34,7 +35,7 @@ internal sealed class InvitationStore(NpgsqlDataSource database, RoleStore roles
         {
             (InvitationChange.Done, RoleChange.Done) => (result, await FindAsync(domainId, invitee, ct)),
             (InvitationChange.Done, RoleChange.UnknownRole) => (InvitationChange.UnknownRole, null),
-            (InvitationChange.Done, _) => (InvitationChange.MoreThanOwn, null),
+            (InvitationChange.Done, _) => (InvitationChange.ExceedsOwnRole, null),
             _ => (result, null),
         };
     }
@@ -53,7 +54,7 @@ internal sealed class InvitationStore(NpgsqlDataSource database, RoleStore roles
             return InvitationChange.IsMember;
         }
 
-        // One that was answered or has expired may be followed by another; one that is pending only when that is said.
+        // An answered or expired invitation is replaced. A pending one is replaced only when the caller asks to resend it.
         var sent = await connection.ExecuteAsync(
             $"""
             insert into invitations as i (domain_id, invitee_user_id, invited_by, role_id, created_at, expires_at)
@@ -73,11 +74,11 @@ internal sealed class InvitationStore(NpgsqlDataSource database, RoleStore roles
             $"{Select} where i.domain_id = @domainId and i.invitee_user_id = @invitee", new { domainId, invitee }, cancellationToken: ct));
     }
 
-    /// <param name="domainId">Of one domain, or null.</param>
-    /// <param name="invitee">To one user, or null.</param>
+    /// <param name="domainId">Only invitations of this domain; null for all.</param>
+    /// <param name="invitee">Only invitations of this user; null for all.</param>
     /// <param name="state"><c>all</c>, <c>pending</c>, <c>accepted</c> or <c>rejected</c>.</param>
-    /// <param name="paging">Which part.</param>
-    /// <param name="ct">Ends the question.</param>
+    /// <param name="paging">The requested part of the list.</param>
+    /// <param name="ct">Cancels the query.</param>
     public async Task<(long Total, IEnumerable<Invitation> Invitations)> ListAsync(
         Guid? domainId, Guid? invitee, string state, Paging paging, CancellationToken ct)
     {
@@ -94,13 +95,13 @@ internal sealed class InvitationStore(NpgsqlDataSource database, RoleStore roles
             $"{Select}{where} order by i.created_at desc, i.domain_id, i.invitee_user_id offset @From limit @Count", arguments, cancellationToken: ct)));
     }
 
-    /// <summary>The caller's own answer to his own invitation.</summary>
+    /// <summary>Accepts or rejects an invitation of the caller.</summary>
     public async Task<InvitationChange> AnswerAsync(Guid domainId, bool accept, Caller caller, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         await using var change = await database.BeginChangeAsync(caller, ct);
         var connection = change.Connection;
-        // As every change of members: one at a time in a domain.
+        // The row lock serializes changes of members in a domain.
         var status = await connection.QuerySingleOrDefaultAsync<string>("select status from domains where id = @domainId for update", new { domainId });
         var invitation = await connection.QuerySingleOrDefaultAsync<Invitation>(
             $"{Select} where i.domain_id = @domainId and i.invitee_user_id = @UserId", new { domainId, caller.UserId });
@@ -124,7 +125,7 @@ internal sealed class InvitationStore(NpgsqlDataSource database, RoleStore roles
             return InvitationChange.DomainClosed;
         }
 
-        if (accept && await Members.AddAsync(connection, domainId, invitation.RoleId, [caller.UserId], now) != RoleChange.Done)
+        if (accept && await MemberStore.AddAsync(connection, domainId, invitation.RoleId, [caller.UserId], now) != RoleChange.Done)
         {
             return InvitationChange.IsMember;
         }
@@ -136,7 +137,7 @@ internal sealed class InvitationStore(NpgsqlDataSource database, RoleStore roles
         return InvitationChange.Done;
     }
 
-    /// <returns>False where there is none.</returns>
+    /// <returns>False when the invitation does not exist.</returns>
     public async Task<bool> DeleteAsync(Guid domainId, Guid invitee, Caller caller, CancellationToken ct)
     {
         await using var change = await database.BeginChangeAsync(caller, ct);
@@ -158,7 +159,7 @@ internal enum InvitationChange
     IsAnswered,
     HasExpired,
     DomainClosed,
-    MoreThanOwn,
+    ExceedsOwnRole,
 }
 
 internal sealed class Invitation

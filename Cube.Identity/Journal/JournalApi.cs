@@ -1,16 +1,17 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Cube.Identity.Authentication;
+using Cube.Identity.Api;
+using Cube.Identity.Callers;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Cube.Identity.Journal;
 
-using Listed = Results<Ok<JournalApi.JournalPage>, JsonHttpResult<ManagementError>>;
+using PageResult = Results<Ok<JournalApi.JournalPage>, JsonHttpResult<ManagementError>>;
 
 /// <summary>
-/// The administrative audit: who changed which user, domain, role, invitation or token, from what to what. A domain's belongs to those who
-/// read its audit, an account's to its owner and the platform, the platform's to the platform.
+/// Endpoints for the administrative journal: actor, entity, and state before and after each change. Callers with <c>audit_log_read</c> read the
+/// events of a domain, a user and the administrators of the platform read the events of an account, and the latter read those of the platform.
 /// </summary>
 internal static class JournalApi
 {
@@ -22,8 +23,8 @@ internal static class JournalApi
         return endpoints;
     }
 
-    /// <param name="ActorId">Absent where Cube itself made the change.</param>
-    /// <param name="TokenId">The personal access token that was used.</param>
+    /// <param name="ActorId">The acting user; absent for a change that Cube made.</param>
+    /// <param name="TokenId">The personal access token of the request; absent for a session.</param>
     internal sealed record EventView(
         Guid Id,
         DateTime OccurredAt,
@@ -39,25 +40,25 @@ internal static class JournalApi
 
     internal sealed record JournalPage(long Total, int Offset, int Limit, IEnumerable<EventView> Journals);
 
-    private static Task<Listed> OfDomain(Guid id, [AsParameters] JournalQuery query, JournalStore journal, CancellationToken ct) =>
+    private static Task<PageResult> OfDomain(Guid id, [AsParameters] JournalQuery query, JournalStore journal, CancellationToken ct) =>
         ListAsync("domain_id = @Scope::uuid", id, query, journal, ct);
 
-    private static async Task<Listed> OfUser(Guid userId, [AsParameters] JournalQuery query, Caller caller, JournalStore journal, CancellationToken ct) =>
+    private static async Task<PageResult> OfUser(Guid userId, [AsParameters] JournalQuery query, Caller caller, JournalStore journal, CancellationToken ct) =>
         caller.IsAdministrator || caller.UserId == userId
             ? await ListAsync("user_id = @Scope::uuid and domain_id is null", userId, query, journal, ct)
-            : Requests.Forbidden;
+            : ApiResults.Forbidden;
 
-    /// <summary>Accounts, and the opening and closing of domains; not what happens inside of those.</summary>
-    private static async Task<Listed> OfPlatform([AsParameters] JournalQuery query, Caller caller, JournalStore journal, CancellationToken ct) =>
+    /// <summary>Lists events of accounts and status changes of domains, but no events inside a domain.</summary>
+    private static async Task<PageResult> OfPlatform([AsParameters] JournalQuery query, Caller caller, JournalStore journal, CancellationToken ct) =>
         caller.IsAdministrator
             ? await ListAsync("(domain_id is null or entity_type = 'domain') and @Scope::uuid is null", null, query, journal, ct)
-            : Requests.Forbidden;
+            : ApiResults.Forbidden;
 
-    private static async Task<Listed> ListAsync(string scope, Guid? id, JournalQuery query, JournalStore journal, CancellationToken ct)
+    private static async Task<PageResult> ListAsync(string scope, Guid? id, JournalQuery query, JournalStore journal, CancellationToken ct)
     {
-        if (query.Fault is { } fault)
+        if (query.Error is { } error)
         {
-            return Requests.Invalid(fault);
+            return ApiResults.Invalid(error);
         }
 
         var (total, events) = await journal.ListAsync(scope, id, query, ct);

@@ -1,25 +1,26 @@
 using System.Text.Json;
+using Cube.Identity.Api;
 using Dapper;
 using Npgsql;
 
 namespace Cube.Identity.Journal;
 
-/// <summary>The query of a list of events; times are RFC 3339.</summary>
+/// <summary>The query parameters of a list of events. Times are RFC 3339; <c>from</c> is inclusive, <c>to</c> is exclusive.</summary>
 internal sealed record JournalQuery(
     int? Offset, int? Limit, string? Operation, string? EntityType, string? EntityId, DateTimeOffset? From, DateTimeOffset? To, string? Dir)
 {
     public Paging Paging => new(Offset, Limit);
 
-    public string? Fault => Paging.Fault ?? (Dir is null or "asc" or "desc" ? null : "dir must be asc or desc.");
+    public string? Error => Paging.Error ?? (Dir is null or "asc" or "desc" ? null : "dir must be asc or desc.");
 }
 
-/// <summary>Reads what the triggers of the tables have recorded.</summary>
+/// <summary>Reads the table <c>events</c>, which triggers fill.</summary>
 internal sealed class JournalStore(NpgsqlDataSource database)
 {
-    /// <param name="scope">Whose events, as SQL with <c>@Scope</c>.</param>
-    /// <param name="id">The scope.</param>
-    /// <param name="query">Which of them.</param>
-    /// <param name="ct">Ends the question.</param>
+    /// <param name="scope">A SQL condition with the parameter <c>@Scope</c>; never client input.</param>
+    /// <param name="id">The value of <c>@Scope</c>.</param>
+    /// <param name="query">The filter and the requested part of the list.</param>
+    /// <param name="ct">Cancels the query.</param>
     public async Task<(long Total, IEnumerable<JournalApi.EventView> Events)> ListAsync(string scope, Guid? id, JournalQuery query, CancellationToken ct)
     {
         var where =

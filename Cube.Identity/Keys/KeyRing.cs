@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Cube.Identity.Configuration;
 using Cube.ServiceDefaults.Hosting;
 using Dapper;
 using Microsoft.Extensions.Options;
@@ -8,14 +9,14 @@ using Npgsql;
 namespace Cube.Identity.Keys;
 
 /// <summary>
-/// The signing keys of this deployment. They live in PostgreSQL, encrypted; the newest signs, the others stay published as long as
-/// something that they signed can still be good. Replicas share them and notice a new one when they meet its <c>kid</c>.
+/// The signing keys of this deployment, stored encrypted in PostgreSQL. The newest key signs. Older keys stay published until every token
+/// that they signed has expired. Replicas share the keys and reload them when a token has an unknown <c>kid</c>.
 /// </summary>
 internal sealed class KeyRing(NpgsqlDataSource database, IOptions<IdentityOptions> options, TimeProvider time) : IDisposable
 {
     private static readonly PbeParameters Encryption = new(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 100_000);
 
-    /// <summary>Rotation is one replica's work: a number of our own for <c>pg_advisory_xact_lock</c>.</summary>
+    /// <summary>The advisory lock that serializes rotation among replicas.</summary>
     private const long RotationLock = 0x43756265_00000002;
 
     private readonly SemaphoreSlim _loading = new(1, 1);
@@ -29,7 +30,7 @@ internal sealed class KeyRing(NpgsqlDataSource database, IOptions<IdentityOption
 
     public IEnumerable<SecurityKey> PublicKeys => _keys.Select(static key => key.Security);
 
-    /// <summary>Makes the next key when the current one has signed long enough, forgets those that nothing depends on, and loads the rest.</summary>
+    /// <summary>Creates a key when the current one has reached its lifetime, deletes expired keys and reloads the others.</summary>
     public async Task RotateAsync(CancellationToken ct)
     {
         var now = time.GetUtcNow();
@@ -56,7 +57,7 @@ internal sealed class KeyRing(NpgsqlDataSource database, IOptions<IdentityOption
         await LoadAsync(ct);
     }
 
-    /// <summary>Another replica may have rotated: looks again, but not more than once in five seconds, whatever callers send.</summary>
+    /// <summary>Reloads the keys for an unknown <c>kid</c>, because another replica may have rotated them; at most once in five seconds.</summary>
     public async Task ReloadForUnknownAsync(string? kid, CancellationToken ct)
     {
         if (kid is null || _keys.Any(key => key.Kid == kid) || time.GetUtcNow() - _loadedAt < TimeSpan.FromSeconds(5))
@@ -95,18 +96,18 @@ internal sealed class KeyRing(NpgsqlDataSource database, IOptions<IdentityOption
         {
             key.Dispose();
             throw new SettingException(
-                "Identity__KeyEncryptionSecret does not open the signing keys in the database: it must be the one they were made with.");
+                "Identity__KeyEncryptionSecret cannot decrypt the signing keys in the database. Set the secret that encrypted them.");
         }
     }
 
-    /// <summary>RFC 7638 thumbprint, so that a kid is bound to its key.</summary>
+    /// <summary>The RFC 7638 thumbprint of the key.</summary>
     private static string Kid(ECDsa key) =>
         Base64UrlEncoder.Encode(JsonWebKeyConverter.ConvertFromECDsaSecurityKey(new ECDsaSecurityKey(key)).ComputeJwkThumbprint());
 
     public void Dispose() => _loading.Dispose();
 }
 
-/// <summary>One P-256 key. Lives as long as the process: a request may be signing with it at any time.</summary>
+/// <summary>A P-256 key. It is never disposed, because a request may be signing with it at any time.</summary>
 internal sealed class SigningKey(string kid, ECDsa key)
 {
     public string Kid => kid;

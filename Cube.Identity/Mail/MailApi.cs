@@ -1,6 +1,7 @@
-using Cube.Identity.Authentication;
+using Cube.Identity.Api;
+using Cube.Identity.Callers;
 using Cube.Identity.Database;
-using Cube.Identity.Relations;
+using Cube.Identity.Synchronization;
 using Cube.Identity.Users;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Tokens;
@@ -10,18 +11,18 @@ using Npgsql;
 
 namespace Cube.Identity.Mail;
 
-using Sent = Results<Created<MailApi.Message>, JsonHttpResult<ManagementError>>;
+using MessageResult = Results<Created<MailApi.Message>, JsonHttpResult<ManagementError>>;
 
-/// <summary>What goes through a user's mailbox: verifying an address, and a new password when the old one is lost. Nobody learns here whether an address has an account.</summary>
+/// <summary>Endpoints that use e-mail: address verification and password reset. The responses do not reveal whether an address has an account.</summary>
 internal static class MailApi
 {
     public static IEndpointRouteBuilder MapMail(this IEndpointRouteBuilder endpoints)
     {
-        var all = endpoints.MapGroup("").InForceWhenAnswered().WithTags("Mail").AllowAnonymous();
+        var all = endpoints.MapGroup("").RequireSynchronized().WithTags("Mail").AllowAnonymous();
         all.MapPost("/users/send-verification", SendVerification);
         all.MapGet("/verify-email", Verify);
         all.MapPost("/password/reset-request", RequestReset);
-        all.MapPut("/password/reset", Reset).QueuesForPasswords();
+        all.MapPut("/password/reset", Reset).LimitPasswordConcurrency();
         return endpoints;
     }
 
@@ -32,16 +33,16 @@ internal static class MailApi
     internal sealed record ResetRequest(string? Password, string? ConfirmPassword);
 
     internal static JsonHttpResult<ManagementError> NotConfigured { get; } =
-        Requests.Fail(StatusCodes.Status503ServiceUnavailable, "mail_not_configured", "Cube sends no mail here; ask an administrator.");
+        ApiResults.Fail(StatusCodes.Status503ServiceUnavailable, "mail_not_configured", "This deployment does not send e-mail. Ask an administrator.");
 
-    /// <summary>An account that is not verified cannot log in, so that it is named by its address.</summary>
+    /// <summary>Anonymous, because an unverified account cannot log in. The body names the account by its e-mail address.</summary>
     private static async Task<Results<Ok<Message>, JsonHttpResult<ManagementError>>> SendVerification(
         EmailRequest request, Caller? caller, UserStore users, MailQueue mails, CancellationToken ct)
     {
         var email = request.Email ?? (caller is null ? null : (await users.FindAsync(caller.UserId, ct))?.Email);
-        if (UserRules.FaultOfEmail(email) is { } fault)
+        if (UserRules.ValidateEmail(email) is { } error)
         {
-            return Requests.Invalid(fault);
+            return ApiResults.Invalid(error);
         }
 
         if (!mails.IsConfigured)
@@ -49,23 +50,23 @@ internal static class MailApi
             return NotConfigured;
         }
 
-        mails.Post(new MailOrder.Verify(email!));
-        return TypedResults.Ok(new Message("If the account is not verified yet, a mail is on its way."));
+        mails.Enqueue(new MailJob.Verification(email!));
+        return TypedResults.Ok(new Message("If the account exists and is not verified, a verification e-mail has been queued."));
     }
 
     private static async Task<Results<Ok<Message>, JsonHttpResult<ManagementError>>> Verify(
-        string? token, MailTokens tokens, MailQueue mails, NpgsqlDataSource database, TimeProvider time, CancellationToken ct)
+        string? token, MailTokenStore tokens, MailQueue mails, NpgsqlDataSource database, TimeProvider time, CancellationToken ct)
     {
         await using var change = await database.BeginChangeAsync(actor: null, ct);
-        if (token is not { Length: > 0 and <= 128 } || await tokens.TakeAsync(change.Connection, token, MailTokens.Verify) is not { } taken)
+        if (token is not { Length: > 0 and <= 128 } || await tokens.RedeemAsync(change.Connection, token, MailTokenStore.Verify) is not { } taken)
         {
-            return Requests.Fail(StatusCodes.Status401Unauthorized, "invalid_token", "The link is not good any more; ask for another.");
+            return ApiResults.Fail(StatusCodes.Status401Unauthorized, "invalid_token", "The link is invalid or has expired. Request a new one.");
         }
 
         var old = await change.Connection.QuerySingleAsync<User>("select username, email from users where id = @UserId", new { taken.UserId });
         try
         {
-            // Every other token sent by mail is void: one that went to the old address must not outlive it.
+            // Revokes every other mail token of the user, in particular one that was sent to the old address.
             await change.Connection.ExecuteAsync(
                 """
                 select set_config('cube.actor', @actor, true);
@@ -76,23 +77,23 @@ internal static class MailApi
         }
         catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
         {
-            return Requests.Conflict("The address belongs to another account now.");
+            return ApiResults.Conflict("The e-mail address now belongs to another account.");
         }
 
         await change.CommitAsync();
         if (!string.Equals(old.Email, taken.Email, StringComparison.OrdinalIgnoreCase))
         {
-            mails.Post(new MailOrder.AddressNotice(old.Email, old.Username, IsChanged: true));
+            mails.Enqueue(new MailJob.AddressNotice(old.Email, old.Username, IsChanged: true));
         }
 
-        return TypedResults.Ok(new Message("The address is verified."));
+        return TypedResults.Ok(new Message("The e-mail address is verified."));
     }
 
-    private static Sent RequestReset(EmailRequest request, MailQueue mails)
+    private static MessageResult RequestReset(EmailRequest request, MailQueue mails)
     {
-        if (UserRules.FaultOfEmail(request.Email) is { } fault)
+        if (UserRules.ValidateEmail(request.Email) is { } error)
         {
-            return Requests.Invalid(fault);
+            return ApiResults.Invalid(error);
         }
 
         if (!mails.IsConfigured)
@@ -100,32 +101,32 @@ internal static class MailApi
             return NotConfigured;
         }
 
-        mails.Post(new MailOrder.Recover(request.Email!));
-        return TypedResults.Created((string?)null, new Message("If there is such an account, a mail is on its way."));
+        mails.Enqueue(new MailJob.PasswordReset(request.Email!));
+        return TypedResults.Created((string?)null, new Message("If the account exists, an e-mail has been queued."));
     }
 
-    /// <summary>Ends all logins, revokes personal access tokens and voids every other token sent by mail: whoever lost the password may have lost more. The mail was proof of the address, too.</summary>
-    private static async Task<Sent> Reset(
-        ResetRequest request, HttpContext context, Passwords passwords, MailTokens tokens, NpgsqlDataSource database, TimeProvider time, CancellationToken ct)
+    /// <summary>Sets the password, ends all sessions and revokes personal access tokens and mail tokens, because the account may be compromised.</summary>
+    private static async Task<MessageResult> Reset(
+        ResetRequest request, HttpContext context, UserPasswordHasher passwords, MailTokenStore tokens, NpgsqlDataSource database, TimeProvider time, CancellationToken ct)
     {
-        var fault = UserRules.FaultOfPassword(request.Password, "password")
-            ?? (request.Password == request.ConfirmPassword ? null : "password and confirm_password differ.");
-        if (fault is not null)
+        var error = UserRules.ValidatePassword(request.Password, "password")
+            ?? (request.Password == request.ConfirmPassword ? null : "password and confirm_password must be equal.");
+        if (error is not null)
         {
-            return Requests.Invalid(fault);
+            return ApiResults.Invalid(error);
         }
 
         var token = BearerToken.Read(context.Request.Headers);
         await using var change = await database.BeginChangeAsync(actor: null, ct);
-        if (string.IsNullOrEmpty(token) || await tokens.TakeAsync(change.Connection, token, MailTokens.Recover) is not { } taken)
+        if (string.IsNullOrEmpty(token) || await tokens.RedeemAsync(change.Connection, token, MailTokenStore.Recover) is not { } taken)
         {
             context.Response.Headers.WWWAuthenticate = "Bearer error=\"invalid_token\"";
-            return Requests.Fail(StatusCodes.Status401Unauthorized, "invalid_token", "The token of the mail is needed, once and within five minutes.");
+            return ApiResults.Fail(StatusCodes.Status401Unauthorized, "invalid_token", "A valid token from the e-mail is required. It can be used once, within five minutes.");
         }
 
         await change.Connection.ExecuteAsync("select set_config('cube.actor', @actor, true)", new { actor = taken.UserId.ToString() });
         await UserStore.SetPasswordAsync(change.Connection, taken.UserId, passwords.Hash(request.Password!), kept: Guid.Empty, endsTokens: true, time.GetUtcNow());
         await change.CommitAsync();
-        return TypedResults.Created((string?)null, new Message("The password is changed; log in with it."));
+        return TypedResults.Created((string?)null, new Message("The password was changed. Log in with the new password."));
     }
 }

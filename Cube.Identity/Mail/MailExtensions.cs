@@ -7,9 +7,9 @@ internal static class MailExtensions
     public static WebApplicationBuilder AddMail(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddSingleton<IValidateOptions<MailOptions>, MailOptionsValidator>();
-        services.AddOptions<MailOptions>().BindConfiguration(MailOptions.Section).ValidateOnStart();
-        services.AddSingleton<Mailer>().AddSingleton<MailTokens>().AddSingleton<MailQueue>();
+        services.AddOptionsWithValidateOnStart<MailOptions, MailOptionsValidator>().BindConfiguration(MailOptions.Section);
+        services.AddSingleton<IValidateOptions<MailOptions>, MailOptionsCustomValidator>();
+        services.AddSingleton<MailSender>().AddSingleton<MailTokenStore>().AddSingleton<MailQueue>();
         services.AddHostedService(static provider => provider.GetRequiredService<MailQueue>());
         return builder;
     }

@@ -6,64 +6,63 @@ using Npgsql;
 namespace Cube.Identity.Mail;
 
 /// <summary>
-/// Writes and sends mails, one after the other, away from the requests that ordered them: how long a request takes must not tell whether
-/// an address belongs to anybody.
+/// Sends e-mails one at a time in the background, so that the duration of a request does not reveal whether an address has an account. Keeps
+/// at most 1000 jobs and drops further ones.
 /// </summary>
 internal sealed partial class MailQueue(
-    Mailer mailer, MailTokens tokens, UserStore users, IOptions<MailOptions> options, TimeProvider time, ILogger<MailQueue> logger) : BackgroundService
+    MailSender sender, MailTokenStore tokens, UserStore users, IOptions<MailOptions> options, TimeProvider time, ILogger<MailQueue> logger) : BackgroundService
 {
     private const int Tries = 3;
 
-    private readonly Channel<MailOrder> _orders =
-        Channel.CreateBounded<MailOrder>(new BoundedChannelOptions(1000) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<MailJob> _jobs =
+        Channel.CreateBounded<MailJob>(new BoundedChannelOptions(1000) { FullMode = BoundedChannelFullMode.DropWrite });
 
     public bool IsConfigured => options.Value.IsConfigured;
 
-    /// <summary>Nothing happens where no mail is configured.</summary>
-    public void Post(MailOrder order)
+    /// <summary>Does nothing when e-mail is not configured or the queue is full.</summary>
+    public void Enqueue(MailJob job)
     {
         if (IsConfigured)
         {
-            _orders.Writer.TryWrite(order);
+            _jobs.Writer.TryWrite(job);
         }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await foreach (var order in _orders.Reader.ReadAllAsync(stoppingToken))
+        await foreach (var job in _jobs.Reader.ReadAllAsync(stoppingToken))
         {
             try
             {
-                if (await WriteAsync(order, stoppingToken) is var (to, subject, text))
+                if (await ComposeAsync(job, stoppingToken) is var (to, subject, text))
                 {
-                    await SendAsync(order, to, subject, text, stoppingToken);
+                    await SendAsync(job, to, subject, text, stoppingToken);
                 }
             }
             catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
             {
-                NotSent(order.GetType().Name, exception.GetType().Name);
+                NotSent(job.GetType().Name, exception.GetType().Name);
             }
         }
     }
 
-    private async Task SendAsync(MailOrder order, string to, string subject, string text, CancellationToken ct)
+    private async Task SendAsync(MailJob job, string to, string subject, string text, CancellationToken ct)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                await mailer.SendAsync(to, subject, text, ct);
-                Sent(order.GetType().Name);
+                await sender.SendAsync(to, subject, text, ct);
+                Sent(job.GetType().Name);
                 return;
             }
-            // Whatever it is (no STARTTLS, a bad certificate, a refused login, a broken connection), it is a mail that was not sent, never the
-            // end of the service.
+            // Any failure (no STARTTLS, an invalid certificate, a refused login, a broken connection) means an unsent e-mail. It must not stop the service.
             catch (Exception exception) when (!ct.IsCancellationRequested)
             {
-                // Neither the address nor what a server says about it belongs in a log.
+                // The log contains neither the address nor the server's message.
                 if (attempt == Tries)
                 {
-                    NotSent(order.GetType().Name, exception.GetType().Name);
+                    NotSent(job.GetType().Name, exception.GetType().Name);
                     return;
                 }
 
@@ -72,34 +71,34 @@ internal sealed partial class MailQueue(
         }
     }
 
-    /// <returns>Null where there is nobody to write to.</returns>
-    private async Task<(string To, string Subject, string Text)?> WriteAsync(MailOrder order, CancellationToken ct)
+    /// <returns>Null when there is no recipient.</returns>
+    private async Task<(string To, string Subject, string Text)?> ComposeAsync(MailJob job, CancellationToken ct)
     {
-        switch (order)
+        switch (job)
         {
-            case MailOrder.Recover { Email: var email }
-                when await users.FindByNameAsync(email, ct) is { Status: "enabled" } user && await tokens.MakeAsync(user, MailTokens.Recover, user.Email, ct) is { } token:
+            case MailJob.PasswordReset { Email: var email }
+                when await users.FindByNameAsync(email, ct) is { Status: "enabled" } user && await tokens.CreateAsync(user, MailTokenStore.Recover, user.Email, ct) is { } token:
                 return (user.Email, "Choose a new password",
                     $"""
-                    Somebody, most likely you, asked for a new password of the account {user.Username}.
+                    A new password was requested for the account {user.Username}.
 
                     Within five minutes, send the new password together with this token:
 
                       curl -X PUT {Link("/password/reset")} -H 'Authorization: Bearer {token}' \
                         -H 'Content-Type: application/json' -d '{"{"}"password":"…","confirm_password":"…"{"}"}'
 
-                    If it was not you, do nothing: your password stays as it is.
+                    If you did not request this, ignore this e-mail. Your password does not change.
                     """);
-            case MailOrder.Verify { Email: var email }
-                when await users.FindByNameAsync(email, ct) is { Status: "enabled", VerifiedAt: null } user && await tokens.MakeAsync(user, MailTokens.Verify, user.Email, ct) is { } token:
+            case MailJob.Verification { Email: var email }
+                when await users.FindByNameAsync(email, ct) is { Status: "enabled", VerifiedAt: null } user && await tokens.CreateAsync(user, MailTokenStore.Verify, user.Email, ct) is { } token:
                 return (user.Email, "Verify your account", Verification(user.Username, token));
-            case MailOrder.ChangeAddress { UserId: var id, Email: var email, PasswordHash: var hash }
-                when await users.FindAsync(id, ct) is { } user && user.PasswordHash == hash && await tokens.MakeAsync(user, MailTokens.Verify, email, ct) is { } token:
+            case MailJob.AddressChange { UserId: var id, Email: var email, PasswordHash: var hash }
+                when await users.FindAsync(id, ct) is { } user && user.PasswordHash == hash && await tokens.CreateAsync(user, MailTokenStore.Verify, email, ct) is { } token:
                 return (email, "Verify your new address", Verification(user.Username, token));
-            case MailOrder.AddressNotice { Email: var email, Username: var username, IsChanged: var isChanged }:
+            case MailJob.AddressNotice { Email: var email, Username: var username, IsChanged: var isChanged }:
                 return (email, isChanged ? "Your address was changed" : "A change of your address was requested", Notice(username, isChanged));
-            case MailOrder.Invite { UserId: var id, DomainName: var domain } when await users.FindAsync(id, ct) is { } user:
-                // The name is another person's text.
+            case MailJob.Invitation { UserId: var id, DomainName: var domain } when await users.FindAsync(id, ct) is { } user:
+                // The domain name is another user's input.
                 return (user.Email, "You are invited",
                     $"""
                     You are invited to the domain "{domain.ReplaceLineEndings(" ")}".
@@ -117,27 +116,27 @@ internal sealed partial class MailQueue(
 
           {Link($"/verify-email?token={token}")}
 
-        If you know nothing of it, do nothing.
+        If you did not request this, ignore this e-mail.
         """;
 
     private static string Notice(string username, bool isChanged) => isChanged
         ? $"""
-           The account {username} has another e-mail address now. Mails about it no longer come here.
+           The e-mail address of the account {username} was changed. E-mails about the account no longer go to this address.
 
-           If you did not want this, ask an administrator at once.
+           If you did not request this, contact an administrator immediately.
            """
         : $"""
-           Somebody who knows the password of the account {username} asked for another e-mail address.
-           It counts when the mail to the new address is answered.
+           A change of the e-mail address of the account {username} was requested with its password.
+           It takes effect when the new address is verified.
 
-           If it was not you, choose a new password: that voids the change.
+           If you did not request this, change your password. That cancels the request.
            """;
 
     private string Link(string path) => options.Value.LinkBase.TrimEnd('/') + path;
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "A mail was sent: {Kind}")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "Sent an e-mail of kind {Kind}")]
     private partial void Sent(string kind);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A mail could not be sent: {Kind}, {Reason}")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "Failed to send an e-mail of kind {Kind}: {Reason}")]
     private partial void NotSent(string kind, string reason);
 }

@@ -1,5 +1,5 @@
 using System.Text.Json.Serialization;
-using Cube.Identity.Authentication;
+using Cube.Identity.Callers;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Hosting;
 using Microsoft.AspNetCore.Authorization;
@@ -8,7 +8,7 @@ using Microsoft.OpenApi;
 
 namespace Cube.Identity.OpenApi;
 
-/// <summary>The document of this service's API, out of the endpoints themselves: <c>/openapi/v1.json</c>.</summary>
+/// <summary>The OpenAPI document of this service, generated from its endpoints: <c>/openapi/v1.json</c>.</summary>
 internal static class OpenApiExtensions
 {
     private const string Bearer = "bearer";
@@ -22,23 +22,23 @@ internal static class OpenApiExtensions
                 {
                     Title = "Cube identity",
                     Version = HealthEndpoints.Version,
-                    Description = "Users, tokens, domains, roles, members, invitations, personal access tokens and the administrative journal.",
+                    Description = "Manages users, tokens, domains, roles, members, invitations and personal access tokens, and reads the administrative journal.",
                 };
-                // Whoever asks reached it through the proxy or directly: the address is the one that he used.
+                // No server address: clients reach the service directly or through the proxy.
                 document.Servers = [];
                 document.Components ??= new OpenApiComponents();
                 document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
                 {
                     [Bearer] = new OpenApiSecurityScheme
                     {
-                        Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "An access token; where an endpoint says so also a personal access token.",
+                        Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "An access token. Endpoints that say so also accept a personal access token.",
                     },
                 };
                 return Task.CompletedTask;
             })
             .AddSchemaTransformer(static (schema, context, _) =>
             {
-                // What is left out where it is null is not required.
+                // A property that is omitted when null is not required.
                 foreach (var property in context.JsonTypeInfo.Properties)
                 {
                     if (property.AttributeProvider?.GetCustomAttributes(typeof(JsonIgnoreAttribute), inherit: true) is [JsonIgnoreAttribute { Condition: JsonIgnoreCondition.WhenWritingNull }])
@@ -59,14 +59,14 @@ internal static class OpenApiExtensions
         return endpoints;
     }
 
-    /// <summary>What every endpoint has in common: errors of one shape, and what a caller needs.</summary>
+    /// <summary>Adds the error response and the required authorization to every operation.</summary>
     private static async Task DescribeAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken ct)
     {
         var metadata = context.Description.ActionDescriptor.EndpointMetadata;
         operation.Responses ??= [];
         operation.Responses["default"] = new OpenApiResponse
         {
-            Description = "It was not carried out.",
+            Description = "The request failed.",
             Content = new Dictionary<string, OpenApiMediaType>
             {
                 ["application/json"] = new() { Schema = await context.GetOrCreateSchemaAsync(typeof(ManagementError), null, ct) },
@@ -79,7 +79,7 @@ internal static class OpenApiExtensions
 
         if (metadata.OfType<DomainAction>().FirstOrDefault() is { } action)
         {
-            operation.Description = $"Needs the action {action.Name} in the domain. Takes personal access tokens with a scope for it.";
+            operation.Description = $"Requires the action {action.Name} in the domain. Accepts personal access tokens with a scope for that action.";
         }
     }
 }

@@ -15,8 +15,8 @@ internal sealed class Pat
     public DateTime? LastUsedAt { get; init; }
     public DateTime? RevokedAt { get; init; }
 
-    /// <param name="now">Decides what has expired.</param>
-    /// <param name="secret">Only when it was just made: nobody can read it later.</param>
+    /// <param name="now">The time that decides whether the token has expired.</param>
+    /// <param name="secret">The secret of a token that was just created or reset; it cannot be read later.</param>
     public PatView ToView(DateTimeOffset now, string? secret = null) => new(
         Id, UserId, Name, Description, secret, IssuedAt, ExpiresAt, UpdatedAt, LastUsedAt, RevokedAt is not null, RevokedAt,
         RevokedAt is not null ? "revoked" : ExpiresAt <= now.UtcDateTime ? "expired" : "active");
@@ -36,5 +36,5 @@ internal sealed record PatView(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DateTime? RevokedAt,
     string Status);
 
-/// <summary>One right of a token: an operation on models of a domain, or on the domain itself.</summary>
+/// <summary>One scope of a token: an operation on models of a domain, or on the domain.</summary>
 internal sealed record PatScope(Guid Id, Guid PatId, Guid DomainId, string EntityType, string EntityId, string Operation);

@@ -1,14 +1,15 @@
-using Cube.Identity.Authentication;
-using Cube.Identity.Relations;
+using Cube.Identity.Api;
+using Cube.Identity.Callers;
+using Cube.Identity.Synchronization;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Cube.Identity.Pats;
 
-using Nothing = Results<NoContent, JsonHttpResult<ManagementError>>;
-using Shown = Results<Ok<PatView>, JsonHttpResult<ManagementError>>;
+using EmptyResult = Results<NoContent, JsonHttpResult<ManagementError>>;
+using ViewResult = Results<Ok<PatView>, JsonHttpResult<ManagementError>>;
 
-/// <summary>A user's own personal access tokens. Only a login manages them: no token can make itself another.</summary>
+/// <summary>Endpoints for the caller's personal access tokens. They require a session: a personal access token cannot manage tokens.</summary>
 internal static class PatApi
 {
     private const int MaxName = 256;
@@ -18,7 +19,7 @@ internal static class PatApi
 
     public static IEndpointRouteBuilder MapPats(this IEndpointRouteBuilder endpoints)
     {
-        var pats = endpoints.MapGroup("/pats").InForceWhenAnswered().WithTags("Personal access tokens");
+        var pats = endpoints.MapGroup("/pats").RequireSynchronized().WithTags("Personal access tokens");
         pats.MapPost("/", Create);
         pats.MapGet("/", List);
         pats.MapDelete("/", DeleteAll);
@@ -46,9 +47,9 @@ internal static class PatApi
         CreateRequest request, HttpResponse response, Caller caller, PatStore pats, TimeProvider time, CancellationToken ct)
     {
         var lifetime = GoDuration.Parse(request.Duration);
-        if ((FaultOfName(request.Name) ?? FaultOfDescription(request.Description) ?? FaultOfLifetime(lifetime)) is { } fault)
+        if ((ValidateName(request.Name) ?? ValidateDescription(request.Description) ?? ValidateLifetime(lifetime)) is { } error)
         {
-            return Requests.Invalid(fault);
+            return ApiResults.Invalid(error);
         }
 
         var (pat, secret) = await pats.AddAsync(request.Name!, request.Description ?? "", lifetime!.Value, caller, ct);
@@ -59,9 +60,9 @@ internal static class PatApi
     private static async Task<Results<Ok<PatPage>, JsonHttpResult<ManagementError>>> List(
         [AsParameters] Paging paging, Guid? id, string? name, string? status, Caller caller, PatStore pats, TimeProvider time, CancellationToken ct)
     {
-        if ((paging.Fault ?? (status is null or "active" or "revoked" or "expired" ? null : "status must be active, revoked or expired.")) is { } fault)
+        if ((paging.Error ?? (status is null or "active" or "revoked" or "expired" ? null : "status must be active, revoked or expired.")) is { } error)
         {
-            return Requests.Invalid(fault);
+            return ApiResults.Invalid(error);
         }
 
         var (total, page) = await pats.ListAsync(caller.UserId, id, name, status, paging, ct);
@@ -74,31 +75,31 @@ internal static class PatApi
         return TypedResults.Ok();
     }
 
-    private static async Task<Shown> Get(Guid patId, Caller caller, PatStore pats, TimeProvider time, CancellationToken ct) =>
+    private static async Task<ViewResult> Get(Guid patId, Caller caller, PatStore pats, TimeProvider time, CancellationToken ct) =>
         await pats.FindAsync(patId, caller.UserId, ct) is { } pat ? TypedResults.Ok(pat.ToView(time.GetUtcNow())) : NoSuchToken;
 
-    private static async Task<Nothing> Delete(Guid patId, Caller caller, PatStore pats, CancellationToken ct) =>
+    private static async Task<EmptyResult> Delete(Guid patId, Caller caller, PatStore pats, CancellationToken ct) =>
         await pats.DeleteAsync(patId, caller, ct) > 0 ? TypedResults.NoContent() : NoSuchToken;
 
     private static async Task<Results<Accepted<PatView>, JsonHttpResult<ManagementError>>> Rename(
         Guid patId, NameRequest request, Caller caller, PatStore pats, TimeProvider time, CancellationToken ct) =>
-        FaultOfName(request.Name) is { } fault ? Requests.Invalid(fault)
+        ValidateName(request.Name) is { } error ? ApiResults.Invalid(error)
         : await pats.RenameAsync(patId, request.Name!, caller, ct) is { } pat ? TypedResults.Accepted((string?)null, pat.ToView(time.GetUtcNow()))
         : NoSuchToken;
 
     private static async Task<Results<Accepted<PatView>, JsonHttpResult<ManagementError>>> Describe(
         Guid patId, DescriptionRequest request, Caller caller, PatStore pats, TimeProvider time, CancellationToken ct) =>
-        FaultOfDescription(request.Description) is { } fault ? Requests.Invalid(fault)
+        ValidateDescription(request.Description) is { } error ? ApiResults.Invalid(error)
         : await pats.DescribeAsync(patId, request.Description ?? "", caller, ct) is { } pat ? TypedResults.Accepted((string?)null, pat.ToView(time.GetUtcNow()))
         : NoSuchToken;
 
-    private static async Task<Shown> Reset(
+    private static async Task<ViewResult> Reset(
         Guid patId, DurationRequest request, HttpResponse response, Caller caller, PatStore pats, TimeProvider time, CancellationToken ct)
     {
         var lifetime = GoDuration.Parse(request.Duration);
-        if (FaultOfLifetime(lifetime) is { } fault)
+        if (ValidateLifetime(lifetime) is { } error)
         {
-            return Requests.Invalid(fault);
+            return ApiResults.Invalid(error);
         }
 
         var (pat, secret) = await pats.ResetAsync(patId, lifetime!.Value, caller, ct);
@@ -106,17 +107,17 @@ internal static class PatApi
         return pat is null ? NoSuchToken : TypedResults.Ok(pat.ToView(time.GetUtcNow(), secret));
     }
 
-    private static async Task<Nothing> Revoke(Guid patId, Caller caller, PatStore pats, CancellationToken ct) =>
+    private static async Task<EmptyResult> Revoke(Guid patId, Caller caller, PatStore pats, CancellationToken ct) =>
         await pats.RevokeAsync(patId, caller, ct) is not null ? TypedResults.NoContent() : NoSuchToken;
 
-    internal static JsonHttpResult<ManagementError> NoSuchToken { get; } = Requests.NotFound("You have no such token.");
+    internal static JsonHttpResult<ManagementError> NoSuchToken { get; } = ApiResults.NotFound("You do not have this token.");
 
-    private static string? FaultOfName(string? name) =>
+    private static string? ValidateName(string? name) =>
         string.IsNullOrWhiteSpace(name) || name.Length > MaxName ? $"name must have 1 to {MaxName} characters." : null;
 
-    private static string? FaultOfDescription(string? description) =>
-        description is { Length: > MaxDescription } ? $"description must not be longer than {MaxDescription} characters." : null;
+    private static string? ValidateDescription(string? description) =>
+        description is { Length: > MaxDescription } ? $"description must have at most {MaxDescription} characters." : null;
 
-    private static string? FaultOfLifetime(TimeSpan? lifetime) =>
-        lifetime >= MinLifetime && lifetime <= MaxLifetime ? null : "duration must be 1m to 8784h, as 720h or 1h30m.";
+    private static string? ValidateLifetime(TimeSpan? lifetime) =>
+        lifetime >= MinLifetime && lifetime <= MaxLifetime ? null : "duration must be between 1m and 8784h, for example 720h or 1h30m.";
 }

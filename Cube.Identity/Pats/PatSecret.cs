@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Cube.Identity.Pats;
 
-/// <summary>The secret of a personal access token: 256 random bits, which no guess finds, so that the plain hash of it is kept.</summary>
+/// <summary>The secret of a personal access token. It has 256 random bits, so an unsalted SHA-256 hash is stored.</summary>
 internal static class PatSecret
 {
     public const string Prefix = "pat_";

@@ -1,4 +1,5 @@
-using Cube.Identity.Authentication;
+using Cube.Identity.Api;
+using Cube.Identity.Callers;
 using Cube.Identity.Database;
 using Dapper;
 using Npgsql;
@@ -9,7 +10,7 @@ internal sealed class PatStore(NpgsqlDataSource database, TimeProvider time)
 {
     private const string Columns = "id, user_id, name, description, issued_at, expires_at, updated_at, last_used_at, revoked_at";
 
-    /// <returns>The living token of an enabled user that this is the secret of, or null. When it was used is kept to the minute.</returns>
+    /// <summary>Finds the active token of an enabled user by its secret, and records the time of use at most once a minute.</summary>
     public async Task<Pat?> UseAsync(string secret, CancellationToken ct)
     {
         var now = time.GetUtcNow();
@@ -66,13 +67,13 @@ internal sealed class PatStore(NpgsqlDataSource database, TimeProvider time)
             $"select {Columns} from pats where {where} order by issued_at desc, id offset @From limit @Count", arguments, cancellationToken: ct)));
     }
 
-    /// <summary>Changes one of the caller's own.</summary>
+    /// <summary>Updates a token of the caller.</summary>
     /// <param name="id">The token.</param>
-    /// <param name="set">What changes, as SQL, with <c>@value</c>.</param>
-    /// <param name="value">The value.</param>
-    /// <param name="caller">Whose token it must be.</param>
-    /// <param name="ct">Ends it before it is done.</param>
-    /// <returns>Null where he has no such token.</returns>
+    /// <param name="set">A SQL assignment with the parameter <c>@value</c>; never client input.</param>
+    /// <param name="value">The value of <c>@value</c>.</param>
+    /// <param name="caller">The owner.</param>
+    /// <param name="ct">Cancels the change.</param>
+    /// <returns>Null when the caller does not have the token.</returns>
     private async Task<Pat?> UpdateAsync(Guid id, string set, object? value, Caller caller, CancellationToken ct)
     {
         await using var change = await database.BeginChangeAsync(caller, ct);
@@ -91,7 +92,7 @@ internal sealed class PatStore(NpgsqlDataSource database, TimeProvider time)
     public Task<Pat?> RevokeAsync(Guid id, Caller caller, CancellationToken ct) =>
         UpdateAsync(id, "revoked_at = coalesce(revoked_at, @now)", null, caller, ct);
 
-    /// <summary>A new secret and a new time; the old secret is good no more. A revoked token lives again.</summary>
+    /// <summary>Replaces the secret and the lifetime of a token. A revoked token becomes active again.</summary>
     public async Task<(Pat? Pat, string Secret)> ResetAsync(Guid id, TimeSpan lifetime, Caller caller, CancellationToken ct)
     {
         var (secret, now) = (PatSecret.Generate(), time.GetUtcNow());
@@ -106,10 +107,10 @@ internal sealed class PatStore(NpgsqlDataSource database, TimeProvider time)
         return (pat, secret);
     }
 
-    /// <param name="id">Null for all of the caller's.</param>
-    /// <param name="caller">Whose they must be.</param>
-    /// <param name="ct">Ends it before it is done.</param>
-    /// <returns>How many there were.</returns>
+    /// <param name="id">Null for all tokens of the caller.</param>
+    /// <param name="caller">The owner.</param>
+    /// <param name="ct">Cancels the change.</param>
+    /// <returns>The number of deleted tokens.</returns>
     public async Task<int> DeleteAsync(Guid? id, Caller caller, CancellationToken ct)
     {
         await using var change = await database.BeginChangeAsync(caller, ct);

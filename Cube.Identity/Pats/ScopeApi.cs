@@ -1,15 +1,16 @@
 using Cube.Authorization;
-using Cube.Identity.Authentication;
+using Cube.Identity.Api;
+using Cube.Identity.Callers;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Cube.Identity.Pats;
 
-using Listed = Results<Ok<ScopeApi.ScopePage>, JsonHttpResult<ManagementError>>;
+using PageResult = Results<Ok<ScopeApi.ScopePage>, JsonHttpResult<ManagementError>>;
 
 /// <summary>
-/// What a personal access token may do: operations on models of a domain, or on the domain itself, each also <c>*</c>. A token without
-/// a scope may do nothing, and none may do more than its owner.
+/// Endpoints for the scopes of a personal access token: operations on models of a domain or on the domain; <c>*</c> means all. A token without
+/// scopes has no permissions, and no token has more permissions than its owner.
 /// </summary>
 internal static class ScopeApi
 {
@@ -34,16 +35,16 @@ internal static class ScopeApi
 
     internal sealed record ScopePage(long Total, int Offset, int Limit, IEnumerable<PatScope> Scopes);
 
-    private static async Task<Listed> Add(Guid patId, AddRequest request, Caller caller, ScopeStore scopes, CancellationToken ct)
+    private static async Task<PageResult> Add(Guid patId, AddRequest request, Caller caller, ScopeStore scopes, CancellationToken ct)
     {
         if (request.Scopes is not { Length: >= 1 and <= ScopeStore.Max } wanted)
         {
-            return Requests.Invalid($"scopes must be 1 to {ScopeStore.Max}.");
+            return ApiResults.Invalid($"scopes must have 1 to {ScopeStore.Max} elements.");
         }
 
-        if (wanted.Select(FaultOf).FirstOrDefault(static fault => fault is not null) is { } fault)
+        if (wanted.Select(Validate).FirstOrDefault(static error => error is not null) is { } error)
         {
-            return Requests.Invalid(fault);
+            return ApiResults.Invalid(error);
         }
 
         PatScope[] made =
@@ -55,17 +56,17 @@ internal static class ScopeApi
         return await scopes.AddAsync(patId, made, caller, ct) switch
         {
             ScopeChange.Done => await ListAsync(patId, new Paging(0, Paging.Max), caller, scopes, ct),
-            ScopeChange.Duplicate => Requests.Conflict("The token has one of these scopes already."),
-            ScopeChange.ForeignDomain => Requests.Forbidden,
-            ScopeChange.TooMany => Requests.Refused("too_many_scopes", $"A token has at most {ScopeStore.Max} scopes."),
+            ScopeChange.Duplicate => ApiResults.Conflict("The token already has one of these scopes."),
+            ScopeChange.ForeignDomain => ApiResults.Forbidden,
+            ScopeChange.TooMany => ApiResults.Unprocessable("too_many_scopes", $"A token can have at most {ScopeStore.Max} scopes."),
             _ => PatApi.NoSuchToken,
         };
     }
 
-    private static async Task<Listed> List(Guid patId, [AsParameters] Paging paging, Caller caller, ScopeStore scopes, CancellationToken ct) =>
-        paging.Fault is { } fault ? Requests.Invalid(fault) : await ListAsync(patId, paging, caller, scopes, ct);
+    private static async Task<PageResult> List(Guid patId, [AsParameters] Paging paging, Caller caller, ScopeStore scopes, CancellationToken ct) =>
+        paging.Error is { } error ? ApiResults.Invalid(error) : await ListAsync(patId, paging, caller, scopes, ct);
 
-    private static async Task<Listed> ListAsync(Guid patId, Paging paging, Caller caller, ScopeStore scopes, CancellationToken ct) =>
+    private static async Task<PageResult> ListAsync(Guid patId, Paging paging, Caller caller, ScopeStore scopes, CancellationToken ct) =>
         await scopes.ListAsync(patId, paging, caller, ct) is var (total, page)
             ? TypedResults.Ok(new ScopePage(total, paging.From, paging.Count, page))
             : PatApi.NoSuchToken;
@@ -75,13 +76,13 @@ internal static class ScopeApi
     {
         if (request.ScopesId is not { Length: >= 1 and <= ScopeStore.Max } ids)
         {
-            return Requests.Invalid($"scopes_id must be 1 to {ScopeStore.Max} ids of scopes.");
+            return ApiResults.Invalid($"scopes_id must have 1 to {ScopeStore.Max} scope ids.");
         }
 
         return await scopes.RemoveAsync(patId, ids, caller, ct) switch
         {
             null => PatApi.NoSuchToken,
-            0 => Requests.NotFound("The token has no such scope."),
+            0 => ApiResults.NotFound("The token does not have this scope."),
             _ => TypedResults.Ok(),
         };
     }
@@ -89,18 +90,18 @@ internal static class ScopeApi
     private static async Task<Results<Ok, JsonHttpResult<ManagementError>>> Clear(Guid patId, Caller caller, ScopeStore scopes, CancellationToken ct) =>
         await scopes.RemoveAsync(patId, null, caller, ct) is null ? PatApi.NoSuchToken : TypedResults.Ok();
 
-    private static string? FaultOf(ScopeRequest? scope) => scope switch
+    private static string? Validate(ScopeRequest? scope) => scope switch
     {
-        null => "A scope must be an object.",
-        { DomainId: null } => "domain_id is needed.",
+        null => "Each scope must be an object.",
+        { DomainId: null } => "domain_id is required.",
         { EntityType: not (Models or Domains) } => "entity_type must be models or domains.",
-        { Operation: null } => "operation is needed.",
-        { EntityType: Models, EntityId: not { Length: > 0 and <= MaxModel } } => "entity_id must be a model or \"*\".",
+        { Operation: null } => "operation is required.",
+        { EntityType: Models, EntityId: not { Length: > 0 and <= MaxModel } } => "entity_id must be a model id or \"*\".",
         { EntityType: Models, Operation: not Any } when !CubeSchema.IsModelAction(scope.Operation) || !CubeSchema.KnownActions.Contains(scope.Operation) =>
-            "operation of models must be one of the llm_ actions or \"*\".",
+            "With entity_type models, operation must be an llm_ action or \"*\".",
         { EntityType: Domains } when scope.EntityId is not Any && scope.EntityId != scope.DomainId.ToString() => "entity_id must be the domain_id or \"*\".",
         { EntityType: Domains, Operation: not Any } when CubeSchema.IsModelAction(scope.Operation) || !CubeSchema.KnownActions.Contains(scope.Operation) =>
-            "operation of domains must be an action that is not one of models, or \"*\".",
+            "With entity_type domains, operation must be an action that does not begin with llm_, or \"*\".",
         _ => null,
     };
 }

@@ -1,4 +1,5 @@
-using Cube.Identity.Authentication;
+using Cube.Identity.Api;
+using Cube.Identity.Callers;
 using Cube.Identity.Database;
 using Dapper;
 using Npgsql;
@@ -11,7 +12,7 @@ internal enum ScopeChange
     UnknownToken,
     Duplicate,
 
-    /// <summary>One of the domains is not the caller's, or does not exist.</summary>
+    /// <summary>The caller is not a member of one of the domains, or it does not exist.</summary>
     ForeignDomain,
     TooMany,
 }
@@ -22,7 +23,7 @@ internal sealed class ScopeStore(NpgsqlDataSource database)
 
     private const string Owns = "exists (select from pats where id = @patId and user_id = @UserId)";
 
-    /// <returns>Null where the caller has no such token.</returns>
+    /// <returns>Null when the caller does not have the token.</returns>
     public async Task<(long Total, IEnumerable<PatScope> Scopes)?> ListAsync(Guid patId, Paging paging, Caller caller, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
@@ -40,7 +41,7 @@ internal sealed class ScopeStore(NpgsqlDataSource database)
                 cancellationToken: ct)));
     }
 
-    /// <summary>All of them or none.</summary>
+    /// <summary>Adds all scopes in one transaction.</summary>
     public async Task<ScopeChange> AddAsync(Guid patId, IReadOnlyCollection<PatScope> scopes, Caller caller, CancellationToken ct)
     {
         await using var change = await database.BeginChangeAsync(caller, ct);
@@ -84,10 +85,10 @@ internal sealed class ScopeStore(NpgsqlDataSource database)
     }
 
     /// <param name="patId">The token.</param>
-    /// <param name="ids">Null for all of its scopes.</param>
-    /// <param name="caller">Whose token it must be.</param>
-    /// <param name="ct">Ends it before it is done.</param>
-    /// <returns>How many were removed, or null where the caller has no such token.</returns>
+    /// <param name="ids">Null for all scopes of the token.</param>
+    /// <param name="caller">The owner.</param>
+    /// <param name="ct">Cancels the change.</param>
+    /// <returns>The number of removed scopes, or null when the caller does not have the token.</returns>
     public async Task<int?> RemoveAsync(Guid patId, Guid[]? ids, Caller caller, CancellationToken ct)
     {
         await using var change = await database.BeginChangeAsync(caller, ct);

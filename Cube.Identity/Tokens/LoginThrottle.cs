@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Cube.Identity.Configuration;
 using Cube.Identity.Users;
 using Dapper;
 using Microsoft.Extensions.Options;
@@ -8,52 +9,52 @@ using Npgsql;
 namespace Cube.Identity.Tokens;
 
 /// <summary>
-/// Counts wrong passwords per account and client address, and per client address, for all replicas and over restarts. From the tenth
-/// failure of an account within a minute on, or when an address has used up its own limit, no password is checked until that minute is over.
+/// Counts wrong passwords per account and client address, and per client address, in the database for all replicas. After ten failures for an
+/// account, or the limit of an address, within one minute, passwords are not verified until that minute has passed.
 /// </summary>
 internal sealed class LoginThrottle(NpgsqlDataSource database, IOptions<IdentityOptions> options, TimeProvider time) : IDisposable
 {
     private const int Limit = 10;
     private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
 
-    /// <summary>Stands for the account in the row that counts an address.</summary>
-    private static readonly byte[] Anybody = SHA256.HashData("every account"u8);
+    /// <summary>The account key of the row that counts all failures of an address.</summary>
+    private static readonly byte[] AllAccounts = SHA256.HashData("every account"u8);
 
-    /// <summary>Attempts on one account from one address wait for one another, so that a burst is not through before its first failure is counted.</summary>
+    /// <summary>Serialize attempts on one account from one address, so that a burst cannot pass before its first failure is counted.</summary>
     private readonly SemaphoreSlim[] _queues = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1, 1))];
 
-    /// <param name="user">Whose password is tried. The id counts, so that user name and e-mail address share one counter.</param>
-    /// <param name="name">What was typed where there is no such user; it is kept as a hash.</param>
-    /// <param name="client">From where.</param>
-    /// <param name="ct">Ends the wait.</param>
+    /// <param name="user">The user, or null. The counter uses the id, so that user name and e-mail address share one counter.</param>
+    /// <param name="name">The name in the request. For an unknown user its hash is the counter's key.</param>
+    /// <param name="client">The client address.</param>
+    /// <param name="ct">Cancels the wait.</param>
     public async Task<LoginAttempt> BeginAsync(User? user, string name, System.Net.IPAddress? client, CancellationToken ct)
     {
-        var address = PasswordQueue.ClientOf(client);
+        var address = PasswordQueue.ClientKey(client);
         var account = SHA256.HashData(Encoding.UTF8.GetBytes(user is null ? $"name:{name.Trim().ToUpperInvariant()}" : $"user:{user.Id:N}"));
         var queue = _queues[(account[0] ^ SHA256.HashData(Encoding.UTF8.GetBytes(address))[0]) % _queues.Length];
         await queue.WaitAsync(ct);
         return new LoginAttempt(this, queue, account, address);
     }
 
-    internal async Task<TimeSpan?> WaitAsync(byte[] account, string address, CancellationToken ct)
+    internal async Task<TimeSpan?> GetRetryAfterAsync(byte[] account, string address, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
         var since = await connection.QuerySingleAsync<DateTime?>(new CommandDefinition(
             """
             select max(since) from login_failures
-            where address = @address and since > @start and ((account = @account and failures >= @Limit) or (account = @Anybody and failures >= @most))
+            where address = @address and since > @start and ((account = @account and failures >= @Limit) or (account = @AllAccounts and failures >= @most))
             """,
-            new { account, address, Limit, Anybody, most = options.Value.LoginFailuresPerAddress, start = time.GetUtcNow() - Window },
+            new { account, address, Limit, AllAccounts, most = options.Value.LoginFailuresPerAddress, start = time.GetUtcNow() - Window },
             cancellationToken: ct));
         return since is { } first ? Remaining(first) : null;
     }
 
-    internal async Task<TimeSpan?> FailedAsync(byte[] account, string address)
+    internal async Task<TimeSpan?> RecordFailureAsync(byte[] account, string address)
     {
         var now = time.GetUtcNow();
         await using var connection = await database.OpenConnectionAsync(CancellationToken.None);
         TimeSpan? wait = null;
-        foreach (var (counted, most) in ((byte[], int)[])[(account, Limit), (Anybody, options.Value.LoginFailuresPerAddress)])
+        foreach (var (counted, most) in ((byte[], int)[])[(account, Limit), (AllAccounts, options.Value.LoginFailuresPerAddress)])
         {
             var (failures, since) = await connection.QuerySingleAsync<(int, DateTime)>(
                 """
@@ -71,8 +72,8 @@ internal sealed class LoginThrottle(NpgsqlDataSource database, IOptions<Identity
         return wait;
     }
 
-    /// <summary>The account's failures are forgotten. Those of the address are not: an account of one's own must not clear them.</summary>
-    internal async Task SucceededAsync(byte[] account, string address)
+    /// <summary>Clears the failures of the account but not those of the address, which a caller could otherwise clear by logging in to another account.</summary>
+    internal async Task RecordSuccessAsync(byte[] account, string address)
     {
         await using var connection = await database.OpenConnectionAsync(CancellationToken.None);
         await connection.ExecuteAsync("delete from login_failures where account = @account and address = @address", new { account, address });
@@ -87,16 +88,16 @@ internal sealed class LoginThrottle(NpgsqlDataSource database, IOptions<Identity
     public void Dispose() => Array.ForEach(_queues, static queue => queue.Dispose());
 }
 
-/// <summary>One try of one account; holds its place in the queue until disposed.</summary>
+/// <summary>One login attempt. Other attempts on the same account and address wait until it is disposed.</summary>
 internal sealed class LoginAttempt(LoginThrottle throttle, SemaphoreSlim queue, byte[] account, string address) : IDisposable
 {
-    /// <returns>How long nothing is tried, or null where it may be.</returns>
-    public Task<TimeSpan?> WaitAsync(CancellationToken ct) => throttle.WaitAsync(account, address, ct);
+    /// <returns>The time until the next attempt is allowed, or null when this one is.</returns>
+    public Task<TimeSpan?> GetRetryAfterAsync(CancellationToken ct) => throttle.GetRetryAfterAsync(account, address, ct);
 
-    /// <summary>Counted even when the client has gone: leaving early must not be a way around.</summary>
-    public Task<TimeSpan?> FailedAsync() => throttle.FailedAsync(account, address);
+    /// <summary>Not cancellable, so that a client cannot avoid the count by disconnecting.</summary>
+    public Task<TimeSpan?> RecordFailureAsync() => throttle.RecordFailureAsync(account, address);
 
-    public Task SucceededAsync() => throttle.SucceededAsync(account, address);
+    public Task RecordSuccessAsync() => throttle.RecordSuccessAsync(account, address);
 
     public void Dispose() => queue.Release();
 }

@@ -1,3 +1,4 @@
+using Cube.Identity.Configuration;
 using Cube.Identity.Database;
 using Cube.Identity.Users;
 using Dapper;
@@ -6,13 +7,13 @@ using Npgsql;
 
 namespace Cube.Identity.Tokens;
 
-/// <summary>Logins and their families of refresh tokens.</summary>
+/// <summary>Sessions. Each login starts a session with one family of refresh tokens.</summary>
 internal sealed class SessionStore(NpgsqlDataSource database, TokenIssuer issuer, IOptions<IdentityOptions> options, TimeProvider time)
 {
-    /// <param name="user">As read before the password was checked.</param>
-    /// <param name="description">What the session is called.</param>
-    /// <param name="ct">Ends it before it is done.</param>
-    /// <returns>Null where the password was changed or the account disabled meanwhile: that has ended the user's sessions, and this one came after.</returns>
+    /// <param name="user">The user as read before the password was verified.</param>
+    /// <param name="description">A name for the session.</param>
+    /// <param name="ct">Cancels the change.</param>
+    /// <returns>Null when the password was changed or the account disabled since the user was read.</returns>
     public async Task<TokenPair?> StartAsync(User user, string? description, CancellationToken ct)
     {
         var now = time.GetUtcNow();
@@ -30,11 +31,11 @@ internal sealed class SessionStore(NpgsqlDataSource database, TokenIssuer issuer
     }
 
     /// <summary>
-    /// Swaps the current refresh token of a family for the next. Any other token of the family was swapped before: somebody holds a
-    /// copy, and the whole family ends (OAuth 2.0 Security Best Current Practice, RFC 9700, section 4.14.2).
+    /// Exchanges the current refresh token of a family for the next one. Any other token of the family is a replay, which revokes the whole
+    /// family (OAuth 2.0 Security Best Current Practice, RFC 9700, section 4.14.2).
     /// </summary>
-    /// <returns>The new pair, or null where the token is of no use any more.</returns>
-    public async Task<TokenPair?> RotateAsync(TokenContent token, CancellationToken ct)
+    /// <returns>The new pair, or null when the token is not the current one of an active session.</returns>
+    public async Task<TokenPair?> RotateAsync(TokenClaims token, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         var next = Guid.NewGuid();
@@ -61,7 +62,7 @@ internal sealed class SessionStore(NpgsqlDataSource database, TokenIssuer issuer
         return null;
     }
 
-    /// <returns>False where the user has no such living session.</returns>
+    /// <returns>False when the user has no such active session.</returns>
     public async Task<bool> RevokeAsync(Guid sessionId, Guid userId, CancellationToken ct)
     {
         await using var change = await database.BeginChangeAsync(userId, ct);
@@ -84,5 +85,5 @@ internal sealed class SessionStore(NpgsqlDataSource database, TokenIssuer issuer
 
 internal sealed record SessionOwner(Guid SessionId, Guid UserId, bool IsAdministrator);
 
-/// <summary>One entry of the list of refresh tokens. The id is that of the family: it stays when the token rotates.</summary>
+/// <summary>One entry of the list of refresh tokens. The id identifies the family and does not change when the token rotates.</summary>
 internal sealed record ActiveSession(Guid Id, string Description);

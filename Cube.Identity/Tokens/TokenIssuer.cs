@@ -1,3 +1,4 @@
+using Cube.Identity.Configuration;
 using Cube.Identity.Keys;
 using Cube.ServiceDefaults.Tokens;
 using Microsoft.Extensions.Options;
@@ -10,8 +11,8 @@ internal sealed class TokenIssuer(KeyRing keys, IOptions<IdentityOptions> option
 {
     private static readonly JsonWebTokenHandler Handler = new() { SetDefaultTimesOnTokenCreation = false };
 
-    /// <param name="session">Whose tokens.</param>
-    /// <param name="refreshId">The id (<c>jti</c>) under which the refresh token is the current one of its family.</param>
+    /// <param name="session">The session and its user.</param>
+    /// <param name="refreshId">The <c>jti</c> of the refresh token, which makes it the current one of its family.</param>
     public TokenPair Issue(SessionOwner session, Guid refreshId) => new(
         Create(session, Guid.NewGuid(), TokenFormat.AccessTyp, TokenFormat.AccessType, options.Value.AccessTokenLifetime),
         Create(session, refreshId, TokenFormat.RefreshTyp, TokenFormat.RefreshType, options.Value.RefreshTokenLifetime),
@@ -42,5 +43,5 @@ internal sealed class TokenIssuer(KeyRing keys, IOptions<IdentityOptions> option
     }
 }
 
-/// <summary>What a login or a refresh answers.</summary>
+/// <summary>The response to a login or a refresh.</summary>
 internal sealed record TokenPair(string AccessToken, string RefreshToken, string AccessType);

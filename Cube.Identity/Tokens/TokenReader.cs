@@ -8,8 +8,8 @@ internal sealed class TokenReader(KeyRing keys, TimeProvider time)
 {
     private static readonly JsonWebTokenHandler Handler = new();
 
-    /// <returns>What the token says, or null where it is not a current token of this kind, signed by this deployment.</returns>
-    public async Task<TokenContent?> ReadAsync(string token, string typ, CancellationToken ct)
+    /// <returns>The claims, or null when the token is not a valid token of this type from this deployment.</returns>
+    public async Task<TokenClaims?> ReadAsync(string token, string typ, CancellationToken ct)
     {
         if (!Handler.CanReadToken(token))
         {
@@ -32,9 +32,9 @@ internal sealed class TokenReader(KeyRing keys, TimeProvider time)
             && Guid.TryParseExact(jwt.Subject, "D", out var user)
             && Guid.TryParseExact(jwt.Id, "D", out var id)
             && jwt.TryGetPayloadValue<string>(TokenFormat.SessionClaim, out var sid) && Guid.TryParseExact(sid, "D", out var session)
-                ? new TokenContent(id, user, session)
+                ? new TokenClaims(id, user, session)
                 : null;
     }
 }
 
-internal sealed record TokenContent(Guid TokenId, Guid UserId, Guid SessionId);
+internal sealed record TokenClaims(Guid TokenId, Guid UserId, Guid SessionId);

@@ -1,28 +1,30 @@
 using System.Net;
+using Cube.Identity.Api;
+using Cube.Identity.Configuration;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Identity.Users;
 
 /// <summary>
-/// Bounds the requests that check or hash a password: each costs tens of milliseconds of a processor. Every client address has a queue of its
-/// own, and the queues are served in turn, so that a flood from one address delays that address and no other.
+/// Limits the requests that verify or hash a password, each of which takes tens of milliseconds of processor time. Each client address has its
+/// own queue, and the queues are served in turn, so that a flood from one address does not delay other addresses.
 /// </summary>
 internal sealed class PasswordQueue(IOptions<IdentityOptions> options)
 {
     private readonly Lock _lock = new();
     private readonly int _atOnce = options.Value.PasswordsAtOnce is > 0 and var count ? count : Environment.ProcessorCount;
-    private readonly int _most = options.Value.PasswordsWaiting;
-    private readonly int _mostOfAddress = options.Value.PasswordsWaitingPerAddress;
+    private readonly int _maxWaiting = options.Value.PasswordsWaiting;
+    private readonly int _maxWaitingPerAddress = options.Value.PasswordsWaitingPerAddress;
     private readonly Dictionary<string, LinkedList<TaskCompletionSource>> _waiting = [];
 
-    /// <summary>The addresses that have requests waiting, the next to be served first.</summary>
+    /// <summary>The addresses with waiting requests, in the order of their turns.</summary>
     private readonly Queue<string> _turns = new();
 
     private int _running;
     private int _count;
 
-    /// <returns>A turn, which is given back with <see cref="Leave"/>, or why there is none.</returns>
-    public async Task<PasswordTurn> EnterAsync(string address, CancellationToken ct)
+    /// <summary>Waits for a turn. After <see cref="PasswordQueueResult.Acquired"/> the caller must call <see cref="Release"/>.</summary>
+    public async Task<PasswordQueueResult> AcquireAsync(string address, CancellationToken ct)
     {
         LinkedListNode<TaskCompletionSource> own;
         lock (_lock)
@@ -30,18 +32,18 @@ internal sealed class PasswordQueue(IOptions<IdentityOptions> options)
             if (_running < _atOnce)
             {
                 _running++;
-                return PasswordTurn.Given;
+                return PasswordQueueResult.Acquired;
             }
 
             var queue = _waiting.GetValueOrDefault(address);
-            if (queue?.Count >= _mostOfAddress)
+            if (queue?.Count >= _maxWaitingPerAddress)
             {
-                return PasswordTurn.AddressIsFull;
+                return PasswordQueueResult.AddressQueueFull;
             }
 
-            if (_count >= _most)
+            if (_count >= _maxWaiting)
             {
-                return PasswordTurn.QueueIsFull;
+                return PasswordQueueResult.QueueFull;
             }
 
             if (queue is null)
@@ -56,11 +58,11 @@ internal sealed class PasswordQueue(IOptions<IdentityOptions> options)
 
         await using var left = ct.Register(() => Abandon(own, ct));
         await own.Value.Task;
-        return PasswordTurn.Given;
+        return PasswordQueueResult.Acquired;
     }
 
-    /// <summary>Passes the turn on to the next address.</summary>
-    public void Leave()
+    /// <summary>Gives the turn to the next address.</summary>
+    public void Release()
     {
         lock (_lock)
         {
@@ -69,7 +71,7 @@ internal sealed class PasswordQueue(IOptions<IdentityOptions> options)
                 var queue = _waiting[address];
                 if (queue.First is not { } first)
                 {
-                    // All of its requests were abandoned.
+                    // All requests of the address were cancelled.
                     _waiting.Remove(address);
                     continue;
                 }
@@ -93,7 +95,7 @@ internal sealed class PasswordQueue(IOptions<IdentityOptions> options)
         }
     }
 
-    /// <summary>A client that has left makes room for others.</summary>
+    /// <summary>Removes the request of a client that has disconnected.</summary>
     private void Abandon(LinkedListNode<TaskCompletionSource> own, CancellationToken ct)
     {
         lock (_lock)
@@ -107,8 +109,8 @@ internal sealed class PasswordQueue(IOptions<IdentityOptions> options)
         }
     }
 
-    /// <summary>The client that limits count for: an IPv6 network of 64 bits is one client, which chooses among its addresses freely.</summary>
-    public static string ClientOf(IPAddress? address)
+    /// <summary>The key of a client in limits: the IPv4 address, or the /64 network of an IPv6 address, whose interface part a client can choose.</summary>
+    public static string ClientKey(IPAddress? address)
     {
         if (address is null or { AddressFamily: not System.Net.Sockets.AddressFamily.InterNetworkV6 })
         {
@@ -121,28 +123,28 @@ internal sealed class PasswordQueue(IOptions<IdentityOptions> options)
     }
 }
 
-internal enum PasswordTurn
+internal enum PasswordQueueResult
 {
-    Given,
-    AddressIsFull,
-    QueueIsFull,
+    Acquired,
+    AddressQueueFull,
+    QueueFull,
 }
 
 internal static class PasswordQueueExtensions
 {
-    /// <summary>For every endpoint that checks or hashes a password: it is carried out when the queue gives it a turn.</summary>
-    public static TBuilder QueuesForPasswords<TBuilder>(this TBuilder endpoint)
+    /// <summary>For endpoints that verify or hash a password: runs the endpoint when the <see cref="PasswordQueue"/> gives it a turn.</summary>
+    public static TBuilder LimitPasswordConcurrency<TBuilder>(this TBuilder endpoint)
         where TBuilder : IEndpointConventionBuilder => endpoint.AddEndpointFilter(static async (context, next) =>
     {
         var http = context.HttpContext;
         var queue = http.RequestServices.GetRequiredService<PasswordQueue>();
-        var turn = await queue.EnterAsync(PasswordQueue.ClientOf(http.Connection.RemoteIpAddress), http.RequestAborted);
-        if (turn != PasswordTurn.Given)
+        var turn = await queue.AcquireAsync(PasswordQueue.ClientKey(http.Connection.RemoteIpAddress), http.RequestAborted);
+        if (turn != PasswordQueueResult.Acquired)
         {
             http.Response.Headers.RetryAfter = "1";
-            return turn == PasswordTurn.AddressIsFull
-                ? Requests.Fail(StatusCodes.Status429TooManyRequests, "too_many_attempts", "Too many requests with passwords from this address; try again.")
-                : Requests.Fail(StatusCodes.Status503ServiceUnavailable, "overloaded", "Too many requests with passwords wait; try again.");
+            return turn == PasswordQueueResult.AddressQueueFull
+                ? ApiResults.Fail(StatusCodes.Status429TooManyRequests, "too_many_attempts", "Too many password requests from this address. Try again.")
+                : ApiResults.Fail(StatusCodes.Status503ServiceUnavailable, "overloaded", "Too many password requests are waiting. Try again.");
         }
 
         try
@@ -151,7 +153,7 @@ internal static class PasswordQueueExtensions
         }
         finally
         {
-            queue.Leave();
+            queue.Release();
         }
     });
 }

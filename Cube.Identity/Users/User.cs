@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Cube.Identity.Authentication;
+using Cube.Identity.Callers;
 
 namespace Cube.Identity.Users;
 
@@ -26,12 +26,12 @@ internal sealed class User
 
     public bool IsAdministrator => Role == "admin";
 
-    /// <summary>As users and administrators see it. The password never comes back.</summary>
+    /// <summary>The view for the user and for administrators of the platform, without the password hash.</summary>
     public UserView ToView() => new(
         Id, FirstName, LastName, Email, new UserCredentials(Username), Tags, Parse(Metadata), Parse(PrivateMetadata),
         Status, Role, ProfilePicture, CreatedAt, UpdatedAt, UpdatedBy, VerifiedAt);
 
-    /// <summary>As it is found: other users see the names, the user and administrators of the platform the metadata too.</summary>
+    /// <summary>The view for other users: names only. The user and administrators of the platform also see the metadata.</summary>
     public ReducedUserView ToReducedView(Caller caller) => new(
         Id, FirstName, LastName, new UserCredentials(Username), caller.IsAdministrator || caller.UserId == Id ? Parse(Metadata) : null);
 
@@ -63,3 +63,5 @@ internal sealed record ReducedUserView(
     string LastName,
     UserCredentials Credentials,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] JsonElement? Metadata);
+
+internal sealed record ReducedUserPage(long Total, int Offset, int Limit, IEnumerable<ReducedUserView> Users);

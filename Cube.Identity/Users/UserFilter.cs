@@ -1,16 +1,19 @@
-using Cube.Identity.Domains;
+using Cube.Identity.Api;
 
 namespace Cube.Identity.Users;
 
-/// <summary>The query of a list of users.</summary>
+/// <summary>The query parameters of a list of users.</summary>
 internal sealed record UserQuery(
     int? Offset, int? Limit, string? Status, Guid? Id, string? Username, string? Email, string? FirstName, string? LastName, string? Tags, string? Metadata,
     string? Order, string? Dir);
 
-/// <param name="Order">A column out of <see cref="Orders"/>: it goes into the query as text.</param>
+/// <param name="Order">A column that <see cref="Parse"/> allows. It becomes SQL text.</param>
+/// <param name="Direction"><c>asc</c> or <c>desc</c>. It becomes SQL text.</param>
 internal sealed record UserFilter(int From, int Count, string Status, string Order, string Direction)
 {
-    public static readonly string[] Orders = ["updated_at", "created_at", "first_name", "last_name", "username", "email"];
+    private static readonly string[] _statuses = ["enabled", "disabled", "deleted", "all"];
+
+    private static readonly string[] _orders = ["updated_at", "created_at", "first_name", "last_name", "username", "email"];
 
     public Guid? Id { get; init; }
     public string? Username { get; init; }
@@ -21,18 +24,17 @@ internal sealed record UserFilter(int From, int Count, string Status, string Ord
     public string[]? Tags { get; init; }
     public string[]? AllTags { get; init; }
 
-    /// <returns>The filter, or what is wrong with the query.</returns>
-    public static (UserFilter? Filter, string? Fault) Parse(UserQuery query)
+    /// <returns>The filter, or a message for the client.</returns>
+    public static (UserFilter? Filter, string? Error) Parse(UserQuery query)
     {
-        var paging = new Paging(query.Offset, query.Limit);
-        var (status, order, direction) = (query.Status ?? "enabled", query.Order ?? "updated_at", query.Dir ?? "desc");
-        var fault = paging.Fault
-            ?? (status is "enabled" or "disabled" or "deleted" or "all" ? null : "status must be enabled, disabled, deleted or all.")
-            ?? (Orders.Contains(order) ? null : $"order must be one of {string.Join(", ", Orders)}.")
-            ?? (direction is "asc" or "desc" ? null : "dir must be asc or desc.")
-            ?? DomainFilter.FaultOfMetadata(query.Metadata);
-        var (some, all) = TagQuery.Parse(query.Tags);
-        return fault is not null ? (null, fault) : (new UserFilter(paging.From, paging.Count, status, order, direction)
+        var list = ListQuery.From(query.Offset, query.Limit, query.Status, query.Order, query.Dir, query.Metadata);
+        if (list.Validate(_statuses, _orders) is { } error)
+        {
+            return (null, error);
+        }
+
+        var (any, all) = TagQuery.Parse(query.Tags);
+        return (new UserFilter(list.Paging.From, list.Paging.Count, list.Status, list.Order, list.Direction)
         {
             Id = query.Id,
             Username = query.Username,
@@ -40,7 +42,7 @@ internal sealed record UserFilter(int From, int Count, string Status, string Ord
             FirstName = query.FirstName,
             LastName = query.LastName,
             Metadata = query.Metadata,
-            Tags = some,
+            Tags = any,
             AllTags = all,
         }, null);
     }

@@ -1,48 +1,49 @@
 using System.Net.Mail;
 using System.Text.RegularExpressions;
+using Cube.Identity.Api;
 
 namespace Cube.Identity.Users;
 
-/// <summary>What a new account must look like.</summary>
+/// <summary>Rules for accounts. Each method returns a message for the client, or null when the value is valid.</summary>
 internal static partial class UserRules
 {
-    /// <summary>Longest name, password or description, in characters.</summary>
+    /// <summary>The longest name, password or description, in characters.</summary>
     public const int MaxText = 1024;
 
     public const int MinPassword = 8;
 
-    /// <returns>The first fault, or null.</returns>
-    public static string? FaultOf(UserApi.CreateRequest request) =>
-        FaultOfName(request.FirstName, "first_name")
-        ?? FaultOfName(request.LastName, "last_name")
-        ?? FaultOfEmail(request.Email)
-        ?? FaultOfUsername(request.Credentials?.Username, "credentials.username")
-        ?? FaultOfPassword(request.Credentials?.Secret, "credentials.secret")
-        ?? (request.Role is null ? null : FaultOfRole(request.Role))
+    /// <returns>The message for the first invalid member, or null.</returns>
+    public static string? Validate(CreateUserRequest request) =>
+        ValidateName(request.FirstName, "first_name")
+        ?? ValidateName(request.LastName, "last_name")
+        ?? ValidateEmail(request.Email)
+        ?? ValidateUsername(request.Credentials?.Username, "credentials.username")
+        ?? ValidatePassword(request.Credentials?.Secret, "credentials.secret")
+        ?? (request.Role is null ? null : ValidateRole(request.Role))
         ?? (request.Status is null or "enabled" or "disabled" ? null : "status must be enabled or disabled.")
-        ?? (request.ProfilePicture is null ? null : FaultOfPicture(request.ProfilePicture))
-        ?? Requests.FaultOf(request.Tags)
-        ?? Requests.FaultOf(request.Metadata, "metadata")
-        ?? Requests.FaultOf(request.PrivateMetadata, "private_metadata");
+        ?? (request.ProfilePicture is null ? null : ValidatePicture(request.ProfilePicture))
+        ?? InputRules.Validate(request.Tags)
+        ?? InputRules.Validate(request.Metadata, "metadata")
+        ?? InputRules.Validate(request.PrivateMetadata, "private_metadata");
 
-    public static string? FaultOfName(string? value, string name) =>
+    public static string? ValidateName(string? value, string name) =>
         string.IsNullOrWhiteSpace(value) || value.Length > MaxText ? $"{name} must have 1 to {MaxText} characters." : null;
 
-    public static string? FaultOfEmail(string? email) =>
-        email is { Length: <= 254 } && MailAddress.TryCreate(email, out var address) && address.Address == email ? null : "email must be an e-mail address.";
+    public static string? ValidateEmail(string? email) =>
+        email is { Length: <= 254 } && MailAddress.TryCreate(email, out var address) && address.Address == email ? null : "email must be a valid e-mail address.";
 
-    public static string? FaultOfUsername(string? name, string member) =>
+    public static string? ValidateUsername(string? name, string member) =>
         name is not null && Username().IsMatch(name) && !name.Contains("__", StringComparison.Ordinal) && !name.Contains("--", StringComparison.Ordinal)
             ? null
-            : $"{member} must have 1 to 32 letters, digits, '_' or '-', begin with a letter or digit and have no '__' or '--'.";
+            : $"{member} must have 1 to 32 letters, digits, '_' or '-', must begin with a letter or digit and must not contain '__' or '--'.";
 
-    public static string? FaultOfPassword(string? secret, string member) =>
+    public static string? ValidatePassword(string? secret, string member) =>
         secret is { Length: >= MinPassword and <= MaxText } ? null : $"{member} must have {MinPassword} to {MaxText} characters.";
 
-    public static string? FaultOfRole(string? role) => role is "user" or "admin" ? null : "role must be user or admin.";
+    public static string? ValidateRole(string? role) => role is "user" or "admin" ? null : "role must be user or admin.";
 
-    /// <summary>Empty takes the picture away.</summary>
-    public static string? FaultOfPicture(string picture) =>
+    /// <summary>An empty value removes the picture.</summary>
+    public static string? ValidatePicture(string picture) =>
         picture.Length == 0 || (picture.Length <= 2048 && Uri.TryCreate(picture, UriKind.Absolute, out var url) && url.Scheme is "http" or "https")
             ? null
             : "profile_picture must be an http or https URL.";

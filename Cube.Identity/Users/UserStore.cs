@@ -1,4 +1,4 @@
-using Cube.Identity.Authentication;
+using Cube.Identity.Callers;
 using Cube.Identity.Database;
 using Dapper;
 using Npgsql;
@@ -13,8 +13,8 @@ internal sealed class UserStore(NpgsqlDataSource database, TimeProvider time)
         created_at, updated_at, updated_by, verified_at
         """;
 
-    /// <param name="name">A user name or an e-mail address; a user name cannot hold an <c>@</c>, so only one can match.</param>
-    /// <param name="ct">Ends the question.</param>
+    /// <param name="name">A user name or an e-mail address. A user name cannot contain <c>@</c>, so at most one account matches.</param>
+    /// <param name="ct">Cancels the query.</param>
     public async Task<User?> FindByNameAsync(string name, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
@@ -56,7 +56,7 @@ internal sealed class UserStore(NpgsqlDataSource database, TimeProvider time)
             $"select {Columns} from users where {where} order by {filter.Order} {filter.Direction}, id offset @From limit @Count", filter, cancellationToken: ct)));
     }
 
-    /// <returns>False where the e-mail address or the user name is taken.</returns>
+    /// <returns>False when the e-mail address or the user name is already in use.</returns>
     public async Task<bool> AddAsync(User user, Guid? actor, CancellationToken ct)
     {
         await using var change = await database.BeginChangeAsync(actor, ct);
@@ -79,7 +79,7 @@ internal sealed class UserStore(NpgsqlDataSource database, TimeProvider time)
         return true;
     }
 
-    /// <summary>Changes what an account says of a person; null leaves it as it is.</summary>
+    /// <summary>Updates the profile of an account. A null property keeps its stored value.</summary>
     public async Task<(UserChange Change, User? User)> UpdateAsync(Guid id, UserUpdate update, Caller caller, CancellationToken ct)
     {
         await using var change = await database.BeginChangeAsync(caller, ct);
@@ -100,7 +100,7 @@ internal sealed class UserStore(NpgsqlDataSource database, TimeProvider time)
                 });
             if (update.Email is not null)
             {
-                // What was sent to the old address, or for a change that this one overtakes, is good no more.
+                // Revokes mail tokens for the old address and for pending address changes.
                 await change.Connection.ExecuteAsync("delete from mail_tokens where user_id = @id", new { id });
             }
 
@@ -113,7 +113,7 @@ internal sealed class UserStore(NpgsqlDataSource database, TimeProvider time)
         }
     }
 
-    /// <summary>A new password ends the user's other logins and voids what was sent to him by mail. Personal access tokens stay.</summary>
+    /// <summary>Sets the password, ends the user's other sessions and revokes mail tokens. Personal access tokens stay valid.</summary>
     public async Task SetPasswordAsync(Guid id, string hash, Caller caller, CancellationToken ct)
     {
         await using var change = await database.BeginChangeAsync(caller, ct);
@@ -121,12 +121,12 @@ internal sealed class UserStore(NpgsqlDataSource database, TimeProvider time)
         await change.CommitAsync();
     }
 
-    /// <param name="connection">Within a change.</param>
-    /// <param name="id">Whose password.</param>
-    /// <param name="hash">Of the new one.</param>
-    /// <param name="kept">The session that goes on.</param>
-    /// <param name="endsTokens">Whether personal access tokens are revoked too.</param>
-    /// <param name="now">When.</param>
+    /// <param name="connection">The connection of an open change.</param>
+    /// <param name="id">The user.</param>
+    /// <param name="hash">The hash of the new password.</param>
+    /// <param name="kept">The session that stays active.</param>
+    /// <param name="endsTokens">Whether to revoke personal access tokens too.</param>
+    /// <param name="now">The time of the change.</param>
     public static Task SetPasswordAsync(NpgsqlConnection connection, Guid id, string hash, Guid kept, bool endsTokens, DateTimeOffset now) => connection.ExecuteAsync(
         """
         update users set password_hash = @hash, password_changed_at = @now, updated_at = @now, updated_by = @id where id = @id;
@@ -137,7 +137,7 @@ internal sealed class UserStore(NpgsqlDataSource database, TimeProvider time)
         new { id, hash, kept, endsTokens, now });
 }
 
-/// <summary>What of an account changes.</summary>
+/// <summary>The changes of a profile.</summary>
 internal sealed record UserUpdate
 {
     public string? FirstName { get; init; }
@@ -156,8 +156,8 @@ internal enum UserChange
     Unknown,
     Taken,
 
-    /// <summary>It has that status or role already.</summary>
-    AlreadySo,
+    /// <summary>The account already has the status or role.</summary>
+    AlreadyAssigned,
 
     /// <summary>The platform would have no enabled administrator left.</summary>
     LastAdministrator,

@@ -11,7 +11,7 @@ namespace Cube.Proxy.Authorization;
 /// Takes the tenant out of the path and lets only its members on; tells those what there is, and which of it is theirs to use. Refuses in
 /// the order membership, path, method, permission, so that strangers learn nothing of a domain.
 /// </summary>
-internal sealed class AuthorizationStage(RequestDelegate next, Standings standings, Permissions permissions, PlatformAdministrators administrators)
+internal sealed class AuthorizationStage(RequestDelegate next, MembershipClient memberships, Permissions permissions, PlatformAdministrators administrators)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -25,14 +25,14 @@ internal sealed class AuthorizationStage(RequestDelegate next, Standings standin
         var request = DomainRequest.Of(context);
         var caller = request.Caller!;
         (request.DomainId, request.Rest) = (domain, rest);
-        switch (await standings.FindAsync(caller, domain, context.RequestAborted))
+        switch (await memberships.FindAsync(caller, domain, context.RequestAborted))
         {
-            case Standing.Member:
+            case MembershipStatus.Member:
                 break;
-            case Standing.DomainDisabled:
+            case MembershipStatus.DomainDisabled:
                 await OpenAiError.DomainDisabled.WriteAsync(context);
                 return;
-            case Standing.Revoked:
+            case MembershipStatus.Revoked:
                 await AuthenticationStage.RefuseAsync(context, OpenAiError.InvalidApiKey, "Bearer error=\"invalid_token\"");
                 return;
             default:

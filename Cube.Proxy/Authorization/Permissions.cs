@@ -72,7 +72,7 @@ internal sealed class Permissions
     private async Task<Access> AskAsync(Caller caller, Guid domain, string action, CancellationToken ct)
     {
         var (user, place) = (CubeSchema.User(caller.UserId), CubeSchema.Domain(domain));
-        List<Question> questions = [new(place, CubeSchema.Permission(action), user), new(place, CubeSchema.UseModels, user)];
+        List<PermissionCheck> questions = [new(place, CubeSchema.Permission(action), user), new(place, CubeSchema.UseModels, user)];
         if (caller.PatId is { } pat)
         {
             questions.Add(new(CubeSchema.Token(pat), CubeSchema.Scope(action), new SubjectRef(place)));
@@ -87,7 +87,7 @@ internal sealed class Permissions
         Caller caller, Guid domain, string action, IReadOnlyList<string> models, Access access, CancellationToken ct)
     {
         var user = CubeSchema.User(caller.UserId);
-        var questions = new List<Question>(2 * models.Count);
+        var questions = new List<PermissionCheck>(2 * models.Count);
         foreach (var model in models)
         {
             var place = CubeSchema.Model(domain, model);

@@ -9,7 +9,7 @@ namespace Cube.Proxy.Authorization;
 /// Hears from Identity, through <c>NOTIFY</c> in this proxy's database, whose cached decisions are of yesterday. While it cannot hear,
 /// decisions live their four seconds; when it hears again, all are dropped.
 /// </summary>
-internal sealed partial class StaleNotices(ProxyDatabase database, HybridCache cache, DeletedDomains deleted, TimeProvider time, ILogger<StaleNotices> logger) : BackgroundService
+internal sealed partial class CacheInvalidationListener(ProxyDatabase database, HybridCache cache, DeletedDomains deleted, TimeProvider time, ILogger<CacheInvalidationListener> logger) : BackgroundService
 {
     private const string Everything = "*";
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
@@ -90,7 +90,7 @@ internal sealed partial class StaleNotices(ProxyDatabase database, HybridCache c
         }
     }
 
-    public const string Channel = "cube_stale";
+    public const string Channel = Cube.Authorization.CacheInvalidation.Channel;
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Listening for changes that make cached decisions stale")]
     private partial void Listening();

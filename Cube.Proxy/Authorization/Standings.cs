@@ -12,13 +12,13 @@ namespace Cube.Proxy.Authorization;
 /// Whether a caller belongs to a domain, and whether that is open. Identity is asked with the caller's own token, which also tells whether
 /// his session and his account still live. One question at a time is under way for each; no answer is no permission.
 /// </summary>
-internal sealed class Standings(HybridCache cache, IdentityClient identity)
+internal sealed class MembershipClient(HybridCache cache, IdentityClient identity)
 {
     /// <exception cref="UnavailableException">Identity does not answer.</exception>
-    public async ValueTask<Standing> FindAsync(Caller caller, Guid domain, CancellationToken ct)
+    public async ValueTask<MembershipStatus> FindAsync(Caller caller, Guid domain, CancellationToken ct)
     {
         var answer = await cache.GetOrCreateAsync(
-            $"standing/{caller.CredentialId:N}/{domain:N}",
+            $"membership/{caller.CredentialId:N}/{domain:N}",
             (this, caller, domain, Activity.Current),
             static async (state, token) =>
             {
@@ -29,38 +29,38 @@ internal sealed class Standings(HybridCache cache, IdentityClient identity)
             DecisionCache.Age,
             DecisionCache.TagsOf(caller, domain),
             ct);
-        return answer.Standing;
+        return answer.MembershipStatus;
     }
 
-    private async Task<Standing> AskAsync(Caller caller, Guid domain, CancellationToken ct)
+    private async Task<MembershipStatus> AskAsync(Caller caller, Guid domain, CancellationToken ct)
     {
-        var (status, body) = await identity.AskAsync($"domains/{domain}/standing", caller.Token, ct);
+        var (status, body) = await identity.AskAsync($"domains/{domain}/membership", caller.Token, ct);
         return status switch
         {
             HttpStatusCode.OK => Read(body, caller),
-            HttpStatusCode.Unauthorized => Standing.Revoked,
-            HttpStatusCode.Forbidden or HttpStatusCode.NotFound => Standing.None,
+            HttpStatusCode.Unauthorized => MembershipStatus.Revoked,
+            HttpStatusCode.Forbidden or HttpStatusCode.NotFound => MembershipStatus.None,
             _ => throw new UnavailableException("Identity"),
         };
     }
 
-    private static Standing Read(JsonElement body, Caller caller)
+    private static MembershipStatus Read(JsonElement body, Caller caller)
     {
         var isHis = body.TryGetProperty("user_id", out var id) && id.ValueEquals(caller.UserId.ToString());
         var isEnabled = body.TryGetProperty("status", out var status) && status.ValueEquals("enabled");
         return (isHis, isEnabled) switch
         {
-            (true, true) => Standing.Member,
-            (true, false) => Standing.DomainDisabled,
-            _ => Standing.None,
+            (true, true) => MembershipStatus.Member,
+            (true, false) => MembershipStatus.DomainDisabled,
+            _ => MembershipStatus.None,
         };
     }
 
     [ImmutableObject(true)]
-    private sealed record Answer(Standing Standing);
+    private sealed record Answer(MembershipStatus MembershipStatus);
 }
 
-internal enum Standing
+internal enum MembershipStatus
 {
     /// <summary>A foreign domain, or one that does not exist: nobody can tell which.</summary>
     None,

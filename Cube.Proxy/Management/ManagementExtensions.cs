@@ -3,7 +3,7 @@ using Cube.Proxy.Authentication;
 using Cube.Proxy.Forwarding;
 using Cube.Proxy.OpenApi;
 using Cube.ServiceDefaults.Errors;
-using Cube.ServiceDefaults.Peers;
+using Cube.ServiceDefaults.Networking;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Cube.Proxy.Management;
@@ -17,8 +17,8 @@ internal static class ManagementExtensions
     public static WebApplication MapManagement(this WebApplication app)
     {
         var forwarder = app.Services.GetRequiredService<IHttpForwarder>();
-        var peers = app.Services.GetRequiredService<Peers>();
-        var invoker = new HttpMessageInvoker(HopHandler.Create());
+        var serviceAddresses = app.Services.GetRequiredService<ServiceAddresses>();
+        var invoker = new HttpMessageInvoker(BackendHttpHandler.Create());
         app.Lifetime.ApplicationStopped.Register(invoker.Dispose);
 
         foreach (var path in IdentityPaths)
@@ -38,7 +38,7 @@ internal static class ManagementExtensions
 
         async Task ForwardAsync(HttpContext context)
         {
-            var address = await peers.AddressAsync($"https+http://{IdentityKeys.ClientName}", context.RequestAborted);
+            var address = await serviceAddresses.AddressAsync($"https+http://{IdentityKeys.ClientName}", context.RequestAborted);
             var error = await forwarder.SendAsync(context, address, invoker, Config, Transformer.Instance, context.RequestAborted);
             if (error != ForwarderError.None && !context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
             {

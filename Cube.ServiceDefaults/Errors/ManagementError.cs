@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Cube.ServiceDefaults.Errors;
 
-/// <summary>The error shape of every management path: a stable code and a sentence for people.</summary>
+/// <summary>The error body of every management path: a stable code and a message for people.</summary>
 public sealed record ManagementError(
     [property: JsonPropertyName("error")] string Error,
     [property: JsonPropertyName("message")] string Message)
@@ -19,19 +19,19 @@ public sealed record ManagementError(
         return context.Response.WriteAsJsonAsync(this, ManagementErrorJson.Default.ManagementError, cancellationToken: context.RequestAborted);
     }
 
-    /// <summary>What a status says where nobody said more.</summary>
+    /// <summary>The default error for a status.</summary>
     public static ManagementError Of(int status) => status switch
     {
         StatusCodes.Status400BadRequest => new("bad_request", "The request is not well formed."),
-        StatusCodes.Status401Unauthorized => new("unauthorized", "A valid access token is needed."),
-        StatusCodes.Status403Forbidden => new("forbidden", "You may not do this."),
-        StatusCodes.Status404NotFound => new("not_found", "There is nothing at this path."),
+        StatusCodes.Status401Unauthorized => new("unauthorized", "A valid access token is required."),
+        StatusCodes.Status403Forbidden => new("forbidden", "You do not have permission for this operation."),
+        StatusCodes.Status404NotFound => new("not_found", "The path does not exist."),
         StatusCodes.Status405MethodNotAllowed => new("method_not_allowed", "This path does not support the method."),
         StatusCodes.Status413PayloadTooLarge => new("payload_too_large", "The request body is too large."),
         StatusCodes.Status415UnsupportedMediaType => new("unsupported_media_type", "The body must be application/json."),
         StatusCodes.Status502BadGateway or StatusCodes.Status503ServiceUnavailable or StatusCodes.Status504GatewayTimeout =>
-            new("unavailable", "The service cannot answer now; try again."),
-        >= 500 => new("internal_error", "The service failed; the request was not carried out."),
+            new("unavailable", "The service is temporarily unavailable. Try again."),
+        >= 500 => new("internal_error", "The service failed to process the request."),
         _ => new("refused", $"{ReasonPhrases.GetReasonPhrase(status)}."),
     };
 }
@@ -41,7 +41,7 @@ internal sealed partial class ManagementErrorJson : JsonSerializerContext;
 
 public static partial class ManagementErrorExtensions
 {
-    /// <summary>Gives every empty failure and every exception the management shape. Exceptions are logged by type only at the edge of a body.</summary>
+    /// <summary>Answers exceptions and failures without a body with a <see cref="ManagementError"/>.</summary>
     public static IApplicationBuilder UseManagementErrors(this IApplicationBuilder app)
     {
         var logger = app.ApplicationServices.GetRequiredService<ILoggerFactory>().CreateLogger("Cube.Errors");
@@ -61,8 +61,8 @@ public static partial class ManagementErrorExtensions
             }
             catch (System.Data.Common.DbException exception) when (exception.SqlState is "22021" or "22P02" or "22P05" && !context.Response.HasStarted)
             {
-                // Text that PostgreSQL cannot hold, such as U+0000 or half of a surrogate pair.
-                await new ManagementError("invalid_request", "The request holds a character that cannot be stored.")
+                // Text that PostgreSQL cannot store, such as U+0000 or an unpaired surrogate.
+                await new ManagementError("invalid_request", "The request contains a character that cannot be stored.")
                     .WriteAsync(context, StatusCodes.Status400BadRequest);
             }
             catch (Exception exception) when (!context.Response.HasStarted)
@@ -88,9 +88,9 @@ public static partial class ManagementErrorExtensions
         });
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A request failed with {Status}: {Method} {Endpoint}")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "Request failed with {Status}: {Method} {Endpoint}")]
     private static partial void Failed(ILogger logger, int status, string method, string? endpoint, Exception exception);
 }
 
-/// <summary>Something that this service needs does not answer. Callers hear 503.</summary>
+/// <summary>A service that this one depends on does not answer. The caller receives 503.</summary>
 public class UnavailableException(string what, Exception? inner = null) : Exception($"{what} is not available.", inner);

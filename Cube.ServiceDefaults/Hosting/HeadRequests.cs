@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 namespace Cube.ServiceDefaults.Hosting;
 
 /// <summary>
-/// Answers <c>HEAD</c> wherever there is <c>GET</c> (RFC 9110, section 9.1). The request passes as a <c>GET</c>; Kestrel knows the method that came and sends no body.
+/// Answers <c>HEAD</c> on every path that supports <c>GET</c> (RFC 9110, section 9.1). The pipeline handles the request as <c>GET</c>; Kestrel keeps the received method and sends no body.
 /// </summary>
 public static class HeadRequests
 {
@@ -18,7 +18,7 @@ public static class HeadRequests
         return next(context);
     });
 
-    /// <summary>Adds <c>HEAD</c> to the methods of a path that has <c>GET</c>.</summary>
+    /// <summary>Adds <c>HEAD</c> to the value of an <c>Allow</c> header that contains <c>GET</c>.</summary>
     /// <param name="allowed">Methods, separated by commas.</param>
     public static string WithHead(string allowed) =>
         allowed.Contains(HttpMethods.Get, StringComparison.Ordinal) && !allowed.Contains(HttpMethods.Head, StringComparison.Ordinal) ? $"{allowed}, {HttpMethods.Head}" : allowed;

@@ -9,16 +9,16 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace Cube.ServiceDefaults.Hosting;
 
 /// <summary>
-/// <c>/health</c>: may this process serve now? <c>/alive</c>: does it run at all? Both answer <c>application/health+json</c>
-/// without a detail about what is behind them, to GET and HEAD only.
+/// <c>/health</c> is the readiness probe, <c>/alive</c> the liveness probe. Both answer GET and HEAD with <c>application/health+json</c>, without
+/// details of the dependencies.
 /// </summary>
 public static class HealthEndpoints
 {
     public const string LiveTag = "live";
 
-    /// <param name="endpoints">Where to map.</param>
-    /// <param name="service">The name that <c>description</c> carries, as in <c>cube-proxy service</c>.</param>
-    /// <param name="attestation">How connections to model servers are attested, where this service takes part in it.</param>
+    /// <param name="endpoints">The route builder.</param>
+    /// <param name="service">The service name for the member <c>description</c>, as in <c>cube-proxy service</c>.</param>
+    /// <param name="attestation">The value of the member <c>attestation</c>, or null for a service that has none.</param>
     public static IEndpointRouteBuilder MapDefaultEndpoints(this IEndpointRouteBuilder endpoints, string service, Func<string>? attestation = null)
     {
         Map(endpoints, "/health", service, attestation, static _ => true);
@@ -50,7 +50,7 @@ public static class HealthEndpoints
         json.WriteEndObject();
     }
 
-    /// <summary>The version of the running product, without build metadata.</summary>
+    /// <summary>The product version without build metadata.</summary>
     public static string Version { get; } =
         (typeof(HealthEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0")
         .Split('+')[0];

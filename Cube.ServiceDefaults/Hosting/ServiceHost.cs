@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 
 namespace Cube.ServiceDefaults.Hosting;
 
-/// <summary>Runs a service so that a misconfiguration ends in one readable line and exit code 1, not in a stack trace.</summary>
+/// <summary>Runs a service. A configuration error ends the process with a one-line message and exit code 1 instead of a stack trace.</summary>
 public static class ServiceHost
 {
     public static async Task<int> RunAsync(Func<WebApplication> build)
@@ -33,13 +33,13 @@ public static class ServiceHost
         }
     }
 
-    /// <summary>What only development may do stops a production start.</summary>
+    /// <summary>Rejects a feature that is for development only.</summary>
     /// <exception cref="SettingException">The environment is Production.</exception>
     public static void RefuseInProduction(this IHostEnvironment environment, string what)
     {
         if (environment.IsProduction())
         {
-            throw new SettingException($"{what} is for development only; it refuses to start in the environment Production.");
+            throw new SettingException($"{what} is for development only. The service does not start with it in the environment Production.");
         }
     }
 

@@ -11,10 +11,10 @@ namespace Cube.ServiceDefaults.Telemetry;
 
 internal static class TelemetryExtensions
 {
-    /// <summary>Traces, metrics and logs; exported only where <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> says where to.</summary>
+    /// <summary>Adds traces, metrics and logs, which are exported only when <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set.</summary>
     internal static void AddTelemetry(this WebApplicationBuilder builder)
     {
-        // Aspire asks for prompts in spans and for unredacted query strings. Neither is honoured: no content, no credential in telemetry.
+        // Aspire enables prompts in spans and unredacted query strings. Cube overrides both: telemetry contains no content and no credentials.
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "false",
@@ -26,7 +26,7 @@ internal static class TelemetryExtensions
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         builder.Logging.AddFilter("System.Net.Http", LogLevel.Warning);
         builder.Logging.AddFilter("Npgsql", LogLevel.Warning);
-        // A start that fails says so itself, in one line.
+        // ServiceHost reports a failed start in one line.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         builder.Logging.AddFilter("Yarp", LogLevel.Error);
         builder.Logging.AddOpenTelemetry(logging =>

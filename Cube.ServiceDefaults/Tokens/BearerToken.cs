@@ -2,13 +2,13 @@ using Microsoft.AspNetCore.Http;
 
 namespace Cube.ServiceDefaults.Tokens;
 
-/// <summary>Reads the one bearer credential of a request.</summary>
+/// <summary>Reads the bearer credential of a request.</summary>
 public static class BearerToken
 {
-    /// <summary>Longest credential that is looked at, in characters.</summary>
+    /// <summary>The longest accepted credential, in characters.</summary>
     public const int MaxLength = 8192;
 
-    /// <returns>The credential; empty where the header is there but is not exactly one bearer credential; null where there is no header.</returns>
+    /// <returns>The credential; empty when the header is not exactly one bearer credential; null without a header.</returns>
     public static string? Read(IHeaderDictionary headers)
     {
         const string scheme = "Bearer ";
@@ -18,7 +18,7 @@ public static class BearerToken
             return null;
         }
 
-        // Two headers, or two credentials in one, are an attempt to have two components read different ones.
+        // With two headers or two credentials in one header, two components could read different ones.
         var value = values.Count == 1 ? values[0] : null;
         if (value is null || value.Length > MaxLength || !value.StartsWith(scheme, StringComparison.OrdinalIgnoreCase))
         {

@@ -3,8 +3,8 @@ using Microsoft.IdentityModel.Tokens;
 namespace Cube.ServiceDefaults.Tokens;
 
 /// <summary>
-/// The form of Cube's JWTs: what Identity issues and what everybody accepts. Algorithm, issuer, audience and both type marks
-/// (header <c>typ</c> as in RFC 9068, claim <c>type</c>) are pinned, so that no token can stand in for one of another kind.
+/// The format of the JWTs that Identity issues and every service validates. Validation fixes the algorithm, issuer, audience and both type
+/// markers (header <c>typ</c> as in RFC 9068, claim <c>type</c>), so that a token of one type is never accepted as another.
 /// </summary>
 public static class TokenFormat
 {
@@ -29,12 +29,12 @@ public static class TokenFormat
     public const string RoleClaim = "role";
     public const string VerifiedClaim = "verified";
 
-    /// <summary>Difference between the clocks of two services that is forgiven.</summary>
+    /// <summary>The tolerated difference between the clocks of two services.</summary>
     public static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(5);
 
     /// <param name="typ"><see cref="AccessTyp"/> or <see cref="RefreshTyp"/>.</param>
-    /// <param name="keys">Public keys; the one that the header's <c>kid</c> names is used, never another.</param>
-    /// <param name="time">The clock that decides what has expired.</param>
+    /// <param name="keys">The public keys. Only the key that the header's <c>kid</c> names is used.</param>
+    /// <param name="time">The clock for the validity period.</param>
     public static TokenValidationParameters Rules(string typ, IEnumerable<SecurityKey> keys, TimeProvider time) => new()
     {
         ValidIssuer = Issuer,

@@ -4,7 +4,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Authorization;
 
-/// <summary>Random schemas and relationships, random questions: SpiceDB and the embedded engine say the same.</summary>
+/// <summary>Compares SpiceDB and the embedded engine on random schemas, relationships and checks.</summary>
 [Collection(SharesEngine.Name)]
 public sealed class DifferentialTests(EngineSystem system, SpiceDbServer spiceDb)
 {
@@ -16,7 +16,7 @@ public sealed class DifferentialTests(EngineSystem system, SpiceDbServer spiceDb
     }
 
     [Fact]
-    public async Task In_ten_thousand_cases_there_is_no_difference()
+    public async Task Both_engines_give_the_same_result_in_all_random_cases()
     {
         var address = await spiceDb.AddressOrSkipAsync();
         var asked = 0;
@@ -36,9 +36,9 @@ public sealed class DifferentialTests(EngineSystem system, SpiceDbServer spiceDb
         Assert.True(asked >= 10_000, $"{asked} questions");
     }
 
-    /// <summary>Where relationships lead in circles SpiceDB itself takes very long; ours must not.</summary>
+    /// <summary>SpiceDB takes very long on cyclic relationships; the embedded engine must not.</summary>
     [Fact]
-    public async Task In_circles_the_embedded_engine_comes_to_an_end()
+    public async Task The_embedded_engine_terminates_on_cyclic_relationships()
     {
         await Circles.SampleAsync(async world =>
         {
@@ -50,7 +50,7 @@ public sealed class DifferentialTests(EngineSystem system, SpiceDbServer spiceDb
     }
 
     /// <summary>
-    /// In bulk where SpiceDB can: its 1.30 says no in a bulk, and yes alone, where a set is asked about itself (<c>team:t#member@team:t#member</c>).
+    /// Uses bulk checks where SpiceDB supports them: version 1.30 denies in a bulk check, but allows in a single check, a set that is its own subject (<c>team:t#member@team:t#member</c>).
     /// </summary>
     private static async Task<string[]> AskAsync(EngineClient engine, World world)
     {
@@ -112,8 +112,8 @@ public sealed class DifferentialTests(EngineSystem system, SpiceDbServer spiceDb
         static (first, others, tuples, questions) => new World(SchemaOf([first, .. others]), [.. tuples], questions));
 
     /// <summary>
-    /// What a permission is made of; <c>{n}</c> is an earlier permission, or nobody where there is none. Arrows lead to what excludes
-    /// nobody: SpiceDB before 1.33.1 may say no there where it is yes (CVE-2024-38361), and so does the 1.30 that is asked here.
+    /// Templates of permissions. <c>{n}</c> is an earlier permission, or <c>nil</c> when there is none. Arrows do not lead to exclusions, where
+    /// SpiceDB before 1.33.1 can wrongly deny (CVE-2024-38361), as version 1.30 does here.
     /// </summary>
     private static Gen<string> Expressions(params string[] signs) => Gen.Recursive<string>((depth, expression) =>
     {
@@ -155,7 +155,7 @@ public sealed class DifferentialTests(EngineSystem system, SpiceDbServer spiceDb
     private static Gen<string> Tuples(bool acyclic)
     {
         var (users, index) = (Gen.OneOf(Names("user", 4), Names("user", 4), Gen.Const("user:*")), Gen.Int[0, 4]);
-        // In an order, so that nothing leads back; or whichever.
+        // Ordered, so that there are no cycles, or in any order.
         var pair = Gen.Select(index, index).Where(two => !acyclic || two.Item1 < two.Item2);
         return Gen.OneOf(
             Gen.Select(index, Names("user", 4), static (team, user) => $"team:t{team}#member@{user}"),

@@ -3,7 +3,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Authorization;
 
-/// <summary>One suite for SpiceDB and for the embedded engine: whoever speaks to one can speak to the other.</summary>
+/// <summary>One suite for SpiceDB and the embedded engine, which serve the same HTTP API.</summary>
 public abstract class EngineTests
 {
     private const string Schema =
@@ -35,7 +35,7 @@ public abstract class EngineTests
     }
 
     [Fact]
-    public async Task Before_a_schema_is_written_there_is_none()
+    public async Task Reading_the_schema_before_it_is_written_is_answered_with_not_found()
     {
         var engine = await CreateAsync();
         var (status, body, _) = await engine.SendAsync("/v1/schema/read", new { });
@@ -43,13 +43,13 @@ public abstract class EngineTests
     }
 
     [Fact]
-    public async Task A_schema_is_read_as_it_was_meant()
+    public async Task A_written_schema_is_read_back_with_the_same_meaning()
     {
         var engine = await WithSchemaAsync();
         var (status, body, _) = await engine.SendAsync("/v1/schema/read", new { });
         Assert.Equal(200, status);
         var read = Cube.Authorization.Schema.ZedSchema.Parse(body.GetProperty("schemaText").GetString()!);
-        Assert.True(read.SaysTheSameAs(Cube.Authorization.Schema.ZedSchema.Parse(Schema)));
+        Assert.True(read.IsEquivalentTo(Cube.Authorization.Schema.ZedSchema.Parse(Schema)));
     }
 
     [Fact]
@@ -67,7 +67,7 @@ public abstract class EngineTests
     [InlineData("definition user {}\ndefinition group {\nrelation aa1: user\npermission bb1 = nope\n}", 400, 9)]
     [InlineData("definition user {}\ndefinition group {\nrelation aa1: user:*\npermission bb1 = aa1->aa1\n}", 400, 9)]
     [InlineData("definition user {}\ndefinition group {\nrelation aa1: user:*\n}\ndefinition doc {\nrelation bb1: group#aa1\n}", 400, 9)]
-    public async Task A_bad_schema_is_refused(string schema, int status, int code)
+    public async Task An_invalid_schema_is_rejected(string schema, int status, int code)
     {
         var engine = await CreateAsync();
         var answer = await engine.SendAsync("/v1/schema/write", new { schema });
@@ -79,7 +79,7 @@ public abstract class EngineTests
     [InlineData("definition user {}")]
     [InlineData("definition user {}\ndefinition group {\nrelation aaa: user\n}")]
     [InlineData("definition user {}\ndefinition group {\nrelation aaa: user\nrelation member: user | group#member\n}")]
-    public async Task A_schema_that_leaves_relationships_without_a_place_is_refused(string schema)
+    public async Task A_schema_that_does_not_allow_a_stored_relationship_is_rejected(string schema)
     {
         var engine = await WithSchemaAsync();
         await engine.WriteAsync("TOUCH", "group:g#member@user:*");
@@ -100,7 +100,7 @@ public abstract class EngineTests
     [InlineData("group:#aaa@user:u", 400, 3)]
     [InlineData("group:*#aaa@user:u", 400, 3)]
     [InlineData("group:g#AAA@user:u", 400, 3)]
-    public async Task A_relationship_that_the_schema_has_no_place_for_is_refused(string tuple, int status, int code)
+    public async Task A_relationship_that_the_schema_does_not_allow_is_rejected(string tuple, int status, int code)
     {
         var engine = await WithSchemaAsync();
         var answer = await engine.WriteAsync("TOUCH", tuple);
@@ -109,7 +109,7 @@ public abstract class EngineTests
     }
 
     [Fact]
-    public async Task Create_refuses_what_is_there_touch_does_not_and_delete_needs_nothing()
+    public async Task Create_rejects_an_existing_relationship_but_touch_and_delete_are_idempotent()
     {
         var engine = await WithSchemaAsync();
         Assert.Equal(200, (await engine.WriteAsync("CREATE", "group:g#aaa@user:u")).Status);
@@ -123,7 +123,7 @@ public abstract class EngineTests
     }
 
     [Fact]
-    public async Task A_precondition_that_does_not_hold_keeps_everything_as_it_was()
+    public async Task Nothing_is_written_when_a_precondition_does_not_hold()
     {
         var engine = await WithSchemaAsync();
         var (status, body, _) = await engine.SendAsync("/v1/relationships/write", new
@@ -157,7 +157,7 @@ public abstract class EngineTests
     }
 
     [Fact]
-    public async Task Sets_are_united_intersected_and_excluded()
+    public async Task Permissions_combine_union_intersection_and_exclusion()
     {
         var engine = await WithSchemaAsync();
         await engine.WriteAsync("TOUCH", "group:g#aaa@user:a", "group:g#aaa@user:x", "group:g#bbb@user:b", "group:g#bbb@user:x");
@@ -168,7 +168,7 @@ public abstract class EngineTests
     }
 
     [Fact]
-    public async Task Sets_of_sets_arrows_and_wildcards_are_followed()
+    public async Task Nested_sets_arrows_and_wildcards_are_followed()
     {
         var engine = await WithSchemaAsync();
         await engine.WriteAsync("TOUCH", "group:a#member@group:b#member", "group:b#member@group:c#member", "group:c#member@user:u", "group:d#parent@group:a", "group:e#member@user:*");
@@ -182,7 +182,7 @@ public abstract class EngineTests
     }
 
     [Fact]
-    public async Task What_leads_back_to_itself_has_no_answer_and_is_never_a_yes()
+    public async Task Cyclic_relationships_are_an_error_and_never_grant_a_permission()
     {
         var engine = await WithSchemaAsync();
         await engine.WriteAsync("TOUCH", "group:x#member@group:y#member", "group:y#member@group:x#member", "group:p#parent@group:q", "group:q#parent@group:p");
@@ -201,14 +201,14 @@ public abstract class EngineTests
     [InlineData("group:*#member@user:u", "error 3")]
     [InlineData("group:a.b#member@user:u", "error 3")]
     [InlineData("group:unheard#member@user:of", "no")]
-    public async Task A_question_that_makes_no_sense_is_an_error_not_a_no(string question, string outcome)
+    public async Task An_invalid_check_is_an_error_and_not_a_denial(string question, string outcome)
     {
         var engine = await WithSchemaAsync();
         Assert.Equal(outcome, await engine.CheckAsync(question));
     }
 
     [Fact]
-    public async Task In_a_bulk_each_question_has_its_own_answer()
+    public async Task A_bulk_check_answers_each_check_separately()
     {
         var engine = await WithSchemaAsync();
         await engine.WriteAsync("TOUCH", "group:g#aaa@user:u");
@@ -217,7 +217,7 @@ public abstract class EngineTests
     }
 
     [Fact]
-    public async Task What_is_no_message_is_refused()
+    public async Task An_invalid_message_is_rejected()
     {
         var engine = await WithSchemaAsync();
         Assert.Equal(400, (await engine.SendAsync("/v1/permissions/check", new { })).Status);
@@ -231,14 +231,14 @@ public sealed class SpiceDbEngineTests(SpiceDbServer spiceDb) : EngineTests
     private protected override async Task<EngineClient> CreateAsync() => new(await spiceDb.AddressOrSkipAsync(), Guid.NewGuid().ToString());
 }
 
-/// <summary>The store that <c>SpiceDb__PresharedKey</c> opens, emptied before each test.</summary>
+/// <summary>The trial store, which <c>SpiceDb__PresharedKey</c> opens; cleared before each test.</summary>
 [Collection(SharesEngine.Name)]
 public sealed class EmbeddedEngineTests(EngineSystem system) : EngineTests
 {
     private protected override Task<EngineClient> CreateAsync() => system.EmptyStoreAsync();
 
     [Fact]
-    public async Task Another_key_opens_nothing_and_the_other_key_not_Cubes_own_store()
+    public async Task An_unknown_key_opens_no_store_and_the_trial_key_does_not_open_Cubes_own_store()
     {
         var stranger = new EngineClient(system.Cube.Identity, Guid.NewGuid().ToString());
         var (status, body, _) = await stranger.SendAsync("/v1/schema/read", new { });

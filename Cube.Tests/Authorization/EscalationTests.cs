@@ -3,13 +3,13 @@ using Npgsql;
 
 namespace Cube.Tests.Authorization;
 
-/// <summary>Nobody gets more than he has: not by a role, not by an invitation, not by a token, not through somebody else's account.</summary>
+/// <summary>A caller cannot gain permissions through a role, an invitation, a token or another account.</summary>
 public abstract class EscalationTests(AuthorizationSystem system)
 {
     private readonly CubeSystem _cube = system.Cube;
 
     [Fact]
-    public async Task Who_manages_roles_gives_takes_and_changes_only_what_his_own_role_allows()
+    public async Task A_role_manager_grants_revokes_and_changes_only_what_the_own_role_allows()
     {
         var tenant = await _cube.CreateTenantAsync();
         var manager = await _cube.CreateMemberAsync(tenant, "manager", ["manage_role", "add_role_users", "remove_role_users", "view_role_users", "llm_read"], ["m"]);
@@ -47,7 +47,7 @@ public abstract class EscalationTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task Nobody_changes_a_built_in_role()
+    public async Task A_built_in_role_cannot_be_changed()
     {
         var tenant = await _cube.CreateTenantAsync();
         foreach (var name in (string[])["admin", "member", "auditor"])
@@ -62,7 +62,7 @@ public abstract class EscalationTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task A_role_of_another_domain_is_no_way_in()
+    public async Task A_role_of_another_domain_gives_no_access()
     {
         var (mine, theirs) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         var foreign = await _cube.RoleIdAsync(theirs, "admin");
@@ -83,7 +83,7 @@ public abstract class EscalationTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task Somebody_elses_account_is_403_to_change_whether_or_not_there_is_one()
+    public async Task Changing_another_account_is_answered_with_403_whether_or_not_it_exists()
     {
         var (user, other, admin) = (await _cube.CreateUserAsync(), await _cube.CreateUserAsync(), (await _cube.LoginAsync()).Access);
         foreach (var id in (Guid[])[other.UserId, Guid.NewGuid()])
@@ -103,7 +103,7 @@ public abstract class EscalationTests(AuthorizationSystem system)
             }
         }
 
-        // Not by oneself either.
+        // The user cannot change them either.
         Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Patch, $"/users/{user.UserId}/role", user.Token, new { role = "admin" })).Status);
         Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Patch, $"/users/{user.UserId}", user.Token, new { first_name = "x", role = "admin", status = "disabled", verified_at = "2020-01-01T00:00:00Z" })).Status);
         Assert.Equal("user", (await _cube.SendAsync(HttpMethod.Get, $"/users/{user.UserId}", admin)).Body.GetProperty("role").GetString());
@@ -113,7 +113,7 @@ public abstract class EscalationTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task The_last_administrator_of_a_domain_stays_whatever_its_members_try()
+    public async Task The_last_administrator_of_a_domain_cannot_be_removed()
     {
         var tenant = await _cube.CreateTenantAsync();
         var role = await _cube.RoleIdAsync(tenant, "admin");
@@ -122,7 +122,7 @@ public abstract class EscalationTests(AuthorizationSystem system)
         Assert.Equal(422, (await _cube.SendAsync(HttpMethod.Post, $"{roles}/{role}/members/delete-all", tenant.Token)).Status);
         Assert.Equal(422, (await _cube.SendAsync(HttpMethod.Delete, roles, tenant.Token, new { members = (Guid[])[tenant.UserId] })).Status);
 
-        // Everybody removes everybody else at the same moment: one stays who can act.
+        // All administrators remove all others concurrently: one administrator stays.
         var second = await _cube.CreateMemberAsync(tenant, "admin");
         var answers = await Task.WhenAll(
             _cube.SendAsync(HttpMethod.Post, $"{roles}/{role}/members/delete", tenant.Token, new { members = (Guid[])[second.UserId] }),
@@ -137,7 +137,7 @@ public abstract class EscalationTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task The_last_administrator_of_the_platform_stays_too()
+    public async Task The_last_administrator_of_the_platform_cannot_be_removed()
     {
         await using var cube = await CubeSystem.StartAsync(system.Postgres);
         var admin = (await cube.LoginAsync()).Access;

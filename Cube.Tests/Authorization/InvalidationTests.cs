@@ -12,7 +12,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Cube.Tests.Authorization;
 
-/// <summary>What was decided is forgotten by every proxy when it is not so any more: at once, and in seconds where it is not told.</summary>
+/// <summary>Every proxy drops a cached decision after a change: at once with a notice, and within seconds without one.</summary>
 public sealed class InvalidationTests(PostgresServer postgres)
 {
     [Fact]
@@ -21,11 +21,11 @@ public sealed class InvalidationTests(PostgresServer postgres)
         await using var backend = new FakeBackend();
         await backend.StartAsync();
         await using var cube = await CubeSystem.StartAsync(postgres, ("vllm", backend.Address));
-        var told = await cube.StartAnotherProxyAsync();
-        // A database in which nobody notifies: all notices are lost.
-        var untold = await cube.StartAnotherProxyAsync(new KeyValuePair<string, string>("ConnectionStrings__proxy", await postgres.CreateDatabaseAsync()));
+        var notified = await cube.StartAnotherProxyAsync();
+        // Its own database, in which Identity does not notify: this proxy receives no notices.
+        var unnotified = await cube.StartAnotherProxyAsync(new KeyValuePair<string, string>("ConnectionStrings__proxy", await postgres.CreateDatabaseAsync()));
         var (tenant, admin) = (await cube.CreateTenantAsync(), (await cube.LoginAsync()).Access);
-        Uri[] proxies = [cube.Proxy, told, untold];
+        Uri[] proxies = [cube.Proxy, notified, unnotified];
 
         var member = await cube.CreateMemberAsync(tenant, "member");
         await AfterAsync(member.Token, 403, () => cube.SendAsync(
@@ -56,8 +56,8 @@ public sealed class InvalidationTests(PostgresServer postgres)
             foreach (var proxy in proxies)
             {
                 await Eventually.TrueAsync(async () => await ChatAsync(proxy, tenant.Domain, token) == refused, $"{proxy} refuses", 5);
-                // Only the one that is not told waits for its four seconds.
-                Assert.True(proxy == untold || clock.Elapsed < TimeSpan.FromSeconds(3), $"{clock.Elapsed}");
+                // Only the proxy without notices uses the decision until it expires after four seconds.
+                Assert.True(proxy == unnotified || clock.Elapsed < TimeSpan.FromSeconds(3), $"{clock.Elapsed}");
             }
 
             Assert.True(clock.Elapsed < TimeSpan.FromSeconds(5.5), $"{clock.Elapsed}");
@@ -65,7 +65,7 @@ public sealed class InvalidationTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task However_many_ask_at_once_the_engine_is_asked_once_for_each_decision_and_not_at_all_while_it_is_kept()
+    public async Task Concurrent_requests_cause_one_check_per_decision_and_none_while_it_is_cached()
     {
         await using var backend = new FakeBackend();
         await backend.StartAsync();
@@ -76,12 +76,12 @@ public sealed class InvalidationTests(PostgresServer postgres)
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 60).Select(_ => ChatAsync(proxy, tenant.Domain, tenant.Token)));
         Assert.All(answers, static status => Assert.Equal(200, status));
-        // One for the decision; the others ask whether domains with stored rows were deleted.
+        // One check is for the decision; the other requests look for deleted domains.
         Assert.InRange(counter.Checks, 1, 3);
     }
 
     [Fact]
-    public async Task While_the_engine_does_not_answer_nobody_is_let_in_and_nothing_is_changed()
+    public async Task While_the_engine_is_unavailable_requests_and_changes_are_rejected()
     {
         var program = SpiceDbServer.ProgramOrSkip();
         await using var backend = new FakeBackend();
@@ -102,7 +102,7 @@ public sealed class InvalidationTests(PostgresServer postgres)
         Assert.Equal(before, backend.Requests.Count);
         var (status, body) = await cube.SendAsync(HttpMethod.Get, $"/domains/{tenant.Domain}", tenant.Token);
         Assert.Equal((503, "unavailable"), (status, body.GetProperty("error").GetString()));
-        // The first change meets it and is kept; from then on none is begun.
+        // The first change is stored and pending; further changes are rejected before they begin.
         Assert.Equal(503, (await cube.SendAsync(HttpMethod.Post, "/domains", tenant.Token, new { name = "pending", route = "pending" })).Status);
         Assert.Equal(503, (await cube.SendAsync(HttpMethod.Post, "/domains", tenant.Token, new { name = "never", route = "never" })).Status);
         await Eventually.TrueAsync(async () =>
@@ -111,12 +111,12 @@ public sealed class InvalidationTests(PostgresServer postgres)
             return !health.IsSuccessStatusCode;
         }, "Identity says that it is not well", 10);
 
-        // It comes back empty, as one in memory does.
+        // The engine restarts without data, as an in-memory engine does.
         (process, _) = await SpiceDbServer.StartAsync(program, address.Port);
         await using (process)
         {
             await cube.AnswersAsync(cube.Identity);
-            await Eventually.TrueAsync(async () => (await cube.ChatAsync(tenant.Domain, tenant.Token)).Status == 200, "all is as before", 20);
+            await Eventually.TrueAsync(async () => (await cube.ChatAsync(tenant.Domain, tenant.Token)).Status == 200, "the engine is synchronized", 20);
             var (_, domains) = await cube.SendAsync(HttpMethod.Get, "/domains?limit=100", tenant.Token);
             string?[] names = [.. domains.GetProperty("domains").EnumerateArray().Select(static domain => domain.GetProperty("name").GetString())];
             Assert.Contains("pending", names);
@@ -128,7 +128,7 @@ public sealed class InvalidationTests(PostgresServer postgres)
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task After_Identity_is_killed_at_any_point_tables_and_engine_agree_again(bool withSpiceDb)
+    public async Task After_Identity_is_killed_at_any_point_the_tables_and_the_engine_become_equal_again(bool withSpiceDb)
     {
         (ServiceProcess Process, Uri Address)? spiceDb = withSpiceDb ? await SpiceDbServer.StartAsync(SpiceDbServer.ProgramOrSkip()) : null;
         await using var cube = await CubeSystem.StartAsync(postgres, null, spiceDb?.Address);
@@ -180,7 +180,7 @@ public sealed class InvalidationTests(PostgresServer postgres)
         return (int)response.StatusCode;
     }
 
-    /// <summary>Passes questions on to the engine, slowly, and counts them.</summary>
+    /// <summary>Forwards requests to the engine with a delay and counts them.</summary>
     private sealed class CountingEngine(WebApplication app, string address, StrongBox<int> checks) : IAsyncDisposable
     {
         private readonly StrongBox<int> _checks = checks;

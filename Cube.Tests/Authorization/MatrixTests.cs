@@ -1,23 +1,22 @@
 using Cube.Authorization;
-using Cube.Identity.Domains;
+using Cube.Identity.Roles;
 using Cube.Proxy.Routing;
 using Cube.Tests.Systems;
 
 namespace Cube.Tests.Authorization;
 
 /// <summary>
-/// Every role times every path below a domain: open to whom the rule below says, and to nobody else. An action or a path that is added
-/// without a rule fails here.
+/// Checks every role against every path below a domain with the rules below. A new action or path without a rule fails the test.
 /// </summary>
 public abstract class MatrixTests(AuthorizationSystem system)
 {
     private readonly CubeSystem _cube = system.Cube;
 
     /// <param name="Request">Method and path below the domain, as the services map it.</param>
-    /// <param name="Body">What is sent; where the caller may, it need not be right: any answer but 403 is a yes.</param>
+    /// <param name="Body">The body. It need not be valid: any status except 403 means that the caller is allowed.</param>
     private sealed record Rule(string Action, string Request, object? Body = null);
 
-    /// <summary>In this order: the last ones close and delete.</summary>
+    /// <summary>In the order of the calls: the last ones disable and delete the domain.</summary>
     private static readonly Rule[] Inference =
     [
         new("llm_read", "GET /v1/models"),
@@ -57,7 +56,7 @@ public abstract class MatrixTests(AuthorizationSystem system)
         new("attestation_policy_update", "DELETE /attestation/policy"),
     ];
 
-    /// <summary>No role of a domain opens these.</summary>
+    /// <summary>Paths that no role of a domain allows.</summary>
     private static readonly Rule[] OfAdministrators =
     [
         new("", "POST /api/pull", new { model = "m" }),
@@ -97,10 +96,10 @@ public abstract class MatrixTests(AuthorizationSystem system)
         new("delete", "DELETE "),
     ];
 
-    /// <summary>Every member, whatever his role; and only administrators of the platform.</summary>
-    private static readonly string[] OfNoAction = ["GET /standing", "POST /freeze", "PUT /administrator"];
+    /// <summary>Paths without an action: for every member, and for administrators of the platform only.</summary>
+    private static readonly string[] OfNoAction = ["GET /membership", "POST /freeze", "PUT /administrator"];
 
-    /// <summary>Actions of services that have no path yet, or none on this model server. Whoever adds the path takes the action out of here.</summary>
+    /// <summary>Actions that have no path yet, or none on this model server. Adding a path requires removing its action here.</summary>
     private static readonly string[] WithoutPath =
     [
         "llm_create", "llm_delete",
@@ -130,7 +129,7 @@ public abstract class MatrixTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task Each_role_opens_exactly_the_paths_of_its_actions()
+    public async Task Each_role_allows_exactly_the_paths_of_its_actions()
     {
         (string Name, IReadOnlyList<string> Actions)[] roles =
         [
@@ -138,12 +137,12 @@ public abstract class MatrixTests(AuthorizationSystem system)
             ("none", []),
             .. CubeSchema.Actions.Select(static action => ($"only {action}", (IReadOnlyList<string>)[action])),
         ];
-        // Two at a time: there are two processors.
+        // Two at a time, for two processors.
         await Parallel.ForEachAsync(roles, new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (role, _) => await CheckAsync(role.Name, role.Actions));
     }
 
     [Fact]
-    public async Task A_token_opens_a_path_only_with_the_scope_of_its_action()
+    public async Task A_token_allows_a_path_only_with_a_scope_for_its_action()
     {
         var tenant = await _cube.CreateTenantAsync();
         var (_, none) = await _cube.CreatePatAsync(tenant);
@@ -159,7 +158,7 @@ public abstract class MatrixTests(AuthorizationSystem system)
             var other = rule.Action == "llm_read" ? "llm_update" : "llm_read";
             foreach (var (token, isRight, what) in ((string, bool, string)[])[(none, false, "no scope"), (right[other], false, other), (right[rule.Action], true, rule.Action), (all, true, "all scopes")])
             {
-                // A body that is right: what a token may not do is not always known before the body is read.
+                // A valid body, because some permissions are checked after the body is read.
                 if (rule.Body is null && rule.Request.Contains("/audio/", StringComparison.Ordinal))
                 {
                     continue;
@@ -187,7 +186,7 @@ public abstract class MatrixTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task A_token_narrowed_to_one_model_opens_no_path_that_is_about_the_whole_domain()
+    public async Task A_token_narrowed_to_one_model_allows_no_path_for_the_whole_domain()
     {
         var tenant = await _cube.CreateTenantAsync();
         var (_, narrow) = await _cube.CreatePatAsync(tenant, "models/m/*");
@@ -211,7 +210,7 @@ public abstract class MatrixTests(AuthorizationSystem system)
 
         var tenant = await _cube.CreateTenantAsync();
         var user = await _cube.CreateMemberAsync(tenant, name, BuiltInRoles.Actions.ContainsKey(name) ? null : [.. actions]);
-        // Of no right of its own, so that nobody is kept from it for having less.
+        // A role without actions, which every caller's role covers.
         var other = await _cube.CreateRoleAsync(tenant, "other", [], []);
         foreach (var rule in (Rule[])[.. Inference, .. OfAdministrators])
         {

@@ -4,13 +4,13 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Authorization;
 
-/// <summary>What roles allow is what their members can do, and nothing else, whichever engine decides.</summary>
+/// <summary>Members can do exactly what their roles allow, with either engine.</summary>
 public abstract class PermissionTests(AuthorizationSystem system)
 {
     private readonly CubeSystem _cube = system.Cube;
 
     [Fact]
-    public async Task Members_use_models_auditors_and_roles_without_actions_do_not()
+    public async Task Members_use_models_but_auditors_and_roles_without_actions_do_not()
     {
         var tenant = await _cube.CreateTenantAsync();
         var member = await _cube.CreateMemberAsync(tenant, "member");
@@ -22,7 +22,7 @@ public abstract class PermissionTests(AuthorizationSystem system)
         {
             Assert.Equal((403, "insufficient_permissions"), await _cube.ChatAsync(tenant.Domain, refused.Token));
             Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Get, $"{refused.Api}/models", refused.Token)).Status);
-            // Members learn what there is before they learn whether it is theirs.
+            // The model lookup comes before the permission check.
             Assert.Equal(404, (await _cube.SendAsync(HttpMethod.Get, $"{refused.Api}/nope", refused.Token)).Status);
             Assert.Equal(405, (await _cube.SendAsync(HttpMethod.Get, $"{refused.Api}/chat/completions", refused.Token)).Status);
         }
@@ -31,7 +31,7 @@ public abstract class PermissionTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task A_role_with_one_action_opens_one_endpoint()
+    public async Task A_role_with_one_action_allows_one_endpoint()
     {
         var tenant = await _cube.CreateTenantAsync();
         var embedder = await _cube.CreateMemberAsync(tenant, "embedder", ["llm_embeddings"]);
@@ -42,14 +42,14 @@ public abstract class PermissionTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task A_role_that_is_narrowed_to_named_models_neither_sees_nor_uses_another()
+    public async Task A_role_that_is_narrowed_to_named_models_neither_lists_nor_uses_other_models()
     {
         var tenant = await _cube.CreateTenantAsync();
         var narrow = await _cube.CreateMemberAsync(tenant, "narrow", ["llm_read", "llm_chat_completions"], ["other:latest", "org/big:7b"]);
         Assert.Equal(["other:latest", "org/big:7b"], await ModelsAsync(narrow));
         Assert.Equal(["m", "other:latest", "org/big:7b"], await ModelsAsync(tenant));
         Assert.Equal((200, null), await _cube.ChatAsync(tenant.Domain, narrow.Token, "other:latest"));
-        // The tag is added before it is asked whether he may.
+        // The proxy adds the tag before the permission check.
         Assert.Equal((200, null), await _cube.ChatAsync(tenant.Domain, narrow.Token, "other"));
         Assert.Equal((200, null), await _cube.ChatAsync(tenant.Domain, narrow.Token, "org/big:7b"));
         var before = system.Backend.Requests.Count;
@@ -98,7 +98,7 @@ public abstract class PermissionTests(AuthorizationSystem system)
     [InlineData("""{"messages":[]}""", "missing_required_parameter")]
     [InlineData("""{"model":null,"messages":[]}""", "missing_required_parameter")]
     [InlineData("""{"model":["m"],"messages":[]}""", "invalid_type")]
-    public async Task A_body_in_which_two_readers_could_find_two_models_is_refused(string body, string code)
+    public async Task A_body_with_an_ambiguous_model_is_rejected(string body, string code)
     {
         var tenant = await _cube.CreateTenantAsync();
         var narrow = await _cube.CreateMemberAsync(tenant, "narrow", ["llm_chat_completions"], ["other:latest"]);
@@ -110,7 +110,7 @@ public abstract class PermissionTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task A_change_of_a_role_is_in_force_when_it_is_answered_and_at_the_proxy_a_moment_later()
+    public async Task A_role_change_is_effective_when_it_is_answered_and_shortly_after_in_the_proxy()
     {
         var tenant = await _cube.CreateTenantAsync();
         var user = await _cube.CreateMemberAsync(tenant, "changing", ["llm_chat_completions", "read"]);
@@ -123,7 +123,7 @@ public abstract class PermissionTests(AuthorizationSystem system)
             HttpMethod.Post, $"/domains/{tenant.Domain}/roles/{role}/actions/delete", tenant.Token, new { actions = (string[])["llm_chat_completions", "read"] })).Status);
         Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Get, $"/domains/{tenant.Domain}", user.Token)).Status);
         await Eventually.TrueAsync(async () => (await _cube.ChatAsync(tenant.Domain, user.Token)).Status == 403, "the proxy refuses", 5);
-        // Without the notice it would be four seconds.
+        // Without the notice it would take four seconds.
         Assert.True(clock.Elapsed < TimeSpan.FromSeconds(3), $"{clock.Elapsed}");
 
         Assert.Equal(200, (await _cube.SendAsync(
@@ -132,7 +132,7 @@ public abstract class PermissionTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task A_closed_domain_is_for_its_administrators_and_a_frozen_one_for_the_platforms()
+    public async Task A_disabled_domain_is_available_to_its_administrators_and_a_frozen_one_to_the_platform()
     {
         var (tenant, admin) = (await _cube.CreateTenantAsync(), (await _cube.LoginAsync()).Access);
         var member = await _cube.CreateMemberAsync(tenant, "member");

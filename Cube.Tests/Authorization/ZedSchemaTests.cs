@@ -21,7 +21,7 @@ public sealed class ZedSchemaTests
     [InlineData(Types + "permission view = (member\n}")]
     [InlineData(Types + "permission view = member +\n}")]
     [InlineData(Types + "permission view = ?\n}")]
-    public void What_is_not_of_the_language_is_refused_with_the_line(string text)
+    public void A_syntax_error_is_reported_with_its_line(string text)
     {
         var exception = Assert.Throws<ZedException>(() => ZedSchema.Parse(text));
         Assert.True(exception.IsParseError);
@@ -40,7 +40,7 @@ public sealed class ZedSchemaTests
     [InlineData(Types + "relation one: nobody\n}", "object definition `nobody` not found")]
     [InlineData(Types + "relation one: group#nobody\n}", "`nobody` not found under definition `group`")]
     [InlineData(Types + "relation one: user | user\n}", "duplicate allowed subject type `user`")]
-    public void What_contradicts_itself_is_refused(string text, string named)
+    public void A_semantic_error_is_rejected(string text, string named)
     {
         var exception = Assert.Throws<ZedException>(() => ZedSchema.Parse(text));
         Assert.False(exception.IsParseError);
@@ -53,7 +53,7 @@ public sealed class ZedSchemaTests
     [InlineData("aaa - bbb + ccc", "aaa - (bbb + ccc)")]
     [InlineData("aaa - bbb & ccc", "aaa - (bbb & ccc)")]
     [InlineData("aaa - bbb - ccc", "(aaa - bbb) - ccc")]
-    public void Operators_bind_as_in_SpiceDB(string written, string meant)
+    public void Operators_have_SpiceDBs_precedence(string written, string meant)
     {
         Assert.Equal(Expression(meant), Expression(written));
 
@@ -62,12 +62,12 @@ public sealed class ZedSchemaTests
     }
 
     [Fact]
-    public void Comments_order_and_spaces_make_no_difference()
+    public void Comments_order_and_whitespace_do_not_affect_the_comparison()
     {
         var one = ZedSchema.Parse("definition user {}\n/** doc */ definition group { // c\n relation one: user |\n user:*\n /* x\n y */ permission two = (one) -\n nil\n}");
         var two = ZedSchema.Parse("definition group {\n\tpermission two = one - nil\n\trelation one: user:* | user\n}\ndefinition user {}");
-        Assert.True(one.SaysTheSameAs(two));
-        Assert.False(one.SaysTheSameAs(ZedSchema.Parse("definition group {\n\tpermission two = nil\n\trelation one: user:* | user\n}\ndefinition user {}")));
+        Assert.True(one.IsEquivalentTo(two));
+        Assert.False(one.IsEquivalentTo(ZedSchema.Parse("definition group {\n\tpermission two = nil\n\trelation one: user:* | user\n}\ndefinition user {}")));
     }
 
     [Fact]
@@ -82,7 +82,7 @@ public sealed class ZedSchemaTests
         Assert.Equal(CubeSchema.Actions.Count, token.Permissions.Count);
     }
 
-    /// <summary>SpiceDB before 1.33.1 may answer no there where it is yes (CVE-2024-38361).</summary>
+    /// <summary>SpiceDB before 1.33.1 can wrongly deny there (CVE-2024-38361).</summary>
     [Fact]
     public void No_arrow_leads_to_an_exclusion()
     {
@@ -108,7 +108,7 @@ public sealed class ZedSchemaTests
     }
 
     [Fact]
-    public void The_platform_reaches_no_inference_no_audit_and_no_roles_of_a_domain()
+    public void The_platform_has_no_permission_for_inference_audit_and_roles_of_a_domain()
     {
         var reached = CubeSchema.Schema.Definitions["domain"].Permissions.Values
             .Where(static permission => permission.Expression is ZedExpression.Combination { Right: ZedExpression.Arrow { Relation: "organization" } })

@@ -12,7 +12,7 @@ public sealed class ArchitectureTests
     [
         "System.Net.Http.SocketsHttpHandler", "System.Net.Http.HttpClientHandler", "System.Net.Http.HttpClient..ctor", "System.Net.Http.HttpMessageInvoker..ctor",
         "System.Net.Sockets.Socket", "System.Net.Sockets.TcpClient", "System.Net.Sockets.NetworkStream", "System.Net.Security.SslStream", "System.Net.WebSockets.ClientWebSocket",
-        "System.Net.Quic.QuicConnection", "System.Net.WebClient", "System.Net.WebRequest", "Cube.ServiceDefaults.Peers.HopHandler",
+        "System.Net.Quic.QuicConnection", "System.Net.WebClient", "System.Net.WebRequest", "Cube.ServiceDefaults.Networking.BackendHttpHandler",
     ];
 
     /// <summary>

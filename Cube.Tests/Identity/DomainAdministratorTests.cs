@@ -2,7 +2,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Identity;
 
-/// <summary>An account is never protected by the domains that it made, and such a domain is not lost.</summary>
+/// <summary>An account can be disabled or deleted even when it is the only administrator of a domain; the platform then recovers the domain.</summary>
 [Collection(SharesEmbedded.Name)]
 public sealed class DomainAdministratorTests(EmbeddedSystem system)
 {
@@ -31,7 +31,7 @@ public sealed class DomainAdministratorTests(EmbeddedSystem system)
     }
 
     [Fact]
-    public async Task A_member_who_is_appointed_leaves_his_role_and_may_not_leave_as_the_last_administrator()
+    public async Task A_member_who_is_appointed_changes_role_and_cannot_be_removed_as_the_last_administrator()
     {
         var (tenant, admin) = (await _cube.CreateTenantAsync(), (await _cube.LoginAsync()).Access);
         var member = await _cube.CreateMemberAsync(tenant, "member");
@@ -44,7 +44,7 @@ public sealed class DomainAdministratorTests(EmbeddedSystem system)
     }
 
     [Fact]
-    public async Task The_last_administrator_of_the_platform_stays()
+    public async Task The_last_administrator_of_the_platform_cannot_be_disabled_or_deleted()
     {
         var admin = (await _cube.LoginAsync()).Access;
         var (_, profile) = await _cube.SendAsync(HttpMethod.Get, "/users/profile", admin);
@@ -54,7 +54,7 @@ public sealed class DomainAdministratorTests(EmbeddedSystem system)
     }
 
     [Fact]
-    public async Task One_user_creates_ten_domains_also_with_many_requests_at_once_and_a_deleted_one_makes_room()
+    public async Task A_user_creates_at_most_ten_domains_also_with_concurrent_requests_and_deleted_domains_do_not_count()
     {
         var user = await _cube.CreateUserAsync();
         var answers = await Task.WhenAll(Enumerable.Range(0, 14).Select(i => CreateAsync(user.Token, $"{user.Name}-{i}")));
@@ -71,7 +71,7 @@ public sealed class DomainAdministratorTests(EmbeddedSystem system)
     }
 
     [Fact]
-    public async Task A_deleted_domain_is_told_to_the_engine_for_good_and_a_closed_one_is_not()
+    public async Task The_engine_keeps_a_permanent_relationship_for_a_deleted_domain_but_not_for_a_disabled_one()
     {
         var (gone, closed) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Post, $"/domains/{closed.Domain}/disable", closed.Token)).Status);

@@ -9,7 +9,7 @@ public sealed class DomainTests(GuideSystem system)
     private readonly CubeSystem _cube = system.Cube;
 
     [Fact]
-    public async Task Any_user_makes_a_domain_and_is_its_administrator()
+    public async Task Any_user_creates_a_domain_and_becomes_its_administrator()
     {
         var user = await _cube.CreateUserAsync();
         using var response = await _cube.SendRawAsync(HttpMethod.Post, "/domains", user.Token, new
@@ -42,7 +42,7 @@ public sealed class DomainTests(GuideSystem system)
     [InlineData("""{"name":"a","route":"abc","metadata":{"a":"\u0000"}}""")]
     [InlineData("""{"name":"a","route":"abc","metadata":{"a":"\ud800"}}""")]
     [InlineData("""{"name":"a","route":"abc","id":"3f0e8c1e-6a4e-4a55-9d3f-0c7f0f9b8a11"}""")]
-    public async Task A_domain_that_breaks_a_rule_is_a_400(string body)
+    public async Task An_invalid_domain_is_answered_with_400(string body)
     {
         var user = await _cube.CreateUserAsync();
         using var content = new StringContent(body, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json"));
@@ -50,14 +50,14 @@ public sealed class DomainTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task A_route_that_is_taken_is_a_409()
+    public async Task A_route_that_is_in_use_is_answered_with_409()
     {
         var tenant = await _cube.CreateTenantAsync();
         Assert.Equal(409, (await _cube.SendAsync(HttpMethod.Post, "/domains", tenant.Token, new { name = "x", route = tenant.Name.ToUpperInvariant() })).Status);
     }
 
     [Fact]
-    public async Task A_foreign_domain_and_an_unknown_one_are_answered_alike()
+    public async Task A_foreign_domain_and_an_unknown_domain_receive_the_same_answer()
     {
         var (mine, foreign) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         foreach (var (method, body) in new (HttpMethod, object?)[] { (HttpMethod.Get, null), (HttpMethod.Patch, new { name = "x" }) })
@@ -71,7 +71,7 @@ public sealed class DomainTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task TN_07_a_user_lists_his_own_domains_only()
+    public async Task TN_07_a_user_lists_only_domains_of_which_the_user_is_a_member()
     {
         var (mine, _) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         var (status, list) = await _cube.SendAsync(HttpMethod.Get, "/domains?limit=100&status=all&order=name&dir=asc", mine.Token);
@@ -83,7 +83,7 @@ public sealed class DomainTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task Its_administrator_changes_a_domain_but_not_its_route()
+    public async Task An_administrator_changes_a_domain_but_not_its_route()
     {
         var tenant = await _cube.CreateTenantAsync();
         var (status, changed) = await _cube.SendAsync(
@@ -95,7 +95,7 @@ public sealed class DomainTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task A_member_is_added_and_removed_by_the_administrator_and_may_not_administer()
+    public async Task An_administrator_adds_and_removes_a_member_who_cannot_administer()
     {
         var (tenant, user) = (await _cube.CreateTenantAsync(), await _cube.CreateUserAsync());
         var role = await RoleAsync(tenant, "member");
@@ -109,7 +109,7 @@ public sealed class DomainTests(GuideSystem system)
         Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Patch, $"/domains/{tenant.Domain}", user.Token, new { name = "x" })).Status);
         var admin = await RoleAsync(tenant, "admin");
         Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Post, $"/domains/{tenant.Domain}/roles/{admin}/members", user.Token, members)).Status);
-        // One role a member: it is taken before another is given.
+        // A member has one role, which must be removed before another is assigned.
         Assert.Equal(409, (await _cube.SendAsync(HttpMethod.Post, $"/domains/{tenant.Domain}/roles/{admin}/members", tenant.Token, members)).Status);
 
         Assert.Equal(204, (await _cube.SendAsync(HttpMethod.Post, $"/domains/{tenant.Domain}/roles/{role}/members/delete", tenant.Token, members)).Status);
@@ -117,7 +117,7 @@ public sealed class DomainTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task A_role_of_another_domain_gives_nothing()
+    public async Task A_role_of_another_domain_gives_no_permission()
     {
         var (mine, foreign) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         var theirRole = await RoleAsync(foreign, "admin");
@@ -128,7 +128,7 @@ public sealed class DomainTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task The_last_administrator_stays_even_when_two_remove_each_other_at_once()
+    public async Task The_last_administrator_stays_when_two_administrators_remove_each_other_concurrently()
     {
         var (tenant, second) = (await _cube.CreateTenantAsync(), await _cube.CreateUserAsync());
         var role = await RoleAsync(tenant, "admin");
@@ -143,7 +143,7 @@ public sealed class DomainTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task A_platform_administrator_sees_a_domain_but_does_not_change_who_belongs_to_it()
+    public async Task A_platform_administrator_reads_a_domain_but_cannot_change_its_members()
     {
         var tenant = await _cube.CreateTenantAsync();
         var admin = await _cube.LoginAsync();

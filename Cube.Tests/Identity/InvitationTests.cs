@@ -7,7 +7,7 @@ public abstract class InvitationTests(AuthorizationSystem system)
     private readonly CubeSystem _cube = system.Cube;
 
     [Fact]
-    public async Task Who_accepts_is_a_member_with_the_role_that_he_was_invited_into()
+    public async Task A_user_who_accepts_an_invitation_becomes_a_member_with_the_invited_role()
     {
         var (tenant, guest) = (await _cube.CreateTenantAsync(), await _cube.CreateUserAsync());
         var role = await _cube.RoleIdAsync(tenant, "member");
@@ -22,7 +22,7 @@ public abstract class InvitationTests(AuthorizationSystem system)
         var (_, received) = await _cube.SendAsync(HttpMethod.Get, "/invitations?state=pending", guest.Token);
         Assert.Equal(tenant.Domain, Assert.Single(received.GetProperty("invitations").EnumerateArray()).GetProperty("domain_id").GetGuid());
         Assert.Equal(204, (await _cube.SendAsync(HttpMethod.Post, "/invitations/accept", guest.Token, new { domain_id = tenant.Domain })).Status);
-        await Eventually.TrueAsync(async () => (await _cube.ChatAsync(tenant.Domain, guest.Token)).Status == 200, "he is let in", 5);
+        await Eventually.TrueAsync(async () => (await _cube.ChatAsync(tenant.Domain, guest.Token)).Status == 200, "the new member can chat", 5);
         Assert.Equal(409, (await _cube.SendAsync(HttpMethod.Post, "/invitations/accept", guest.Token, new { domain_id = tenant.Domain })).Status);
         Assert.Equal(409, (await _cube.SendAsync(HttpMethod.Post, "/invitations/reject", guest.Token, new { domain_id = tenant.Domain })).Status);
         Assert.Equal(409, (await _cube.SendAsync(HttpMethod.Post, path, tenant.Token, new { invitee_user_id = guest.UserId, role_id = role, resend = true })).Status);
@@ -32,7 +32,7 @@ public abstract class InvitationTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task Nobody_answers_an_invitation_that_is_not_his()
+    public async Task A_user_cannot_answer_the_invitation_of_another_user()
     {
         var (tenant, guest, stranger) = (await _cube.CreateTenantAsync(), await _cube.CreateUserAsync(), await _cube.CreateUserAsync());
         await InviteAsync(tenant, guest, "member");
@@ -48,7 +48,7 @@ public abstract class InvitationTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task One_that_is_rejected_or_withdrawn_opens_nothing_and_may_be_followed_by_another()
+    public async Task A_rejected_or_deleted_invitation_gives_no_access_and_can_be_sent_again()
     {
         var (tenant, guest) = (await _cube.CreateTenantAsync(), await _cube.CreateUserAsync());
         await InviteAsync(tenant, guest, "member");

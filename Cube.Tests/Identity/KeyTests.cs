@@ -1,4 +1,4 @@
-using Cube.Identity;
+using Cube.Identity.Configuration;
 using Cube.Identity.Keys;
 using Cube.ServiceDefaults.Hosting;
 using Cube.Tests.Systems;
@@ -14,7 +14,7 @@ public sealed class KeyTests(PostgresServer postgres)
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
 
     [Fact]
-    public async Task The_next_key_takes_over_when_the_current_one_has_signed_long_enough_and_the_old_one_stays_until_nothing_depends_on_it()
+    public async Task A_key_is_rotated_at_the_end_of_its_lifetime_and_stays_published_until_its_tokens_have_expired()
     {
         await using var database = await CreateAsync();
         using var ring = Ring(database);
@@ -45,7 +45,7 @@ public sealed class KeyTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task A_private_key_cannot_be_used_without_the_secret()
+    public async Task A_stored_private_key_cannot_be_used_without_the_secret()
     {
         await using var database = await CreateAsync();
         using var ring = Ring(database);

@@ -4,7 +4,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Identity;
 
-/// <summary>What goes through a mailbox, with mails as files in place of a server; and what nobody learns by it.</summary>
+/// <summary>Address verification and password reset, with e-mails written to files; the answers do not reveal whether an account exists.</summary>
 public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
 {
     private readonly string _mails = Directory.CreateTempSubdirectory("cube-mails-").FullName;
@@ -15,7 +15,7 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
         new KeyValuePair<string, string>("Identity__SelfRegistration", "true"), new("Mail__Directory", _mails), new("Mail__From", "cube@example.com"), new("Mail__LinkBase", "https://cube.example.com"));
 
     [Fact]
-    public async Task A_self_registered_user_is_never_an_administrator_and_logs_in_when_he_has_verified_his_address()
+    public async Task A_self_registered_user_is_never_an_administrator_and_can_log_in_after_verifying_the_address()
     {
         Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Post, "/users", null, UserTests.Body(UserTests.NewName(), role: "admin"))).Status);
         Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Post, "/users", null, UserTests.Body(UserTests.NewName(), status: "disabled"))).Status);
@@ -35,7 +35,7 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_lost_password_is_replaced_once_and_ends_all_logins()
+    public async Task A_password_reset_works_once_and_ends_all_sessions()
     {
         var user = await _cube.CreateUserAsync();
         Assert.Equal(201, (await _cube.SendAsync(HttpMethod.Post, "/password/reset-request", null, new { email = $"{user.Name}@example.com" })).Status);
@@ -56,7 +56,7 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Nobody_learns_whether_an_address_has_an_account_neither_by_the_answer_nor_by_its_time()
+    public async Task Neither_the_answer_nor_its_duration_reveals_whether_an_address_has_an_account()
     {
         var user = await _cube.CreateUserAsync();
         foreach (var path in (string[])["/password/reset-request", "/users/send-verification"])
@@ -69,7 +69,7 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
                 Assert.Equal((first, one), (second, two));
             }
 
-            // Of the fastest halves: what the machine does besides is not to count.
+            // Compares the faster halves, to exclude other load of the machine.
             var (a, b) = (known.Order().Take(10).Average(), unknown.Order().Take(10).Average());
             Assert.True(Math.Abs(a - b) < 15, $"{path}: {a:F1} and {b:F1} ms");
         }
@@ -84,7 +84,7 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_new_address_of_ones_own_counts_when_it_is_verified()
+    public async Task A_users_new_address_takes_effect_when_it_is_verified()
     {
         var (user, admin) = (await _cube.CreateUserAsync(), (await _cube.LoginAsync()).Access);
         var (status, same) = await _cube.SendAsync(HttpMethod.Patch, $"/users/{user.UserId}/email", user.Token, new { email = $"new-{user.Name}@example.com", password = user.Password });
@@ -92,8 +92,8 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
         var token = Link().Match(await MailAsync($"new-{user.Name}@example.com")).Groups["token"].Value;
         Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Get, $"/verify-email?token={token}", null)).Status);
         Assert.Equal($"new-{user.Name}@example.com", (await _cube.SendAsync(HttpMethod.Get, "/users/profile", user.Token)).Body.GetProperty("email").GetString());
-        Assert.Contains("asked for another e-mail address", await MailAsync($"{user.Name}@example.com", "A change of your address was requested"), StringComparison.Ordinal);
-        Assert.Contains("has another e-mail address now", await MailAsync($"{user.Name}@example.com", "Your address was changed"), StringComparison.Ordinal);
+        Assert.Contains("change of the e-mail address", await MailAsync($"{user.Name}@example.com", "A change of your address was requested"), StringComparison.Ordinal);
+        Assert.Contains("was changed. E-mails about the account", await MailAsync($"{user.Name}@example.com", "Your address was changed"), StringComparison.Ordinal);
         if (!OperatingSystem.IsWindows())
         {
             foreach (var file in Directory.GetFiles(_mails))
@@ -104,13 +104,13 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(_mails));
         }
 
-        // An administrator's word counts at once.
+        // A change by an administrator takes effect at once.
         var (changed, other) = await _cube.SendAsync(HttpMethod.Patch, $"/users/{user.UserId}/email", admin, new { email = $"third-{user.Name}@example.com" });
         Assert.Equal((200, $"third-{user.Name}@example.com"), (changed, other.GetProperty("email").GetString()));
     }
 
     [Fact]
-    public async Task A_change_of_address_needs_the_password_and_a_new_password_voids_it()
+    public async Task An_address_change_requires_the_password_and_a_password_change_cancels_it()
     {
         var (user, admin) = (await _cube.CreateUserAsync(), (await _cube.LoginAsync()).Access);
         var path = $"/users/{user.UserId}/email";
@@ -119,7 +119,7 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
             Assert.Equal(400, (await _cube.SendAsync(HttpMethod.Patch, path, user.Token, body)).Status);
         }
 
-        // An administrator's own address needs the password too, or a stolen session would own the platform.
+        // An administrator's own address also requires the password, so that a stolen session cannot take over the platform.
         var (_, own) = await _cube.SendAsync(HttpMethod.Get, "/users/profile", admin);
         Assert.Equal(400, (await _cube.SendAsync(HttpMethod.Patch, $"/users/{own.GetProperty("id").GetString()}/email", admin, new { email = "b@example.com" })).Status);
 
@@ -133,7 +133,7 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_reset_voids_a_pending_change_of_address_and_revokes_personal_access_tokens()
+    public async Task A_password_reset_cancels_a_pending_address_change_and_revokes_personal_access_tokens()
     {
         var user = await _cube.CreateUserAsync();
         var (_, secret) = await _cube.CreatePatAsync(user);
@@ -149,7 +149,7 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Where_no_mail_is_configured_it_is_said_and_self_registration_does_not_start()
+    public async Task Without_mail_settings_mail_endpoints_answer_503_and_self_registration_prevents_the_start()
     {
         await using var cube = await CubeSystem.StartAsync(postgres);
         var (status, body) = await cube.SendAsync(HttpMethod.Post, "/password/reset-request", null, new { email = CubeSystem.AdminEmail });
@@ -157,7 +157,7 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Mails_are_handed_to_the_server_that_is_configured()
+    public async Task Mails_are_sent_to_the_configured_server()
     {
         await using var smtp = new SmtpSink();
         await using var cube = await CubeSystem.StartAsync(
@@ -172,16 +172,16 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_server_that_cannot_do_what_is_asked_gets_no_mail_and_Identity_goes_on()
+    public async Task A_mail_server_without_STARTTLS_receives_no_mail_and_Identity_keeps_running()
     {
         await using var smtp = new SmtpSink();
         await using var cube = await CubeSystem.StartAsync(
             postgres, null,
-            // It has no STARTTLS: a mail with a token in it must not go in clear.
+            // The server has no STARTTLS: a mail with a token must not be sent in clear text.
             new KeyValuePair<string, string>("Mail__Host", "127.0.0.1"), new("Mail__Port", $"{smtp.Port}"), new("Mail__Security", "starttls"),
             new("Mail__From", "cube@example.com"), new("Mail__LinkBase", "https://cube.example.com"));
         Assert.Equal(201, (await cube.SendAsync(HttpMethod.Post, "/password/reset-request", null, new { email = CubeSystem.AdminEmail })).Status);
-        await Eventually.TrueAsync(() => Task.FromResult(cube.Logs.Contains("A mail could not be sent: Recover", StringComparison.Ordinal)), "it is logged", 40);
+        await Eventually.TrueAsync(() => Task.FromResult(cube.Logs.Contains("Failed to send an e-mail of kind PasswordReset", StringComparison.Ordinal)), "it is logged", 40);
         Assert.Empty(smtp.Mails);
         await cube.LoginAsync();
     }
@@ -199,7 +199,7 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
                 var mail = await File.ReadAllTextAsync(file);
                 if (mail.Contains($"To: {to}", StringComparison.OrdinalIgnoreCase) && mail.Contains(subject, StringComparison.Ordinal))
                 {
-                    // Long lines may be folded as quoted-printable.
+                    // Quoted-printable encoding can fold long lines.
                     text = mail.Replace("=\r\n", "", StringComparison.Ordinal).Replace("=\n", "", StringComparison.Ordinal).Replace("=3D", "=", StringComparison.Ordinal);
                 }
             }

@@ -4,14 +4,14 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Identity;
 
-/// <summary>Null in place of the body, of each member and of each element, at every endpoint of Identity's document.</summary>
+/// <summary>Sends null as the body, as each member and as each array element to every endpoint of Identity's OpenAPI document.</summary>
 [Collection(SharesEmbedded.Name)]
 public sealed class NullMemberTests(EmbeddedSystem system)
 {
     private readonly CubeSystem _cube = system.Cube;
 
     [Fact]
-    public async Task Null_in_any_place_of_any_request_is_never_a_500_and_as_an_element_of_an_array_a_400()
+    public async Task Null_anywhere_in_a_request_is_never_answered_with_500_and_as_an_array_element_with_400()
     {
         var document = JsonNode.Parse(await _cube.Http.GetStringAsync("/openapi/identity.json"))!.AsObject();
         var schemas = document["components"]!["schemas"]!.AsObject();
@@ -29,7 +29,7 @@ public sealed class NullMemberTests(EmbeddedSystem system)
                     continue;
                 }
 
-                // The tenant's own account: what is changed is another user's, by an administrator of the platform.
+                // An administrator of the platform changes another user's account, so the tenant's own account stays intact.
                 var isAccount = template.StartsWith("/users", StringComparison.Ordinal);
                 var path = template.Replace("{id}", tenant.Domain.ToString(), StringComparison.Ordinal).Replace("{roleId}", role, StringComparison.Ordinal)
                     .Replace("{userId}", other.UserId.ToString(), StringComparison.Ordinal).Replace("{patId}", pat.ToString(), StringComparison.Ordinal);
@@ -50,7 +50,7 @@ public sealed class NullMemberTests(EmbeddedSystem system)
         Assert.True(count > 100, $"{count} requests");
     }
 
-    /// <summary>A body that has every member, with null in one place.</summary>
+    /// <summary>Bodies with every member, each with null in one place.</summary>
     private static IEnumerable<(string Body, bool IsElement)> Variants(JsonObject schema, JsonObject schemas)
     {
         yield return ("null", false);

@@ -4,13 +4,13 @@ using Npgsql;
 
 namespace Cube.Tests.Identity;
 
-/// <summary>A personal access token does what its scopes name and its owner may, and nothing without a scope.</summary>
+/// <summary>A personal access token can do what both its scopes and its owner's roles allow, and nothing without a scope.</summary>
 public abstract class PatTests(AuthorizationSystem system)
 {
     private readonly CubeSystem _cube = system.Cube;
 
     [Fact]
-    public async Task AU_09_no_scope_no_right()
+    public async Task AU_09_a_token_without_a_scope_has_no_permission()
     {
         var tenant = await _cube.CreateTenantAsync();
         var (_, secret) = await _cube.CreatePatAsync(tenant);
@@ -29,7 +29,7 @@ public abstract class PatTests(AuthorizationSystem system)
     [InlineData("domains/*/*", 403, 403, 403, 200)]
     [InlineData("domains/*/read", 403, 403, 403, 200)]
     [InlineData("domains/*/update", 403, 403, 403, 403)]
-    public async Task A_scope_binds_what_it_names(string scope, int chat, int otherModel, int list, int domain)
+    public async Task A_scope_allows_only_what_it_names(string scope, int chat, int otherModel, int list, int domain)
     {
         var tenant = await _cube.CreateTenantAsync();
         var (_, secret) = await _cube.CreatePatAsync(tenant, scope);
@@ -41,7 +41,7 @@ public abstract class PatTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task A_token_for_one_model_lists_that_model()
+    public async Task A_token_for_one_model_lists_only_that_model()
     {
         var tenant = await _cube.CreateTenantAsync();
         var (_, secret) = await _cube.CreatePatAsync(tenant, "models/org/big:7b/llm_read");
@@ -50,7 +50,7 @@ public abstract class PatTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task A_token_never_does_more_than_its_owner()
+    public async Task A_token_never_has_more_permissions_than_its_owner()
     {
         var tenant = await _cube.CreateTenantAsync();
         var auditor = await _cube.CreateMemberAsync(tenant, "auditor");
@@ -59,7 +59,7 @@ public abstract class PatTests(AuthorizationSystem system)
         Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Get, $"/domains/{tenant.Domain}", secret)).Status);
         Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Patch, $"/domains/{tenant.Domain}", secret, new { name = "x" })).Status);
 
-        // Not even an administrator's token is an administrator's login.
+        // The token of an administrator of the platform has no administrator rights.
         var admin = await _cube.CreateTenantAsync() with { Tokens = await _cube.LoginAsync() };
         var (_, mine) = await _cube.SendAsync(HttpMethod.Post, "/domains", admin.Token, new { name = "of the platform", route = $"p{Guid.NewGuid():N}"[..20] });
         var (_, theirs) = await _cube.CreatePatAsync(admin with { Domain = mine.GetProperty("id").GetGuid() }, "domains/*/*");
@@ -69,7 +69,7 @@ public abstract class PatTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task A_token_cannot_make_change_or_see_tokens()
+    public async Task A_token_cannot_create_change_or_list_tokens()
     {
         var tenant = await _cube.CreateTenantAsync();
         var (id, secret) = await _cube.CreatePatAsync(tenant, "models/*/*", "domains/*/*");
@@ -86,7 +86,7 @@ public abstract class PatTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task A_scope_that_makes_no_sense_is_a_400_a_foreign_domain_403_and_a_duplicate_409()
+    public async Task An_invalid_scope_is_answered_with_400_a_foreign_domain_with_403_and_a_duplicate_with_409()
     {
         var (tenant, foreign) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         var (id, _) = await _cube.CreatePatAsync(tenant, "models/*/llm_read");
@@ -103,14 +103,14 @@ public abstract class PatTests(AuthorizationSystem system)
         Assert.Equal(409, await AddAsync(Domains.Scope(tenant.Domain, "models/a/*"), Domains.Scope(tenant.Domain, "models/a/*")));
         var (_, list) = await _cube.SendAsync(HttpMethod.Get, $"/pats/{id}/scope", tenant.Token);
         Assert.Equal(1, list.GetProperty("total").GetInt32());
-        // Nobody's token but one's own.
+        // A user cannot change the token of another user.
         Assert.Equal(404, (await _cube.SendAsync(HttpMethod.Patch, $"/pats/{id}/scope/add", foreign.Token, new { scopes = (object[])[Domains.Scope(foreign.Domain, "models/*/*")] })).Status);
 
         async Task<int> AddAsync(params object[] scopes) => (await _cube.SendAsync(HttpMethod.Patch, $"/pats/{id}/scope/add", tenant.Token, new { scopes })).Status;
     }
 
     [Fact]
-    public async Task A_scope_that_is_taken_away_a_token_that_is_revoked_and_an_old_secret_are_refused_at_once()
+    public async Task A_removed_scope_a_revoked_token_and_a_replaced_secret_stop_working_at_once()
     {
         var tenant = await _cube.CreateTenantAsync();
         var (id, secret) = await _cube.CreatePatAsync(tenant, "models/*/*");
@@ -131,7 +131,7 @@ public abstract class PatTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task Tokens_are_made_listed_renamed_and_deleted_and_the_secret_is_shown_once()
+    public async Task Tokens_are_created_listed_renamed_and_deleted_and_the_secret_is_returned_once()
     {
         var user = await _cube.CreateUserAsync();
         var (status, made) = await _cube.SendAsync(HttpMethod.Post, "/pats", user.Token, new { name = "ci", description = "for builds", duration = "720h" });
@@ -163,7 +163,7 @@ public abstract class PatTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task An_expired_token_and_a_guessed_one_are_401_and_no_secret_is_in_the_database()
+    public async Task An_expired_and_a_guessed_token_are_answered_with_401_and_the_database_contains_no_secret()
     {
         var tenant = await _cube.CreateTenantAsync();
         var (id, secret) = await _cube.CreatePatAsync(tenant, "models/*/*");

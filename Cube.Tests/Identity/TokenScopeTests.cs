@@ -4,11 +4,11 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Identity;
 
-/// <summary>Every endpoint of Identity's document with a personal access token of a domain's administrator: the scope is needed as well as the role.</summary>
+/// <summary>Calls every endpoint of Identity's OpenAPI document with a personal access token of a domain administrator: the role alone is not sufficient.</summary>
 [Collection(SharesEmbedded.Name)]
 public sealed class TokenScopeTests(EmbeddedSystem system)
 {
-    /// <summary>The action that a token must name, by method and path. What is not here takes no personal access token.</summary>
+    /// <summary>The action that a scope must name, by method and path. Other endpoints do not accept personal access tokens.</summary>
     private static readonly Dictionary<string, string> Needs = new()
     {
         ["GET /domains/{id}"] = "read",
@@ -37,21 +37,21 @@ public sealed class TokenScopeTests(EmbeddedSystem system)
         ["GET /domains/{id}/invitations"] = "manage_role",
         ["DELETE /domains/{id}/invitations"] = "manage_role",
         ["GET /domains/{id}/journal"] = "audit_log_read",
-        // Last: it is carried out.
+        // Last, because it deletes the domain.
         ["DELETE /domains/{id}"] = "delete",
     };
 
-    /// <summary>About the token itself or its owner's standing, which proxies ask for with the caller's token; or open to anybody.</summary>
+    /// <summary>Endpoints that accept any token because proxies call them with the caller's token, and anonymous endpoints.</summary>
     private static readonly string[] Open =
     [
-        "GET /users/tokens/introspect", "GET /domains/{id}/standing", "GET /keys/.well-known/jwks.json", "GET /verify-email",
+        "GET /users/tokens/introspect", "GET /domains/{id}/membership", "GET /keys/.well-known/jwks.json", "GET /verify-email",
         "GET /healthz", "GET /readyz",
     ];
 
     private readonly CubeSystem _cube = system.Cube;
 
     [Fact]
-    public async Task Each_endpoint_needs_its_scope_and_no_other_scope_opens_it()
+    public async Task Each_endpoint_requires_its_scope_and_no_other_scope_allows_it()
     {
         var tenant = await _cube.CreateTenantAsync();
         var role = await _cube.CreateRoleAsync(tenant, "of the matrix", ["read"]);
@@ -74,7 +74,7 @@ public sealed class TokenScopeTests(EmbeddedSystem system)
         List<string> wrong = [];
         foreach (var operation in all.Where(static operation => !Needs.ContainsKey(operation) && !Open.Contains(operation)))
         {
-            // Those that anybody may call refuse a token too: it is not what they ask for.
+            // Anonymous endpoints also reject a personal access token, because they require a different token.
             await ExpectAsync(operation, everything, static status => status is 400 or 401 or 403, "takes no personal access token");
         }
 
@@ -92,7 +92,7 @@ public sealed class TokenScopeTests(EmbeddedSystem system)
             var (method, template) = (operation[..operation.IndexOf(' ', StringComparison.Ordinal)], operation[(operation.IndexOf(' ', StringComparison.Ordinal) + 1)..]);
             var path = template.Replace("{id}", tenant.Domain.ToString(), StringComparison.Ordinal).Replace("{roleId}", role, StringComparison.Ordinal)
                 .Replace("{userId}", tenant.UserId.ToString(), StringComparison.Ordinal).Replace("{patId}", Guid.NewGuid().ToString(), StringComparison.Ordinal);
-            // An empty body of a change is refused after the right was asked for; a deletion of the role would end the matrix.
+            // An empty body is rejected after the permission check. Deleting the role would break the later cases.
             var target = operation.StartsWith("DELETE /domains/{id}/roles/", StringComparison.Ordinal) ? $"/domains/{tenant.Domain}/roles/no-such-role" : path;
             using var answer = await _cube.SendRawAsync(new HttpMethod(method), target, token, method == "GET" ? null : new { });
             if (!isRight((int)answer.StatusCode))

@@ -11,7 +11,7 @@ public sealed class TokenTests(GuideSystem system)
     private readonly CubeSystem _cube = system.Cube;
 
     [Fact]
-    public async Task A_login_by_user_name_or_by_e_mail_address_answers_201_with_both_tokens_and_their_type()
+    public async Task A_login_by_user_name_or_e_mail_address_is_answered_with_201_both_tokens_and_their_type()
     {
         var user = await _cube.CreateUserAsync();
         foreach (var name in (string[])[user.Name, $"{user.Name}@EXAMPLE.com"])
@@ -25,7 +25,7 @@ public sealed class TokenTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task AU_10_an_unknown_user_and_a_wrong_password_are_answered_alike()
+    public async Task AU_10_an_unknown_user_and_a_wrong_password_receive_the_same_answer()
     {
         var user = await _cube.CreateUserAsync();
         var wrong = await _cube.SendAsync(HttpMethod.Post, "/users/tokens/issue", null, new { username = user.Name, password = "not this one" });
@@ -46,7 +46,7 @@ public sealed class TokenTests(GuideSystem system)
             unknown.Add(await TimeAsync($"nobody-{i}"));
         }
 
-        // Of the fastest halves: what the machine does besides is not to count. Without the work for nobody it would be a third.
+        // Compares the faster halves, to exclude other load of the machine. Without the work for unknown users the ratio would be about one third.
         var (a, b) = (known.Order().Take(4).Average(), unknown.Order().Take(4).Average());
         Assert.InRange(b / a, 0.6, 1.6);
 
@@ -65,7 +65,7 @@ public sealed class TokenTests(GuideSystem system)
     [InlineData("""{"username":"","password":"x"}""", 400)]
     [InlineData("""{"username":1,"password":"x"}""", 400)]
     [InlineData("""{"username":"a\u0000b","password":"x"}""", 400)]
-    public async Task A_malformed_login_is_a_400_in_the_management_shape(string body, int expected)
+    public async Task A_malformed_login_is_answered_with_400_and_a_management_error(string body, int expected)
     {
         using var content = new StringContent(body, new MediaTypeHeaderValue("application/json"));
         var (status, answer) = await _cube.SendAsync(HttpMethod.Post, "/users/tokens/issue", null, content);
@@ -74,14 +74,14 @@ public sealed class TokenTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task A_login_that_is_not_json_is_a_415()
+    public async Task A_login_that_is_not_json_is_answered_with_415()
     {
         using var content = new StringContent("username=a&password=b", new MediaTypeHeaderValue("application/x-www-form-urlencoded"));
         Assert.Equal(415, (await _cube.SendAsync(HttpMethod.Post, "/users/tokens/issue", null, content)).Status);
     }
 
     [Fact]
-    public async Task A_refresh_token_is_taken_from_the_bearer_header_or_else_from_the_body()
+    public async Task A_refresh_token_is_read_from_the_authorization_header_or_else_from_the_body()
     {
         var user = await _cube.CreateUserAsync();
         var (status, first) = await _cube.SendAsync(HttpMethod.Post, "/users/tokens/refresh", user.Tokens.Refresh);
@@ -92,7 +92,7 @@ public sealed class TokenTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task The_bearer_wins_over_the_body_which_is_then_ignored()
+    public async Task With_an_authorization_header_the_body_is_ignored()
     {
         var user = await _cube.CreateUserAsync();
         using var nonsense = new StringContent("{ not json", new MediaTypeHeaderValue("text/plain"));
@@ -103,7 +103,7 @@ public sealed class TokenTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task AU_06_a_refresh_token_that_was_used_before_ends_its_whole_family()
+    public async Task AU_06_a_reused_refresh_token_revokes_its_whole_family()
     {
         var user = await _cube.CreateUserAsync();
         var (_, second) = await _cube.SendAsync(HttpMethod.Post, "/users/tokens/refresh", user.Tokens.Refresh);
@@ -116,7 +116,7 @@ public sealed class TokenTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task Of_many_refreshes_at_once_with_one_token_at_most_one_succeeds()
+    public async Task Of_concurrent_refreshes_with_one_token_at_most_one_succeeds()
     {
         var user = await _cube.CreateUserAsync();
         var answers = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => _cube.SendAsync(HttpMethod.Post, "/users/tokens/refresh", user.Tokens.Refresh)));
@@ -125,7 +125,7 @@ public sealed class TokenTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task AU_03_an_access_token_cannot_refresh_and_a_refresh_token_cannot_access()
+    public async Task AU_03_an_access_token_cannot_refresh_and_a_refresh_token_gives_no_access()
     {
         var user = await _cube.CreateUserAsync();
         Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Post, "/users/tokens/refresh", user.Tokens.Access)).Status);
@@ -133,7 +133,7 @@ public sealed class TokenTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task A_revocation_without_a_body_ends_the_callers_session_and_no_other()
+    public async Task A_revocation_without_a_body_ends_only_the_callers_session()
     {
         var user = await _cube.CreateUserAsync();
         var other = await _cube.LoginAsync(user.Name, user.Password);
@@ -146,7 +146,7 @@ public sealed class TokenTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task The_list_of_refresh_tokens_names_the_callers_sessions_and_revoke_ends_the_one_that_is_named()
+    public async Task The_list_of_refresh_tokens_contains_the_callers_sessions_and_revoke_ends_the_named_one()
     {
         var user = await _cube.CreateUserAsync();
         await _cube.SendAsync(HttpMethod.Post, "/users/tokens/issue", null, new { username = user.Name, password = user.Password, description = "laptop" });
@@ -199,7 +199,7 @@ public sealed class TokenTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task A_flood_of_unknown_names_from_one_address_is_limited_and_starves_no_other_address()
+    public async Task A_flood_of_unknown_names_from_one_address_is_limited_and_does_not_affect_other_addresses()
     {
         var user = await _cube.CreateUserAsync();
         var flood = Task.WhenAll(Enumerable.Range(0, 60).Select(async connection =>
@@ -218,14 +218,14 @@ public sealed class TokenTests(GuideSystem system)
         Assert.True(clock.Elapsed < TimeSpan.FromSeconds(4), $"{clock.Elapsed}");
         var statuses = (await flood).SelectMany(static one => one).ToArray();
         Assert.All(statuses, static status => Assert.True(status is 401 or 429, $"{status}"));
-        // A hundred failures in a minute, and those that were being checked meanwhile.
+        // One hundred failures per minute, and the attempts that were in progress.
         Assert.InRange(statuses.Count(static status => status == 401), 1, 100 + Environment.ProcessorCount);
         var (last, retryAfter) = await LoginFromAsync("10.6.6.6", user.Name, user.Password);
         Assert.True(last == 201 || retryAfter is >= 1 and <= 60, $"{last} {retryAfter}");
     }
 
     [Fact]
-    public async Task A_burst_of_guesses_is_not_through_before_its_failures_are_counted()
+    public async Task A_burst_of_guesses_cannot_pass_before_its_failures_are_counted()
     {
         var user = await _cube.CreateUserAsync();
         var answers = await Task.WhenAll(Enumerable.Range(0, 30).Select(_ => LoginFromAsync("10.3.3.3", user.Name, "wrong")));
@@ -234,7 +234,7 @@ public sealed class TokenTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task A_client_of_the_proxy_cannot_choose_the_address_that_his_failures_count_for()
+    public async Task A_client_of_the_proxy_cannot_choose_the_address_that_its_failures_count_for()
     {
         var user = await _cube.CreateUserAsync();
         var statuses = new List<int>();
@@ -247,7 +247,7 @@ public sealed class TokenTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task Public_keys_are_published_with_all_that_a_verifier_needs_and_nothing_private()
+    public async Task Public_keys_are_published_with_all_required_members_and_no_private_part()
     {
         var (status, body) = await _cube.SendAsync(HttpMethod.Get, "/keys/.well-known/jwks.json", null);
         Assert.Equal(200, status);

@@ -9,7 +9,7 @@ public sealed class UserAdministrationTests(GuideSystem system)
     private readonly CubeSystem _cube = system.Cube;
 
     [Fact]
-    public async Task A_user_changes_his_own_account_and_sees_the_changes()
+    public async Task A_user_changes_the_own_account_and_reads_the_changes()
     {
         var user = await _cube.CreateUserAsync();
         var (path, name) = ($"/users/{user.UserId}", UserTests.NewName());
@@ -36,7 +36,7 @@ public sealed class UserAdministrationTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task A_new_password_needs_the_old_one_and_ends_the_other_logins()
+    public async Task A_password_change_requires_the_old_password_and_ends_the_other_sessions()
     {
         var user = await _cube.CreateUserAsync();
         var other = await _cube.LoginAsync(user.Name, user.Password);
@@ -47,12 +47,12 @@ public sealed class UserAdministrationTests(GuideSystem system)
         Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Get, "/users/profile", user.Token)).Status);
         Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Get, "/users/profile", other.Access)).Status);
         await _cube.LoginAsync(user.Name, "another password");
-        // Personal access tokens of a user who knows his password stay.
+        // Personal access tokens stay valid when the user knows the old password.
         Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Get, "/users/tokens/introspect", secret)).Status);
     }
 
     [Fact]
-    public async Task Administrators_list_disable_enable_promote_and_delete()
+    public async Task Administrators_list_disable_enable_promote_and_delete_users()
     {
         var (user, admin) = (await _cube.CreateUserAsync(), (await _cube.LoginAsync()).Access);
         var path = $"/users/{user.UserId}";
@@ -65,7 +65,7 @@ public sealed class UserAdministrationTests(GuideSystem system)
         Assert.Equal(0, (await _cube.SendAsync(HttpMethod.Get, $"/users?username={user.Name}", admin)).Body.GetProperty("total").GetInt32());
         Assert.Equal(1, (await _cube.SendAsync(HttpMethod.Get, $"/users?username={user.Name}&status=disabled", admin)).Body.GetProperty("total").GetInt32());
         Assert.Equal(200, await StatusAsync(HttpMethod.Post, $"{path}/enable"));
-        // The old login does not come back to life.
+        // The session from before stays revoked.
         Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Get, "/users/profile", user.Token)).Status);
         var token = (await _cube.LoginAsync(user.Name, user.Password)).Access;
 
@@ -86,7 +86,7 @@ public sealed class UserAdministrationTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task A_search_finds_people_by_what_they_are_called_and_shows_no_address()
+    public async Task A_search_finds_users_by_name_and_returns_no_address()
     {
         var (user, other) = (await _cube.CreateUserAsync(), await _cube.CreateUserAsync());
         var (status, found) = await _cube.SendAsync(HttpMethod.Get, $"/users/search?username={other.Name}", user.Token);
@@ -99,7 +99,7 @@ public sealed class UserAdministrationTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task Metadata_is_shown_to_the_user_and_administrators_of_the_platform_only()
+    public async Task Metadata_is_returned_only_to_the_user_and_to_administrators_of_the_platform()
     {
         var (tenant, admin) = (await _cube.CreateTenantAsync(), (await _cube.LoginAsync()).Access);
         var other = await _cube.CreateMemberAsync(tenant, "member");
@@ -117,7 +117,7 @@ public sealed class UserAdministrationTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task Every_change_is_an_event_with_who_what_before_and_after_and_no_secret()
+    public async Task Every_change_is_a_journal_event_with_actor_entity_before_and_after_and_no_secret()
     {
         var (tenant, admin) = (await _cube.CreateTenantAsync(), (await _cube.LoginAsync()).Access);
         var member = await _cube.CreateMemberAsync(tenant, "embedder", ["llm_embeddings"]);
@@ -148,7 +148,7 @@ public sealed class UserAdministrationTests(GuideSystem system)
             Assert.DoesNotContain(secret, text, StringComparison.Ordinal);
         }
 
-        // Whose it is not does not see it: another tenant, a member without the action, the platform of a domain's inside.
+        // Other callers cannot read it: another tenant, a member without the action, and the platform for events inside a domain.
         Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Get, $"/domains/{tenant.Domain}/journal", member.Token)).Status);
         Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Get, $"/domains/{tenant.Domain}/journal", admin)).Status);
         Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Get, $"/journal/user/{tenant.UserId}", member.Token)).Status);

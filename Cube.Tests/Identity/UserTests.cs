@@ -22,7 +22,7 @@ public sealed class UserTests(GuideSystem system)
     internal static string NewName() => $"u{Guid.NewGuid():N}"[..20];
 
     [Fact]
-    public async Task An_administrator_makes_a_user_who_counts_as_verified_and_whose_password_never_comes_back()
+    public async Task An_administrator_creates_a_verified_user_and_the_response_contains_no_password()
     {
         var name = NewName();
         var admin = await _cube.LoginAsync();
@@ -44,7 +44,7 @@ public sealed class UserTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task Nobody_but_an_administrator_makes_users_where_self_registration_is_off()
+    public async Task Only_an_administrator_creates_users_when_self_registration_is_off()
     {
         var user = await _cube.CreateUserAsync();
         Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Post, "/users", null, Body(NewName()))).Status);
@@ -61,7 +61,7 @@ public sealed class UserTests(GuideSystem system)
     [InlineData("abc", "a good password", "no address", null)]
     [InlineData("abc", "a good password", "Ada <a@example.com>", null)]
     [InlineData("abc", "a good password", "a@example.com", "root")]
-    public async Task A_user_who_breaks_a_rule_is_a_400_that_names_it(string name, string secret, string email, string? role)
+    public async Task An_invalid_user_is_answered_with_400(string name, string secret, string email, string? role)
     {
         var admin = await _cube.LoginAsync();
         var (status, body) = await _cube.SendAsync(HttpMethod.Post, "/users", admin.Access, Body(name, role, secret, email));
@@ -70,7 +70,7 @@ public sealed class UserTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task A_name_or_address_that_is_taken_is_a_409_whatever_its_case()
+    public async Task A_name_or_address_in_use_is_answered_with_409_regardless_of_case()
     {
         var user = await _cube.CreateUserAsync();
         var admin = await _cube.LoginAsync();

@@ -12,7 +12,7 @@ namespace Cube.Proxy.Attestation.Api;
 /// The platform's own attestation paths: its floor, which no domain can go below, and what every machine proved. For administrators of
 /// the platform; <c>/attestation/verify?domain_id=</c> for members of that domain with <c>llm_read</c> too.
 /// </summary>
-internal sealed class PlatformAttestation(PolicyDesk desk, CollateralDesk collateral, VerdictJournal journal, PlatformAdministrators administrators, Standings standings, Permissions permissions)
+internal sealed class PlatformAttestation(PolicyDesk desk, CollateralDesk collateral, VerdictJournal journal, PlatformAdministrators administrators, MembershipClient memberships, Permissions permissions)
 {
     private const string Scope = PolicySnapshot.Platform;
 
@@ -58,7 +58,7 @@ internal sealed class PlatformAttestation(PolicyDesk desk, CollateralDesk collat
         }
 
         var mayAsk = isAdministrator
-            || (await standings.FindAsync(caller, domain, context.RequestAborted) == Standing.Member
+            || (await memberships.FindAsync(caller, domain, context.RequestAborted) == MembershipStatus.Member
                 && (await permissions.FindAsync(caller, domain, Below.Action, context.RequestAborted)).Opens(Below));
         await (mayAsk ? PlatformAdministrators.WriteAsync(context, await desk.VerifyAsync(domain.ToString(), isAdministrator, context.RequestAborted)) : ManagementError.Of(403).WriteAsync(context, StatusCodes.Status403Forbidden));
     }

@@ -9,7 +9,7 @@ using Cube.Proxy.Attestation.Policies;
 using Cube.Proxy.Attestation.Verdicts;
 using Cube.Proxy.Routing;
 using Cube.ServiceDefaults.Errors;
-using Cube.ServiceDefaults.Peers;
+using Cube.ServiceDefaults.Networking;
 
 namespace Cube.Proxy.Attestation.Backends;
 
@@ -34,7 +34,7 @@ internal sealed partial class AttestedBackends : BackgroundService
     private readonly ConcurrentDictionary<BackendSlot, string> _closed = new();
     private readonly AttestedChannelFactory _dialer;
     private readonly PoliciesInForce _policies;
-    private readonly Peers _peers;
+    private readonly ServiceAddresses _serviceAddresses;
     private readonly VerdictJournal _journal;
     private readonly TimeProvider _time;
     private readonly ILogger<AttestedBackends> _logger;
@@ -43,9 +43,9 @@ internal sealed partial class AttestedBackends : BackgroundService
     private int _turn;
 
     public AttestedBackends(
-        AttestedChannelFactory dialer, PoliciesInForce policies, Peers peers, VerdictJournal journal, TimeProvider time, IMeterFactory meters, ILogger<AttestedBackends> logger)
+        AttestedChannelFactory dialer, PoliciesInForce policies, ServiceAddresses serviceAddresses, VerdictJournal journal, TimeProvider time, IMeterFactory meters, ILogger<AttestedBackends> logger)
     {
-        (_dialer, _policies, _peers, _journal, _time, _logger) = (dialer, policies, peers, journal, time, logger);
+        (_dialer, _policies, _serviceAddresses, _journal, _time, _logger) = (dialer, policies, serviceAddresses, journal, time, logger);
         var meter = meters.Create("Cube.Proxy");
         _verdicts = meter.CreateCounter<long>("cube.proxy.attestation.verdicts", "{verdict}", "Judgements of machines, by outcome, code and type.");
         _duration = meter.CreateHistogram<double>("cube.proxy.attestation.duration", "s", "Time to open and verify a connection.");
@@ -73,7 +73,7 @@ internal sealed partial class AttestedBackends : BackgroundService
             throw new AttestationException(Codes.PolicyMissing, "A stored policy or catalogue cannot be loaded.");
         }
 
-        var addresses = _peers.AddressesAsync(route.Target, ct);
+        var addresses = _serviceAddresses.AddressesAsync(route.Target, ct);
         return addresses.IsCompletedSuccessfully ? GetAsync(addresses.Result, policies, ct) : WaitAsync();
 
         async ValueTask<AttestedChannel> WaitAsync() => await GetAsync(await addresses, policies, ct);
@@ -113,7 +113,7 @@ internal sealed partial class AttestedBackends : BackgroundService
     }
 
     /// <summary>Whether an address is one of a target's.</summary>
-    public async ValueTask<bool> LeadsToAsync(Uri target, Uri address, CancellationToken ct) => (await _peers.AddressesAsync(target, ct)).Contains(address);
+    public async ValueTask<bool> LeadsToAsync(Uri target, Uri address, CancellationToken ct) => (await _serviceAddresses.AddressesAsync(target, ct)).Contains(address);
 
     private BackendSlot Slot(Uri address, PolicySet policies)
     {
@@ -232,7 +232,7 @@ internal sealed partial class AttestedBackends : BackgroundService
         var targets = new HashSet<Uri>();
         foreach (var route in snapshot.Routes.All)
         {
-            foreach (var address in await _peers.AddressesAsync(route.Target, ct))
+            foreach (var address in await _serviceAddresses.AddressesAsync(route.Target, ct))
             {
                 targets.Add(address);
                 // Before the first request: nobody waits for evidence.

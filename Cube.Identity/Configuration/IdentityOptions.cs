@@ -1,0 +1,70 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace Cube.Identity.Configuration;
+
+/// <summary>The section <c>Identity</c>.</summary>
+internal sealed class IdentityOptions
+{
+    public const string Section = "Identity";
+
+    /// <summary>The lifetime of an access token, from 10 seconds to 1 day.</summary>
+    [Range(typeof(TimeSpan), "00:00:10", "1.00:00:00", ErrorMessage = "Identity__AccessTokenLifetime must be between 00:00:10 and 1.00:00:00.")]
+    public TimeSpan AccessTokenLifetime { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>The lifetime of a refresh token, from 10 seconds to 90 days.</summary>
+    [Range(typeof(TimeSpan), "00:00:10", "90.00:00:00", ErrorMessage = "Identity__RefreshTokenLifetime must be between 00:00:10 and 90.00:00:00.")]
+    public TimeSpan RefreshTokenLifetime { get; set; } = TimeSpan.FromHours(24);
+
+    /// <summary>How long a key signs tokens before it is rotated, from 1 minute to 1 year. An old key stays published until every token that it signed has expired.</summary>
+    [Range(typeof(TimeSpan), "00:01:00", "365.00:00:00", ErrorMessage = "Identity__SigningKeyLifetime must be between 00:01:00 and 365.00:00:00.")]
+    public TimeSpan SigningKeyLifetime { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>The secret that encrypts the private signing keys in the database, at least 16 characters.</summary>
+    [Required(ErrorMessage = "Identity__KeyEncryptionSecret is not set. It encrypts the signing keys in the database.")]
+    [MinLength(16, ErrorMessage = "Identity__KeyEncryptionSecret must have at least 16 characters.")]
+    public string KeyEncryptionSecret { get; set; } = "";
+
+    /// <summary>Whether anonymous callers may create accounts. The user must verify the e-mail address before the first login.</summary>
+    public bool SelfRegistration { get; set; }
+
+    /// <summary>How long the row of a deleted user is kept, from 1 hour to 10 years.</summary>
+    [Range(typeof(TimeSpan), "01:00:00", "3650.00:00:00", ErrorMessage = "Identity__DeletedUserRetention must be between 01:00:00 and 3650.00:00:00.")]
+    public TimeSpan DeletedUserRetention { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>The most domains, not counting deleted ones, that a user may have created: 1 to 10000. Administrators of the platform have no limit.</summary>
+    [Range(1, 10_000, ErrorMessage = "Identity__MaxDomainsPerUser must be between 1 and 10000.")]
+    public int MaxDomainsPerUser { get; set; } = 10;
+
+    /// <summary>The most requests that verify or hash a password at the same time: 1 to 64, or 0 for the number of processors.</summary>
+    [Range(0, 64, ErrorMessage = "Identity__PasswordsAtOnce must be between 0 and 64.")]
+    public int PasswordsAtOnce { get; set; }
+
+    /// <summary>The most password requests that wait: 1 to 10000. Further requests are answered with 503.</summary>
+    [Range(1, 10_000, ErrorMessage = "Identity__PasswordsWaiting must be between 1 and 10000.")]
+    public int PasswordsWaiting { get; set; } = 256;
+
+    /// <summary>The most password requests of one client address that wait: 1 to 10000. Further requests are answered with 429.</summary>
+    [Range(1, 10_000, ErrorMessage = "Identity__PasswordsWaitingPerAddress must be between 1 and 10000.")]
+    public int PasswordsWaitingPerAddress { get; set; } = 32;
+
+    /// <summary>The most wrong passwords per minute from one client address, for all accounts together: 10 to 100000.</summary>
+    [Range(10, 100_000, ErrorMessage = "Identity__LoginFailuresPerAddress must be between 10 and 100000.")]
+    public int LoginFailuresPerAddress { get; set; } = 100;
+
+    /// <summary>The e-mail address of the administrator that is created when the platform has none; empty for none.</summary>
+    public string AdminEmail { get; set; } = "";
+
+    /// <summary>The password of that administrator.</summary>
+    public string AdminPassword { get; set; } = "";
+
+    /// <summary>The name and route of a domain that is created for that administrator; empty for none. The setting is named <c>FirstDomain</c>.</summary>
+    [ConfigurationKeyName("FirstDomain")]
+    public string SeedDomain { get; set; } = "";
+
+    /// <summary>The networks, in CIDR notation, whose <c>X-Forwarded-For</c> header is trusted, in addition to loopback.</summary>
+    public string[] TrustedProxies { get; set; } = [];
+}
+
+[OptionsValidator]
+internal sealed partial class IdentityOptionsValidator : IValidateOptions<IdentityOptions>;

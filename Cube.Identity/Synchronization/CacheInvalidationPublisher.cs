@@ -1,0 +1,61 @@
+using Cube.Authorization;
+using Cube.ServiceDefaults.Hosting;
+using Dapper;
+using Npgsql;
+
+namespace Cube.Identity.Synchronization;
+
+/// <summary>
+/// Invalidates cached decisions in all proxies with <c>NOTIFY</c> in their database, where Identity has no other privilege. After a lost
+/// notice, a cached decision stays in use until it expires, at most a few seconds.
+/// </summary>
+internal sealed partial class CacheInvalidationPublisher(CacheInvalidationPublisher.Source source, ILogger<CacheInvalidationPublisher> logger)
+{
+    /// <summary>The connection string of the proxies' database, for a database role without privileges on its tables.</summary>
+    public const string ConnectionName = "notify";
+
+    public async Task NotifyAsync(string[] notices)
+    {
+        if (notices.Length == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            await using var connection = await source.Proxies.OpenConnectionAsync();
+            await connection.ExecuteAsync("select pg_notify(@Channel, notice) from unnest(@notices) notice", new { CacheInvalidation.Channel, notices });
+        }
+        catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+        {
+            Lost(exception);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Failed to publish a cache invalidation. The proxies' cached decisions expire within five seconds")]
+    private partial void Lost(Exception exception);
+
+    /// <summary>The data source of the proxies' database, in its own type to keep it apart from Identity's.</summary>
+    public sealed class Source(IConfiguration configuration) : IAsyncDisposable
+    {
+        public NpgsqlDataSource Proxies { get; } = Create(configuration.GetConnectionString(ConnectionName));
+
+        /// <exception cref="SettingException">The connection string is not configured.</exception>
+        public static void Require(IConfiguration configuration)
+        {
+            if (string.IsNullOrEmpty(configuration.GetConnectionString(ConnectionName)))
+            {
+                throw new SettingException($"The proxies' database is not configured: set ConnectionStrings__{ConnectionName}.");
+            }
+        }
+
+        private static NpgsqlDataSource Create(string? connectionString)
+        {
+            var builder = new NpgsqlDataSourceBuilder(connectionString);
+            (builder.ConnectionStringBuilder.MaxPoolSize, builder.ConnectionStringBuilder.Timeout) = (4, 3);
+            return builder.Build();
+        }
+
+        public ValueTask DisposeAsync() => Proxies.DisposeAsync();
+    }
+}
