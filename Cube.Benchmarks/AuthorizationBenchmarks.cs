@@ -1,10 +1,9 @@
 using System.Diagnostics.Metrics;
 using BenchmarkDotNet.Attributes;
 using Cube.Authorization.Relationships;
+using Cube.Inference;
 using Cube.Proxy.Authentication;
 using Cube.Proxy.Authorization;
-using Cube.Proxy.Edge;
-using Cube.Proxy.Routing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Caching.Hybrid;
@@ -33,7 +32,7 @@ public class AuthorizationBenchmarks
         _services = services.BuildServiceProvider();
         var cache = new LongLived(_services.GetRequiredService<HybridCache>());
         _permissions = new Permissions(cache, new Willing(), _services.GetRequiredService<IMeterFactory>());
-        var standings = new Standings(cache, new IdentityClient(_services.GetRequiredService<IHttpClientFactory>()));
+        var standings = new MembershipClient(cache, new IdentityClient(_services.GetRequiredService<IHttpClientFactory>()));
         _stage = new AuthorizationStage(static _ => Task.CompletedTask, standings, _permissions, administrators: null!);
         _context.Features.Set(new DomainRequest { Caller = _caller });
         _context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget = $"/proxy/{_domain}/v1/chat/completions";

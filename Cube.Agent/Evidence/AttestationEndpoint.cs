@@ -1,3 +1,4 @@
+using Cube.Inference.Errors;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;

@@ -1,3 +1,4 @@
+using Cube.Inference.Errors;
 using Cube.Attestation;
 using Cube.Attestation.Atls;
 using Cube.ServiceDefaults.Errors;

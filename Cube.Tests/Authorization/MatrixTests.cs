@@ -1,6 +1,6 @@
 using Cube.Authorization;
 using Cube.Identity.Domains;
-using Cube.Proxy.Routing;
+using Cube.Inference;
 using Cube.Tests.Systems;
 
 namespace Cube.Tests.Authorization;
