@@ -1,3 +1,4 @@
+using Cube.Inference.Errors;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Hosting;
 

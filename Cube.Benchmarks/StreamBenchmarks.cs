@@ -1,7 +1,8 @@
 using BenchmarkDotNet.Attributes;
-using Cube.Proxy.OpenAi;
-using Cube.Proxy.OpenAi.Answers;
-using Cube.Proxy.OpenAi.Requests;
+using Cube.Inference.Chat;
+using Cube.Inference.Json;
+using Cube.Inference.Models;
+using Cube.Inference.Translation;
 
 namespace Cube.Benchmarks;
 

@@ -1,11 +1,16 @@
-using Cube.Proxy;
 using Cube.Proxy.Attestation;
-using Cube.Proxy.Attestation.Api;
-using Cube.Proxy.Attestation.Policies;
+using Cube.Proxy.Authentication;
+using Cube.Proxy.Authorization;
+using Cube.Proxy.Configuration;
 using Cube.Proxy.Database;
+using Cube.Proxy.Edge;
+using Cube.Proxy.Inference;
+using Cube.Proxy.Limits;
 using Cube.Proxy.Management;
-using Cube.Proxy.Routing.Api;
+using Cube.Proxy.OpenApi;
+using Cube.Proxy.Telemetry;
 using Cube.ServiceDefaults;
+using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Hosting;
 using Microsoft.Extensions.Options;
 
@@ -13,16 +18,25 @@ return await ServiceHost.RunAsync(() =>
 {
     var builder = WebApplication.CreateBuilder(args);
     builder.AddServiceDefaults();
-    builder.AddEdge().AddAttestation();
+    builder.AddEdge().AddBearerAuthentication().AddDomainAuthorization().AddInFlightLimits().AddRuntimeConfiguration().AddAttestation().AddInference().AddManagement().AddApiDocument();
 
     var app = builder.Build();
     // Settings first: a wrong one is named before anything is asked.
     app.Services.GetRequiredService<IStartupValidator>().Validate();
     app.Services.GetRequiredService<ProxyDatabase>().Migrate();
-    app.UseDomainPipeline();
-    app.MapDefaultEndpoints("cube-proxy", () => app.Services.GetRequiredService<PoliciesInForce>().Description);
-    PlatformAttestation.Map(app);
-    RouteApi.Map(app);
-    app.MapManagement();
+
+    // The order matters.
+    app.UseEdge();
+    app.UseMiddleware<RequestTelemetryMiddleware>();
+    app.UseManagementErrors();
+    app.UseMiddleware<DomainErrorMiddleware>();
+    app.UseMiddleware<DomainPathMiddleware>();
+    app.UseRouting();
+    app.UseAuthorization();
+    app.UseMiddleware<InFlightMiddleware>();
+    app.UseMiddleware<RequestContentMiddleware>();
+
+    app.MapDefaultEndpoints("cube-proxy", () => app.Services.GetRequiredService<ProxyConfigurationProvider>().Description);
+    app.MapInference().MapManagement().MapApiDocument();
     return app;
 });

@@ -1,3 +1,4 @@
+using Cube.Inference.Errors;
 using System.Diagnostics;
 using Cube.Agent.Guide;
 using Cube.ServiceDefaults.Errors;

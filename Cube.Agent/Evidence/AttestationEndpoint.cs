@@ -1,3 +1,4 @@
+using Cube.Inference.Errors;
 using Cube.Agent.Evidence.Providers;
 using System.Security.Cryptography;
 using System.Text;

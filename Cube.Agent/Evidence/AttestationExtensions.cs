@@ -1,3 +1,4 @@
+using Cube.Inference.Errors;
 using Cube.Agent.Evidence.Azure;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Evidence;

@@ -1,3 +1,4 @@
+using Cube.Inference.Errors;
 using System.Text;
 using System.Text.Json;
 using Cube.ServiceDefaults.Errors;

@@ -1,7 +1,7 @@
 using Cube.Attestation;
-using Cube.Attestation.Appraisal;
-using Cube.Attestation.Verdicts;
 using Cube.Attestation.Atls;
+using Cube.Attestation.Verdicts;
+using Cube.Inference.Errors;
 using Cube.ServiceDefaults.Errors;
 
 namespace Cube.Proxy.Attestation;

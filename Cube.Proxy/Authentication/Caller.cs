@@ -1,15 +1,27 @@
-using Cube.Proxy.Authorization;
+using System.Security.Claims;
 
 namespace Cube.Proxy.Authentication;
 
-/// <summary>Who makes a request, as his token says; whether he still may is asked of Identity.</summary>
+/// <summary>The user that a verified token names. Whether the user still has access is asked of Identity.</summary>
 /// <param name="UserId">The user.</param>
-/// <param name="CredentialId">His session, or his personal access token: what is decided is decided for it.</param>
-/// <param name="PatId">The personal access token, where he uses one.</param>
-/// <param name="Token">The token itself: the proxy has no credential of its own at Identity and asks with the caller's.</param>
-/// <param name="ExpiresAt">When an access token expires. A personal one is asked about every few seconds.</param>
+/// <param name="CredentialId">The session, or the personal access token: decisions are cached for it.</param>
+/// <param name="PatId">The personal access token, where the caller uses one.</param>
+/// <param name="Token">The token. The proxy has no credential of its own at Identity and asks with the caller's.</param>
+/// <param name="ExpiresAt">When an access token expires. A personal one is verified again every few seconds.</param>
 internal sealed record Caller(Guid UserId, Guid CredentialId, Guid? PatId, string Token, DateTimeOffset ExpiresAt)
 {
-    /// <summary>All that is decided for him falls with it.</summary>
-    public string Tag { get; } = DecisionCache.TagOfUser(UserId);
+    private ClaimsPrincipal? _principal;
+
+    /// <summary>The caller as ASP.NET's user. Made once for each verified token.</summary>
+    public ClaimsPrincipal Principal => _principal ??= new ClaimsPrincipal(new CallerIdentity(this));
+
+    /// <exception cref="InvalidOperationException">The endpoint does not require an authenticated caller.</exception>
+    public static Caller Of(HttpContext context) => Find(context.User) ?? throw new InvalidOperationException("The request has no authenticated caller.");
+
+    public static Caller? Find(ClaimsPrincipal user) => (user.Identity as CallerIdentity)?.Caller;
+
+    private sealed class CallerIdentity(Caller caller) : ClaimsIdentity([new Claim("sub", caller.UserId.ToString())], BearerAuthenticationHandler.SchemeName, "sub", null)
+    {
+        public Caller Caller => caller;
+    }
 }

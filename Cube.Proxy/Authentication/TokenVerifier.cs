@@ -11,7 +11,7 @@ namespace Cube.Proxy.Authentication;
 /// Checks access tokens here, without asking anybody, and personal ones at Identity. A good verdict is kept by the token's hash for up to a minute; bad ones are
 /// not kept, so that strangers cannot fill the cache.
 /// </summary>
-internal sealed class TokenVerifier(IdentityKeys keys, PersonalTokens personal, TimeProvider time) : IDisposable
+internal sealed class TokenVerifier(IdentityKeys keys, PersonalAccessTokens personal, TimeProvider time) : IDisposable
 {
     private const int MaxVerdicts = 100_000;
     private static readonly TimeSpan VerdictAge = TimeSpan.FromMinutes(1);
@@ -22,7 +22,7 @@ internal sealed class TokenVerifier(IdentityKeys keys, PersonalTokens personal, 
     public async ValueTask<TokenVerdict> VerifyAsync(string token, CancellationToken ct)
     {
         var key = Hash(token);
-        if (token.StartsWith(PersonalTokens.Prefix, StringComparison.Ordinal))
+        if (token.StartsWith(PersonalAccessTokens.Prefix, StringComparison.Ordinal))
         {
             return await personal.FindAsync(token, key, ct) is { } owner ? new TokenVerdict.Valid(owner) : TokenVerdict.Invalid.Instance;
         }

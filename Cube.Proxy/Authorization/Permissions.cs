@@ -3,8 +3,7 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Cube.Authorization;
 using Cube.Authorization.Relationships;
-using Cube.Proxy.Authentication;
-using Cube.Proxy.Routing;
+using Cube.Proxy.Caching;
 using Cube.ServiceDefaults.Errors;
 using Microsoft.Extensions.Caching.Hybrid;
 
@@ -30,69 +29,69 @@ internal sealed class Permissions
     }
 
     /// <exception cref="UnavailableException">The engine does not answer.</exception>
-    public ValueTask<Access> FindAsync(Caller caller, Guid domain, string action, CancellationToken ct) => _cache.GetOrCreateAsync(
-        $"access/{caller.CredentialId:N}/{domain:N}/{action}",
-        (Permissions: this, Caller: caller, Domain: domain, Action: action, Activity.Current),
+    public ValueTask<Access> FindAsync(DomainMember member, string action, CancellationToken ct) => _cache.GetOrCreateAsync(
+        $"access/{member.Caller.CredentialId:N}/{member.DomainId:N}/{action}",
+        (Permissions: this, Member: member, Action: action, Activity.Current),
         static async (state, token) =>
         {
             Activity.Current = state.Current;
-            return await state.Permissions.AskAsync(state.Caller, state.Domain, state.Action, token);
+            return await state.Permissions.AskAsync(state.Member, state.Action, token);
         },
         DecisionCache.Age,
-        DecisionCache.TagsOf(caller, domain),
+        DecisionCache.TagsOf(member.Caller.UserId, member.DomainId),
         ct);
 
     /// <summary>May he do it with this model? Asked of the engine only where his role or his token is narrowed to named models.</summary>
     /// <inheritdoc cref="FindAsync" path="/exception"/>
-    public ValueTask<ModelAccess> FindAsync(Caller caller, Guid domain, string action, string model, Access access, CancellationToken ct) =>
+    public ValueTask<ModelAccess> FindAsync(DomainMember member, string action, string model, Access access, CancellationToken ct) =>
         !access.IsAllowed ? new(ModelAccess.None)
         : access is { RoleHasAllModels: true, TokenHasAllModels: true } ? new(ModelAccess.Full)
         // No model has such an id, and no object of the engine.
         : model.Length > MaxModelId ? new(new ModelAccess(access.RoleHasAllModels, access.TokenHasAllModels))
         : _cache.GetOrCreateAsync(
-            $"model/{caller.CredentialId:N}/{domain:N}/{action}/{model}",
-            (Permissions: this, Caller: caller, Domain: domain, Action: action, Model: model, Access: access, Activity.Current),
+            $"model/{member.Caller.CredentialId:N}/{member.DomainId:N}/{action}/{model}",
+            (Permissions: this, Member: member, Action: action, Model: model, Access: access, Activity.Current),
             static async (state, token) =>
             {
                 Activity.Current = state.Current;
-                return (await state.Permissions.AskAsync(state.Caller, state.Domain, state.Action, [state.Model], state.Access, token))[0];
+                return (await state.Permissions.AskAsync(state.Member, state.Action, [state.Model], state.Access, token))[0];
             },
             DecisionCache.Age,
-            DecisionCache.TagsOf(caller, domain),
+            DecisionCache.TagsOf(member.Caller.UserId, member.DomainId),
             ct);
 
     /// <summary>The same of many models, in one question.</summary>
     /// <inheritdoc cref="FindAsync" path="/exception"/>
     public async ValueTask<ModelAccess[]> FindAsync(
-        Caller caller, Guid domain, string action, IReadOnlyList<string> models, Access access, CancellationToken ct) =>
+        DomainMember member, string action, IReadOnlyList<string> models, Access access, CancellationToken ct) =>
         access is { RoleHasAllModels: true, TokenHasAllModels: true } || models.Count == 0
             ? [.. models.Select(static _ => ModelAccess.Full)]
-            : await AskAsync(caller, domain, action, models, access, ct);
+            : await AskAsync(member, action, models, access, ct);
 
-    private async Task<Access> AskAsync(Caller caller, Guid domain, string action, CancellationToken ct)
+    private async Task<Access> AskAsync(DomainMember member, string action, CancellationToken ct)
     {
-        var (user, place) = (CubeSchema.User(caller.UserId), CubeSchema.Domain(domain));
+        var (user, place) = (CubeSchema.User(member.Caller.UserId), CubeSchema.Domain(member.DomainId));
         List<PermissionCheck> questions = [new(place, CubeSchema.Permission(action), user), new(place, CubeSchema.UseModels, user)];
-        if (caller.PatId is { } pat)
+        if (member.Caller.PatId is { } pat)
         {
             questions.Add(new(CubeSchema.Token(pat), CubeSchema.Scope(action), new SubjectRef(place)));
         }
 
         _checks.Add(1);
         var answers = await _engine.CheckAsync(questions, ct);
-        return new Access(answers[0], answers[1], caller.PatId is null || answers[2]);
+        return new Access(answers[0], answers[1], member.Caller.PatId is null || answers[2]);
     }
 
     private async Task<ModelAccess[]> AskAsync(
-        Caller caller, Guid domain, string action, IReadOnlyList<string> models, Access access, CancellationToken ct)
+        DomainMember member, string action, IReadOnlyList<string> models, Access access, CancellationToken ct)
     {
-        var user = CubeSchema.User(caller.UserId);
+        var user = CubeSchema.User(member.Caller.UserId);
         var questions = new List<PermissionCheck>(2 * models.Count);
         foreach (var model in models)
         {
-            var place = CubeSchema.Model(domain, model);
+            var place = CubeSchema.Model(member.DomainId, model);
             questions.Add(new(place, CubeSchema.UseModel, user));
-            if (caller.PatId is { } pat)
+            if (member.Caller.PatId is { } pat)
             {
                 questions.Add(new(CubeSchema.Token(pat), CubeSchema.Scope(action), new SubjectRef(place)));
             }
@@ -100,7 +99,7 @@ internal sealed class Permissions
 
         _checks.Add(1);
         var answers = await _engine.CheckAsync(questions, ct);
-        var step = caller.PatId is null ? 1 : 2;
+        var step = member.Caller.PatId is null ? 1 : 2;
         return
         [
             .. models.Select((_, i) => new ModelAccess(
@@ -115,14 +114,6 @@ internal sealed class Permissions
 [ImmutableObject(true)]
 internal sealed record Access(bool IsAllowed, bool RoleHasAllModels, bool TokenHasAllModels)
 {
-    /// <summary>
-    /// Whether the endpoint may be used at all. Where it names no model, the token's scope must reach the whole domain. A catalogue decides what every name of a model means, also one that a role is
-    /// narrowed to: only roles with all models may change it.
-    /// </summary>
-    public bool Opens(InferenceEndpoint endpoint) => IsAllowed
-        && (TokenHasAllModels || !endpoint.IsOfDomain)
-        && (RoleHasAllModels || endpoint.Kind != EndpointKind.Catalogue || endpoint.Method == HttpMethods.Get);
-
     /// <summary>Whether the token's scopes reach the domain, or one of the models that a list would have.</summary>
     public bool Reaches(IReadOnlyCollection<ModelAccess> models) => TokenHasAllModels || models.Any(static model => model.ByToken);
 }

@@ -9,6 +9,9 @@ internal static class DomainPath
     private const string Prefix = "/proxy";
     private const int UuidLength = 36;
 
+    /// <summary>A model's id follows it, the only part of a path that may contain escapes.</summary>
+    private const string ModelPrefix = "/v1/models/";
+
     /// <summary>Whether OpenAI's envelope is this path's error shape. Everything below <c>/proxy</c> but its routes API, and everything below a UUID.</summary>
     public static bool Matches(HttpContext context)
     {
@@ -43,9 +46,7 @@ internal static class DomainPath
     /// <summary>Escapes are for model ids alone, and are decoded there.</summary>
     private static bool IsPlain(string rest)
     {
-        var fixedPart = rest.StartsWith(Routing.InferenceEndpoints.ModelPrefix, StringComparison.Ordinal)
-            ? rest.AsSpan(0, Routing.InferenceEndpoints.ModelPrefix.Length)
-            : rest.AsSpan();
+        var fixedPart = rest.StartsWith(ModelPrefix, StringComparison.Ordinal) ? rest.AsSpan(0, ModelPrefix.Length) : rest.AsSpan();
         return !fixedPart.ContainsAny('%', '\\', ';')
             && !rest.Contains("//", StringComparison.Ordinal)
             && !rest.Contains("/.", StringComparison.Ordinal)

@@ -1,89 +1,31 @@
-using System.Text;
-using Cube.Proxy.Authentication;
-using Cube.Proxy.Forwarding;
-using Cube.Proxy.OpenApi;
-using Cube.ServiceDefaults.Errors;
-using Cube.ServiceDefaults.Networking;
-using Yarp.ReverseProxy.Forwarder;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Cube.Proxy.Management;
 
-/// <summary>The paths of other services that this door serves.</summary>
 internal static class ManagementExtensions
 {
-    private static readonly string[] IdentityPaths = ["users", "password", "domains", "invitations", "pats", "keys", "journal", "verify-email"];
-    private static readonly ForwarderRequestConfig Config = new() { ActivityTimeout = TimeSpan.FromSeconds(30) };
+    /// <summary>The APIs that the proxy serves itself, and the paths that it forwards to Identity.</summary>
+    public static WebApplicationBuilder AddManagement(this WebApplicationBuilder builder)
+    {
+        builder.Services.ConfigureHttpJsonOptions(static json =>
+        {
+            json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
+            json.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
+            json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower));
+        });
+        builder.Services.AddHttpForwarder().AddSingleton<PolicyService>().AddSingleton<RouteApi>().AddSingleton<CatalogApi>().AddSingleton<CollateralImporter>()
+            .AddSingleton<DomainAttestationApi>().AddSingleton<PlatformAttestationApi>();
+        return builder;
+    }
 
     public static WebApplication MapManagement(this WebApplication app)
     {
-        var forwarder = app.Services.GetRequiredService<IHttpForwarder>();
-        var serviceAddresses = app.Services.GetRequiredService<ServiceAddresses>();
-        var invoker = new HttpMessageInvoker(BackendHttpHandler.Create());
-        app.Lifetime.ApplicationStopped.Register(invoker.Dispose);
-
-        foreach (var path in IdentityPaths)
-        {
-            app.Map($"/{path}/{{**rest}}", ForwardAsync);
-        }
-
-        var document = ApiDocument.Create().ToJsonString();
-        app.MapGet("/openapi/v1.json", () => Results.Content(document, "application/json"));
-        app.MapGet("/openapi/identity.json", context =>
-        {
-            // Under its own name there: each service has one document.
-            context.Request.Path = "/openapi/v1.json";
-            return ForwardAsync(context);
-        });
+        app.MapRoutes();
+        app.MapCatalog();
+        app.MapDomainAttestation();
+        app.MapPlatformAttestation();
+        app.MapIdentity();
         return app;
-
-        async Task ForwardAsync(HttpContext context)
-        {
-            var address = await serviceAddresses.AddressAsync($"https+http://{IdentityKeys.ClientName}", context.RequestAborted);
-            var error = await forwarder.SendAsync(context, address, invoker, Config, Transformer.Instance, context.RequestAborted);
-            if (error != ForwarderError.None && !context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
-            {
-                var status = Explain(error, ForwarderFailure.BadRequestOf(context));
-                await ManagementError.Of(status).WriteAsync(context, status);
-            }
-        }
-    }
-
-    private static int Explain(ForwarderError error, BadHttpRequestException? refusal) => (error, refusal) switch
-    {
-        (_, not null) => refusal.StatusCode,
-        (ForwarderError.RequestTimedOut, _) => StatusCodes.Status504GatewayTimeout,
-        _ => StatusCodes.Status502BadGateway,
-    };
-
-    /// <summary>Says who the client is in our words alone: what he claims of himself, or of proxies before him, is dropped.</summary>
-    private sealed class Transformer : HttpTransformer
-    {
-        public static Transformer Instance { get; } = new();
-
-        private static readonly string[] Claims =
-        [
-            "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "Forwarded", "X-Real-IP", "Cookie",
-            // The trace goes on from our own span.
-            "traceparent", "tracestate", "baggage", "Correlation-Context", "Request-Id",
-        ];
-
-        public override async ValueTask TransformRequestAsync(
-            HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
-        {
-            await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
-            foreach (var name in Claims)
-            {
-                proxyRequest.Headers.Remove(name);
-            }
-
-            // Identity reads no header with other characters, and HttpClient cannot send them.
-            foreach (var header in httpContext.Request.Headers.Where(static header => !Ascii.IsValid(header.Value.ToString())))
-            {
-                proxyRequest.Headers.Remove(header.Key);
-            }
-
-            proxyRequest.Headers.Host = null;
-            proxyRequest.Headers.TryAddWithoutValidation("X-Forwarded-For", httpContext.Connection.RemoteIpAddress?.ToString());
-        }
     }
 }

@@ -1,6 +1,6 @@
 using Cube.Attestation.Atls;
-using Cube.Proxy.Attestation.Backends;
-using Cube.Proxy.Attestation.Policies;
+using Cube.Proxy.Attestation.Connections;
+using Cube.Proxy.Configuration;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Cube.Tests.Attestation;

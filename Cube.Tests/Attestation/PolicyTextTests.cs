@@ -1,8 +1,7 @@
 using System.Text;
 using Cube.Attestation.Parsing;
 using Cube.Attestation.Policy;
-using Cube.Proxy.Models.Catalogues;
-using Cube.Proxy.Routing;
+using Cube.Proxy.Configuration.Routes;
 
 namespace Cube.Tests.Attestation;
 

@@ -1,6 +1,8 @@
 using System.Reflection.Metadata;
 using System.Reflection.Metadata.Ecma335;
 using System.Reflection.PortableExecutable;
+using Cube.Proxy.Attestation;
+using Cube.Proxy.Management;
 
 namespace Cube.Tests.House;
 

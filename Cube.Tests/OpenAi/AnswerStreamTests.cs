@@ -1,9 +1,11 @@
 using System.Text;
 using System.Text.Json;
-using Cube.Proxy.OpenAi;
-using Cube.Proxy.OpenAi.Answers;
-using Cube.Proxy.OpenAi.Requests;
 using CsCheck;
+using Cube.Inference.Chat;
+using Cube.Inference.Json;
+using Cube.Inference.Models;
+using Cube.Inference.Streaming;
+using Cube.Inference.Translation;
 
 namespace Cube.Tests.OpenAi;
 

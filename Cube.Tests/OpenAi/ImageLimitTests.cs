@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Cube.Proxy.OpenAi.Requests;
 using Cube.Tests.Systems;
 
 namespace Cube.Tests.OpenAi;

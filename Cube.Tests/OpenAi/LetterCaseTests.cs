@@ -1,9 +1,12 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Cube.Proxy.OpenAi;
-using Cube.Proxy.OpenAi.Requests;
-using Cube.Proxy.Routing;
+using Cube.Inference;
+using Cube.Inference.Chat;
+using Cube.Inference.Errors;
+using Cube.Inference.Images;
+using Cube.Inference.Json;
+using Cube.Inference.Translation;
 
 namespace Cube.Tests.OpenAi;
 
@@ -23,29 +26,29 @@ public sealed class LetterCaseTests
     /// <summary>Members whose own members are names of the client's.</summary>
     private static readonly string[] _free = ["properties", "$defs", "metadata", "arguments"];
 
-    private static readonly (InferenceEndpoint Endpoint, string Body)[] _samples =
+    private static readonly (ForwardedEndpoint Endpoint, string Body)[] _samples =
     [
-        (InferenceEndpoints.ChatCompletions, $$"""
+        (Endpoint("chat.completions"), $$"""
             {"model":"m",{{Sampling}},"max_tokens":5,"reasoning_effort":"low","parallel_tool_calls":true,"tools":[{"type":"function","function":{{Function}} }],"tool_choice":"auto","logprobs":true,"top_logprobs":1,
             "response_format":{"type":"json_schema","json_schema":{"name":"n","description":"d","schema":{{Schema}},"strict":true} },
             "messages":[{"role":"system","content":"s"},{"role":"user","name":"u","content":[{"type":"text","text":"t"},{"type":"image_url","image_url":{"url":"data:image/png;base64,{{Pixel}}","detail":"low"} },{"type":"input_audio","input_audio":{"data":"AAAA","format":"wav"} }]},
             {"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"} }]},{"role":"tool","tool_call_id":"c","content":"r"}]}
             """),
-        (InferenceEndpoints.ChatCompletions, $$"""{"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{{Function}} }],"tool_choice":{"type":"function","function":{"name":"f"} } }"""),
-        (InferenceEndpoints.Completions, $$"""{"model":"m","prompt":"p","max_tokens":5,{{Sampling}} }"""),
-        (InferenceEndpoints.Responses, $$"""
+        (Endpoint("chat.completions"), $$"""{"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{{Function}} }],"tool_choice":{"type":"function","function":{"name":"f"} } }"""),
+        (Endpoint("completions"), $$"""{"model":"m","prompt":"p","max_tokens":5,{{Sampling}} }"""),
+        (Endpoint("responses"), $$"""
             {"model":"m","instructions":"i","stream":true,"stream_options":{"include_obfuscation":false},"max_output_tokens":5,"text":{"format":{"type":"json_schema","name":"n","schema":{{Schema}},"strict":true} },"reasoning":{"effort":"low"},
             "tools":[{"type":"function","name":"f","description":"d","parameters":{{Schema}},"strict":true}],"tool_choice":"auto",
             "input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"t"},{"type":"input_image","image_url":"data:image/png;base64,{{Pixel}}"}]},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":[{"type":"input_text","text":"r"}]}]}
             """),
-        (InferenceEndpoints.Embeddings, """{"model":"m","input":["a"],"encoding_format":"float","dimensions":5}"""),
-        (InferenceEndpoints.NativeChat, $$"""
+        (Endpoint("embeddings"), """{"model":"m","input":["a"],"encoding_format":"float","dimensions":5}"""),
+        (Endpoint("native.chat"), $$"""
             {"model":"m","stream":false,"options":{"temperature":1,"stop":["a"],"seed":1},"format":{{Schema}},"think":false,"tools":[{"type":"function","function":{{Function}} }],
             "messages":[{"role":"user","content":"c","images":["{{Pixel}}"]},{"role":"assistant","content":"","thinking":"t","tool_calls":[{"id":"c","function":{"index":0,"name":"f","arguments":{"a":1} } }]},{"role":"tool","tool_name":"f","content":"r"}]}
             """),
-        (InferenceEndpoints.NativeGenerate, $$"""{"model":"m","prompt":"p","suffix":"s","system":"y","images":["{{Pixel}}"],"format":{{Schema}},"options":{"top_k":1} }"""),
-        (InferenceEndpoints.NativeEmbed, """{"model":"m","input":["a"],"truncate":true,"options":{"seed":1} }"""),
-        (InferenceEndpoints.NativeCreate, """{"model":"m","from":"n","messages":[{"role":"user","content":"x"}] }"""),
+        (Endpoint("native.generate"), $$"""{"model":"m","prompt":"p","suffix":"s","system":"y","images":["{{Pixel}}"],"format":{{Schema}},"options":{"top_k":1} }"""),
+        (Endpoint("native.embed"), """{"model":"m","input":["a"],"truncate":true,"options":{"seed":1} }"""),
+        (Endpoint("native.create"), """{"model":"m","from":"n","messages":[{"role":"user","content":"x"}] }"""),
     ];
 
     public static TheoryData<int, string> Samples
@@ -55,7 +58,7 @@ public sealed class LetterCaseTests
             var data = new TheoryData<int, string>();
             for (var i = 0; i < _samples.Length; i++)
             {
-                foreach (var kind in _samples[i].Endpoint.Kind == EndpointKind.Weights || _samples[i].Body.Contains("\"options\"", StringComparison.Ordinal) || _samples[i].Body.Contains("\"system\":\"y\"", StringComparison.Ordinal) ? [nameof(BackendKind.Ollama)] : (string[])[nameof(BackendKind.Ollama), nameof(BackendKind.Vllm)])
+                foreach (var kind in _samples[i].Endpoint.Kind == EndpointKind.Weights || _samples[i].Body.Contains("\"options\"", StringComparison.Ordinal) || _samples[i].Body.Contains("\"system\":\"y\"", StringComparison.Ordinal) ? [nameof(BackendProtocols.Ollama)] : (string[])[nameof(BackendProtocols.Ollama), nameof(BackendProtocols.Vllm)])
                 {
                     data.Add(i, kind);
                 }
@@ -71,12 +74,12 @@ public sealed class LetterCaseTests
     {
         var (endpoint, body) = _samples[sample];
         var kind = Enum.Parse<BackendKind>(kindName);
-        if (kind == BackendKind.Ollama && body.Contains("\"tool_choice\":{", StringComparison.Ordinal))
+        if (kind == BackendProtocols.Ollama && body.Contains("\"tool_choice\":{", StringComparison.Ordinal))
         {
             return;
         }
 
-        var known = Names(Sent(endpoint, body, kind)).ToHashSet(StringComparer.Ordinal);
+        var known = Names(Sent(endpoint, body, backend)).ToHashSet(StringComparer.Ordinal);
         var tried = 0;
         foreach (var path in PathsIn(JsonNode.Parse(body)!).ToList())
         {
@@ -106,16 +109,18 @@ public sealed class LetterCaseTests
     [InlineData("\u017Fchema")]
     [InlineData("JSON_SCHEMA")]
     [InlineData("to\u212Aens")]
-    public void Names_are_folded_as_Go_does(string name) => Assert.Contains(Members.Fold(name), (string[])["schema", "json_schema", "tokens"]);
+    public void Names_are_folded_as_Go_does(string name) => Assert.Contains(JsonMembers.Fold(name), (string[])["schema", "json_schema", "tokens"]);
 
-    private static void CheckSent(InferenceEndpoint endpoint, string body, BackendKind kind, HashSet<string> known)
+    private static ForwardedEndpoint Endpoint(string name) => (ForwardedEndpoint)InferenceEndpoints.All.Single(endpoint => endpoint.Name == name);
+
+    private static void CheckSent(ForwardedEndpoint endpoint, string body, BackendProtocol backend, HashSet<string> known)
     {
         JsonElement sent;
         try
         {
-            sent = Sent(endpoint, body, kind);
+            sent = Sent(endpoint, body, backend);
         }
-        catch (RefusedException refused)
+        catch (RequestRejectedException refused)
         {
             Assert.Equal(400, refused.Error.Status);
             return;
@@ -125,18 +130,11 @@ public sealed class LetterCaseTests
         Assert.Subset(known, Names(sent).ToHashSet(StringComparer.Ordinal));
     }
 
-    private static JsonElement Sent(InferenceEndpoint endpoint, string body, BackendKind kind)
+    private static JsonElement Sent(ForwardedEndpoint endpoint, string body, BackendProtocol backend)
     {
-        using var document = StrictJson.Parse(Encoding.UTF8.GetBytes(body));
-        var shape = RequestShapes.Of(endpoint);
-        shape.Check(document.RootElement, new IgnoredMembers(), new ImageAllowance(10, 100));
-        _ = shape.Read(document.RootElement);
+        using var request = JsonRequest.Read(Encoding.UTF8.GetBytes(body), (JsonRequestTranslator)endpoint.Request, new RequestLimits(int.MaxValue, 10, 100));
         using var output = new ByteBuffer(4096);
-        using (var json = new Utf8JsonWriter(output, new JsonWriterOptions { SkipValidation = true }))
-        {
-            shape.Write(document.RootElement, json, new RequestTarget(kind, "m", "salt"), CancellationToken.None);
-        }
-
+        request.Write(output, new RequestTarget(backend, "m", "salt"), CancellationToken.None);
         return JsonElement.Parse(output.Written.Span);
     }
 

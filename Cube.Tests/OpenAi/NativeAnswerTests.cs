@@ -1,8 +1,9 @@
 using System.Text;
 using System.Text.Json;
-using Cube.Proxy.OpenAi;
-using Cube.Proxy.OpenAi.Answers;
-using Cube.Proxy.OpenAi.Requests;
+using Cube.Inference.Json;
+using Cube.Inference.Models;
+using Cube.Inference.Ollama;
+using Cube.Inference.Translation;
 
 namespace Cube.Tests.OpenAi;
 
@@ -12,7 +13,7 @@ public sealed class NativeAnswerTests
     private static (StreamStep Step, string Text, TokenUsage? Usage) Write(string line)
     {
         using var output = new ByteBuffer();
-        var stream = new NativeStream(new ClientRequest { Model = "mine" });
+        var stream = new OllamaStream(new ClientRequest { Model = "mine" });
         var step = stream.Write(Encoding.UTF8.GetBytes(line), output);
         return (step, Encoding.UTF8.GetString(output.Written.Span), stream.Usage);
     }

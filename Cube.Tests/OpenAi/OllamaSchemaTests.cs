@@ -1,5 +1,6 @@
 using System.Text.Json;
-using Cube.Proxy.OpenAi.Requests;
+using Cube.Inference.Errors;
+using Cube.Inference.Ollama;
 
 namespace Cube.Tests.OpenAi;
 
@@ -38,7 +39,7 @@ public sealed class OllamaSchemaTests
     [MemberData(nameof(Deadly))]
     public void What_would_end_its_process_is_refused(string schema)
     {
-        var error = Assert.Throws<RefusedException>(() => OllamaSchema.Check(Parse(schema), "response_format", CancellationToken.None)).Error;
+        var error = Assert.Throws<RequestRejectedException>(() => OllamaSchema.Check(Parse(schema), "response_format", CancellationToken.None)).Error;
         Assert.Equal((400, "unsupported_value", "response_format"), (error.Status, error.Code, error.Param));
     }
 

@@ -1,11 +1,13 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Cube.Proxy.OpenAi;
-using Cube.Proxy.OpenAi.Answers;
-using Cube.Proxy.OpenAi.Answers.Responses;
-using Cube.Proxy.OpenAi.Requests;
-using Cube.Proxy.Routing;
+using Cube.Inference;
+using Cube.Inference.Chat;
+using Cube.Inference.Completions;
+using Cube.Inference.Json;
+using Cube.Inference.Models;
+using Cube.Inference.Responses;
+using Cube.Inference.Translation;
 
 namespace Cube.Tests.OpenAi;
 
@@ -26,7 +28,7 @@ public sealed class ToolCallTests
     private static string Event(string delta, string finish = "null", string logprobs = "null") =>
         $$"""{"model":"m","choices":[{"index":0,"delta":{{delta}},"logprobs":{{logprobs}},"finish_reason":{{finish}}}]}""";
 
-    private static (StreamStep End, string Text) Run(IAnswerStream stream, IEnumerable<string> events)
+    private static (StreamStep End, string Text) Run(IResponseStream stream, IEnumerable<string> events)
     {
         using var output = new ByteBuffer();
         foreach (var data in events)
@@ -71,7 +73,7 @@ public sealed class ToolCallTests
     /// <summary>The calls of the last event of a streamed response.</summary>
     private static List<(string Id, string Name, string Arguments)> Response(string[] deltas)
     {
-        using var stream = new ResponseStream(_request, TimeProvider.System);
+        using var stream = new ResponsesStream(_request, TimeProvider.System);
         var (end, text) = Run(stream, [.. deltas.Select(static delta => Event(delta)), Event("{}", "\"tool_calls\"")]);
         return end == StreamStep.Failed
             ? []

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
-using Cube.Proxy.OpenAi.Requests;
+using Cube.Inference.Errors;
+using Cube.Inference.Ollama;
 using Cube.Tests.Systems;
 
 namespace Cube.Tests.OpenAi;
@@ -32,7 +33,7 @@ public sealed class WorkBoundTests(ReplaySystem system)
         Assert.InRange(OllamaSchema.Check(Parse(Doubling(10, member)), "format", CancellationToken.None), 10, 200);
         foreach (var depth in (int[])[16, 21, 49, 200, 20_000])
         {
-            var refused = Assert.Throws<RefusedException>(() => OllamaSchema.Check(Parse(Doubling(depth, member)), "format", CancellationToken.None));
+            var refused = Assert.Throws<RequestRejectedException>(() => OllamaSchema.Check(Parse(Doubling(depth, member)), "format", CancellationToken.None));
             Assert.Equal("unsupported_value", refused.Error.Code);
         }
     }
@@ -42,8 +43,8 @@ public sealed class WorkBoundTests(ReplaySystem system)
     {
         var (small, large) = (OllamaSchema.Check(Parse(References(30)), "format", CancellationToken.None), OllamaSchema.Check(Parse(References(300)), "format", CancellationToken.None));
         Assert.InRange(large, small, 10 * small);
-        Assert.Throws<RefusedException>(() => OllamaSchema.Check(Parse(References(100_000)), "format", CancellationToken.None));
-        Assert.Throws<RefusedException>(() => OllamaSchema.Check(Parse(Chain(100_000)), "format", CancellationToken.None));
+        Assert.Throws<RequestRejectedException>(() => OllamaSchema.Check(Parse(References(100_000)), "format", CancellationToken.None));
+        Assert.Throws<RequestRejectedException>(() => OllamaSchema.Check(Parse(Chain(100_000)), "format", CancellationToken.None));
         Assert.True(OllamaSchema.Check(Parse(Chain(30)), "format", CancellationToken.None) < 200);
     }
 

@@ -1,5 +1,5 @@
 using System.Text;
-using Cube.Proxy.Forwarding;
+using Cube.Inference.Errors;
 
 namespace Cube.Tests.Proxy;
 
@@ -22,9 +22,9 @@ public sealed class BackendRefusalTests
     [InlineData("Requested token count exceeds the model's maximum context length of 4096 tokens.")]
     public void A_prompt_that_the_context_cannot_hold_is_named_in_whatever_words(string message)
     {
-        var error = BackendRefusal.Explain(Encoding.UTF8.GetBytes(Error(message)), """{"model":"m","messages":[]}"""u8, "max_tokens");
+        var error = BackendErrorTranslator.Explain(Encoding.UTF8.GetBytes(Error(message)), """{"model":"m","messages":[]}"""u8, "max_tokens");
         Assert.Equal((400, "context_length_exceeded", "messages"), (error.Status, error.Code, error.Param));
-        var bare = BackendRefusal.Explain(Encoding.UTF8.GetBytes($$"""{"object":"error","message":{{System.Text.Json.JsonSerializer.Serialize(message)}},"param":null,"code":400}"""), "{}"u8, "max_tokens");
+        var bare = BackendErrorTranslator.Explain(Encoding.UTF8.GetBytes($$"""{"object":"error","message":{{System.Text.Json.JsonSerializer.Serialize(message)}},"param":null,"code":400}"""), "{}"u8, "max_tokens");
         Assert.Equal("context_length_exceeded", bare.Code);
     }
 
@@ -51,7 +51,7 @@ public sealed class BackendRefusalTests
     [InlineData("suffix is no member here (parameter=suffix)", "suffix", null)]
     public void The_param_is_the_member_that_the_client_sent_and_never_another(string message, string? param, string? expected)
     {
-        var error = BackendRefusal.Explain(Encoding.UTF8.GetBytes(Error(message, param)), Encoding.UTF8.GetBytes(Chat), "max_completion_tokens");
+        var error = BackendErrorTranslator.Explain(Encoding.UTF8.GetBytes(Error(message, param)), Encoding.UTF8.GetBytes(Chat), "max_completion_tokens");
         Assert.Equal((400, expected), (error.Status, error.Param));
         Assert.DoesNotContain("unmarshal", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("SECRET", error.Message, StringComparison.Ordinal);
@@ -66,7 +66,7 @@ public sealed class BackendRefusalTests
     [InlineData("\"context\"")]
     public void Anything_else_is_a_400_without_a_param(string body)
     {
-        var error = BackendRefusal.Explain(Encoding.UTF8.GetBytes(body), Encoding.UTF8.GetBytes(Chat), "max_tokens");
+        var error = BackendErrorTranslator.Explain(Encoding.UTF8.GetBytes(body), Encoding.UTF8.GetBytes(Chat), "max_tokens");
         Assert.Equal((400, "invalid_value", null), (error.Status, error.Code, error.Param));
     }
 }

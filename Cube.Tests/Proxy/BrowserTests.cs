@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using Cube.Proxy.Authorization;
 using Cube.Proxy.Edge;
 using Cube.Tests.Systems;
 
@@ -73,7 +74,7 @@ public sealed class BrowserTests(FakeSystem system)
     [InlineData("https://user@app.example.com", false)]
     [InlineData("https://app.example.com:443", false)]
     [InlineData("ftp://app.example.com", false)]
-    public void An_origin_is_exactly_what_a_browser_sends(string origin, bool isOne) => Assert.Equal(isOne, CorsSettings.IsOrigin(origin));
+    public void An_origin_is_exactly_what_a_browser_sends(string origin, bool isOne) => Assert.Equal(isOne, CorsOriginOptions.IsOrigin(origin));
 
     [Fact]
     public async Task HEAD_answers_wherever_GET_does_with_the_same_status_and_no_body()

@@ -1,5 +1,5 @@
+using Cube.Inference;
 using Cube.Proxy.Edge;
-using Cube.Proxy.Routing;
 
 namespace Cube.Tests.Proxy;
 

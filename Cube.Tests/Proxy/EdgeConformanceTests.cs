@@ -57,7 +57,7 @@ public sealed class EdgeConformanceTests(FakeSystem system)
     public async Task ER_14_a_fault_of_our_own_is_a_500_without_a_word_of_it()
     {
         var context = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
-        await new EnvelopeStage(static _ => throw new InvalidOperationException("secret-of-the-stack"), NullLogger<EnvelopeStage>.Instance).InvokeAsync(context);
+        await new DomainErrorMiddleware(static _ => throw new InvalidOperationException("secret-of-the-stack"), NullLogger<DomainErrorMiddleware>.Instance).InvokeAsync(context);
         await context.Response.BodyWriter.FlushAsync();
         var body = Encoding.UTF8.GetString(((MemoryStream)context.Response.Body).ToArray());
         Assert.Equal((500, """{"error":{"message":"Cube failed to handle the request.","type":"server_error","param":null,"code":"internal_error"}}""", "1"), (context.Response.StatusCode, body, context.Response.Headers.RetryAfter.ToString()));

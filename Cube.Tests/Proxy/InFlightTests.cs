@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Text;
-using Cube.Proxy.Edge;
-using Cube.Proxy.OpenAi.Requests;
+using Cube.Inference.Errors;
+using Cube.Inference.Json;
+using Cube.Proxy.Limits;
 using Cube.Tests.Systems;
 using Microsoft.Extensions.Options;
 
@@ -15,7 +16,7 @@ public sealed class InFlightTests(FakeSystem system)
     private static readonly Guid _domain = Guid.NewGuid();
     private static readonly Guid _caller = Guid.NewGuid();
 
-    private static InFlight Budget(InFlightOptions options) => new(Options.Create(options));
+    private static InFlightCounter Budget(InFlightOptions options) => new(Options.Create(options));
 
     [Fact]
     public void Requests_beyond_the_callers_and_the_domains_share_are_a_429_and_beyond_the_platforms_a_503()
@@ -39,11 +40,11 @@ public sealed class InFlightTests(FakeSystem system)
         var budget = Budget(new InFlightOptions { Bytes = 100, BytesPerDomain = 80, BytesPerCaller = 60 });
         var lease = new BodyLease(budget, _domain, _caller);
         lease.Add(60);
-        Assert.Equal(429, Assert.Throws<RefusedException>(() => lease.Add(1)).Error.Status);
-        Assert.Equal(429, Assert.Throws<RefusedException>(() => new BodyLease(budget, _domain, Guid.NewGuid()).Add(21)).Error.Status);
+        Assert.Equal(429, Assert.Throws<RequestRejectedException>(() => lease.Add(1)).Error.Status);
+        Assert.Equal(429, Assert.Throws<RequestRejectedException>(() => new BodyLease(budget, _domain, Guid.NewGuid()).Add(21)).Error.Status);
         var other = new BodyLease(budget, Guid.NewGuid(), Guid.NewGuid());
         other.Add(40);
-        Assert.Equal(503, Assert.Throws<RefusedException>(() => new BodyLease(budget, Guid.NewGuid(), Guid.NewGuid()).Add(1)).Error.Status);
+        Assert.Equal(503, Assert.Throws<RequestRejectedException>(() => new BodyLease(budget, Guid.NewGuid(), Guid.NewGuid()).Add(1)).Error.Status);
         lease.Dispose();
         lease.Dispose();
         Assert.Equal((40, 100), (budget.Bytes, budget.TakePeak()));
@@ -56,7 +57,7 @@ public sealed class InFlightTests(FakeSystem system)
     {
         var body = Encoding.UTF8.GetBytes("""{"a":[1,2,3]}""");
         StrictJson.Parse(body, mostTokens: 8, lease: null).Dispose();
-        Assert.Equal((413, "request_too_large"), Assert.Throws<RefusedException>(() => StrictJson.Parse(body, mostTokens: 7, lease: null)) is { Error: var error } ? (error.Status, error.Code) : default);
+        Assert.Equal((413, "request_too_large"), Assert.Throws<RequestRejectedException>(() => StrictJson.Parse(body, mostTokens: 7, lease: null)) is { Error: var error } ? (error.Status, error.Code) : default);
     }
 
     [Fact]

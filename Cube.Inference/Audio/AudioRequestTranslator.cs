@@ -1,0 +1,7 @@
+namespace Cube.Inference.Audio;
+
+/// <summary><c>POST /v1/audio/transcriptions</c> and <c>/v1/audio/translations</c>: the form is an <see cref="AudioForm"/>.</summary>
+internal sealed class AudioRequestTranslator : RequestTranslator
+{
+    public override BackendFeatures RequiredFeatures => BackendFeatures.Audio;
+}

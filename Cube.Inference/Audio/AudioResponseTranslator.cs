@@ -1,0 +1,94 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+
+namespace Cube.Inference.Audio;
+
+/// <summary>Translates transcriptions and translations, in the format that the client asked for.</summary>
+internal sealed class AudioResponseTranslator : ResponseTranslator
+{
+    private static readonly string[] _verbose = ["language", "text", "segments", "words"];
+
+    public override IResponseStream BeginStream(ClientRequest request, TimeProvider time) => new TranscriptionStream(request);
+
+    public override BufferedResponse WriteBuffered(ReadOnlyMemory<byte> body, string? mediaType, ClientRequest request, DateTimeOffset now, ByteBuffer output) =>
+        new(Write(body, mediaType, request.AudioFormat, output), null);
+
+    /// <returns>The content type of what was written.</returns>
+    private static string Write(ReadOnlyMemory<byte> answer, string? type, string format, ByteBuffer output)
+    {
+        if (type != "application/json")
+        {
+            if (format is "json" or "verbose_json" || type is null || !type.StartsWith("text/", StringComparison.Ordinal))
+            {
+                throw new JsonException("The model server's answer has another format.");
+            }
+
+            output.Append(answer.Span);
+            return TypeOf(format);
+        }
+
+        using var document = JsonDocument.Parse(answer);
+        var root = document.RootElement;
+        var text = root.ValueKind == JsonValueKind.Object ? root.Member("text") : root;
+        if (text is not { ValueKind: JsonValueKind.String } said)
+        {
+            throw new JsonException("The model server's answer has no text.");
+        }
+
+        if (format is "json" or "verbose_json")
+        {
+            using var json = new Utf8JsonWriter(output, new JsonWriterOptions { SkipValidation = true });
+            json.WriteStartObject();
+            if (format == "json")
+            {
+                json.WriteRaw("text", said);
+            }
+            else
+            {
+                WriteVerbose(root, json);
+            }
+
+            WriteUsage(root, json);
+            json.WriteEndObject();
+            return "application/json";
+        }
+
+        output.Append(Encoding.UTF8.GetBytes(said.GetString()!));
+        return TypeOf(format);
+    }
+
+    private static string TypeOf(string format) => format == "vtt" ? "text/vtt; charset=utf-8" : "text/plain; charset=utf-8";
+
+    private static void WriteVerbose(JsonElement root, Utf8JsonWriter json)
+    {
+        json.WriteString("task", root.Member("task") is { ValueKind: JsonValueKind.String } task && task.ValueEquals("translate"u8) ? "translate" : "transcribe");
+        // vLLM writes the number as a text.
+        var duration = root.Member("duration") ?? throw new JsonException("The model server's answer has no duration.");
+        json.WriteNumber("duration", duration.ValueKind == JsonValueKind.Number ? duration.GetDouble()
+            : double.TryParse(duration.GetString(), NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && double.IsFinite(seconds) ? seconds
+            : throw new JsonException("The model server's answer has no duration."));
+        foreach (var name in _verbose)
+        {
+            if (root.Member(name) is { } value)
+            {
+                json.WriteRaw(name, value);
+            }
+            else if (name == "language")
+            {
+                json.WriteString(name, "");
+            }
+        }
+    }
+
+    private static void WriteUsage(JsonElement root, Utf8JsonWriter json)
+    {
+        if (root.ValueKind == JsonValueKind.Object && root.Member("usage") is { ValueKind: JsonValueKind.Object } usage && usage.Member("seconds") is { ValueKind: JsonValueKind.Number } seconds)
+        {
+            json.WriteStartObject("usage");
+            json.WriteString("type", "duration");
+            json.WriteRaw("seconds", seconds);
+            json.WriteEndObject();
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using System.Text.Json;
+
+namespace Cube.Inference.Embeddings;
+
+/// <summary><c>POST /v1/embeddings</c>.</summary>
+internal sealed class EmbeddingRequestTranslator : JsonRequestTranslator
+{
+    private const int MostInputs = 2048;
+
+    public override IReadOnlyList<(string Backend, string Client)> ParameterNames { get; } = [("messages", "input")];
+
+    internal override FieldRules Rules { get; } = RulesOf(
+        ("input", FieldRule.Translate(CheckInput)),
+        ("encoding_format", FieldRule.Translate(FieldChecks.OneOf("float", "base64"))),
+        ("dimensions", FieldRule.Pass(FieldChecks.Integer(1, int.MaxValue))));
+
+    internal override ClientRequest Read(JsonElement request) => base.Read(request) with { WantsBase64 = request.Member("encoding_format") is { } format && format.ValueEquals("base64"u8) };
+
+    internal override void CheckMembers(JsonElement request) => request.Required("input", "input");
+
+    internal override void WriteMembers(JsonElement request, Utf8JsonWriter json, BackendProtocol backend, CancellationToken ct)
+    {
+        var input = request.GetProperty("input");
+        if (!backend.Supports(BackendFeatures.TokenInput) && input.ValueKind == JsonValueKind.Array && input[0].ValueKind != JsonValueKind.String)
+        {
+            throw new RequestRejectedException(OpenAiError.UnsupportedValue("input", "this model takes text, not tokens"));
+        }
+
+        json.WriteRaw("input", input);
+        backend.WriteEmbeddingOptions(request, json);
+    }
+
+    private static void CheckInput(JsonElement input, string param)
+    {
+        if (input.ValueKind == JsonValueKind.String)
+        {
+            FieldChecks.Value(!input.ValueEquals(""u8), param, "it is empty");
+            return;
+        }
+
+        FieldChecks.Type(input.ValueKind == JsonValueKind.Array, param, "a string or an array");
+        FieldChecks.Value(input.GetArrayLength() is > 0 and var length && length <= MostInputs, param, $"it has 1 to {MostInputs} items");
+        var kind = input[0].ValueKind;
+        foreach (var item in input.EnumerateArray())
+        {
+            FieldChecks.Value(item.ValueKind == kind, param, "its items are all of one kind");
+            if (kind == JsonValueKind.String)
+            {
+                FieldChecks.Value(!item.ValueEquals(""u8), param, "an item is empty");
+            }
+            else if (kind == JsonValueKind.Array)
+            {
+                FieldChecks.Value(item.GetArrayLength() > 0 && item.EnumerateArray().All(static token => token.ValueKind == JsonValueKind.Number), param, "an item is no array of tokens");
+            }
+            else
+            {
+                FieldChecks.Type(kind == JsonValueKind.Number, param, "a string, an array of strings, or tokens");
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+using System.Buffers;
+using System.Globalization;
+
+namespace Cube.Inference.Json;
+
+/// <summary>A rented buffer that grows, is written to, and can be taken back to where it was. Cleared when it is returned: it held content.</summary>
+public sealed class ByteBuffer(int size = 4096) : IBufferWriter<byte>, IDisposable
+{
+    private byte[] _bytes = LargeArrays.Rent(size);
+
+    public int Length { get; private set; }
+
+    /// <summary>Bytes of memory that it holds.</summary>
+    public int Capacity => _bytes.Length;
+
+    public ReadOnlyMemory<byte> Written => _bytes.AsMemory(0, Length);
+
+    public void Advance(int count) => Length += count;
+
+    public Memory<byte> GetMemory(int sizeHint = 0)
+    {
+        Reserve(sizeHint);
+        return _bytes.AsMemory(Length);
+    }
+
+    public Span<byte> GetSpan(int sizeHint = 0)
+    {
+        Reserve(sizeHint);
+        return _bytes.AsSpan(Length);
+    }
+
+    public ByteBuffer Append(ReadOnlySpan<byte> bytes)
+    {
+        bytes.CopyTo(GetSpan(bytes.Length));
+        Length += bytes.Length;
+        return this;
+    }
+
+    public ByteBuffer Append(long number)
+    {
+        number.TryFormat(GetSpan(20), out var written, provider: CultureInfo.InvariantCulture);
+        Length += written;
+        return this;
+    }
+
+    /// <summary>Forgets what was written since it was this long.</summary>
+    public void Truncate(int length) => Length = length;
+
+    public void Dispose()
+    {
+        var bytes = Interlocked.Exchange(ref _bytes, []);
+        if (bytes.Length > 0)
+        {
+            LargeArrays.Return(bytes);
+        }
+    }
+
+    private void Reserve(int count)
+    {
+        if (_bytes.Length - Length >= Math.Max(count, 1))
+        {
+            return;
+        }
+
+        var larger = LargeArrays.Rent(Math.Max(_bytes.Length * 2, Length + count));
+        _bytes.AsSpan(0, Length).CopyTo(larger);
+        LargeArrays.Return(_bytes);
+        _bytes = larger;
+    }
+}

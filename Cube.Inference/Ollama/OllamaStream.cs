@@ -1,0 +1,43 @@
+using System.Text;
+using System.Text.Json;
+
+namespace Cube.Inference.Ollama;
+
+/// <summary>A stream of Ollama's own: lines of JSON, the last of which says that it is done. The client gets the members that Ollama's API has, with the model's name as the client wrote it.</summary>
+internal sealed class OllamaStream(ClientRequest request) : IResponseStream
+{
+    private readonly byte[] _model = JsonSerializer.SerializeToUtf8Bytes(request.Model);
+    private bool _isDone;
+
+    public string ContentType => "application/x-ndjson";
+
+    public bool IsLines => true;
+
+    public TokenUsage? Usage { get; private set; }
+
+    public StreamStep Write(ReadOnlySpan<byte> data, ByteBuffer output)
+    {
+        var mark = output.Length;
+        try
+        {
+            if (!_isDone && OllamaResponse.Write(data, _model, output, out var usage, out _isDone))
+            {
+                output.Append("\n"u8);
+                Usage = usage ?? Usage;
+                return StreamStep.More;
+            }
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            // No line of JSON.
+        }
+
+        output.Truncate(mark);
+        return StreamStep.Failed;
+    }
+
+    public StreamStep End(ByteBuffer output) => _isDone ? StreamStep.Done : StreamStep.Failed;
+
+    public void WriteError(OpenAiError error, ByteBuffer output) =>
+        output.Append("{\"error\":"u8).Append(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(error.Message))).Append("}\n"u8);
+}

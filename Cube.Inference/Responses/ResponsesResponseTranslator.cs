@@ -1,0 +1,88 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Cube.Inference.Chat;
+
+namespace Cube.Inference.Responses;
+
+/// <summary>Translates the response of <c>/v1/responses</c> out of a model server's response to a chat.</summary>
+internal sealed class ResponsesResponseTranslator : JsonResponseTranslator
+{
+    public override IResponseStream BeginStream(ClientRequest request, TimeProvider time) => new ResponsesStream(request, time);
+
+    protected override TokenUsage? Write(JsonElement root, ClientRequest request, DateTimeOffset now, ByteBuffer output)
+    {
+        var usage = UsageOf(root);
+        var choices = root.GetProperty("choices");
+        if (choices.GetArrayLength() != 1)
+        {
+            throw new JsonException("The model server made another number of choices.");
+        }
+
+        using var response = new ResponsesObject(request, now);
+        var delta = ChatDelta.Parse(JsonMarshal.GetRawUtf8Value(choices[0].GetProperty("message")));
+        Add(response, ResponsesItemKind.Reasoning, delta.Reasoning);
+        Add(response, ResponsesItemKind.Text, delta.Content);
+        Add(response, ResponsesItemKind.Refusal, delta.Refusal);
+        if (delta.HasCalls && !TryAddCalls(response, delta.Calls))
+        {
+            throw new JsonException("A tool call has another shape.");
+        }
+
+        if (!response.TryFinish(JsonMarshal.GetRawUtf8Value(choices[0].GetProperty("finish_reason"))))
+        {
+            throw new JsonException("A choice has no proper end.");
+        }
+
+        if (response.Items.Count == 0)
+        {
+            response.ItemFor(ResponsesItemKind.Text, out _).IsDone = true;
+        }
+
+        response.WriteEnded(output, usage, now);
+        return usage;
+    }
+
+    private static void Add(ResponsesObject response, ResponsesItemKind kind, ReadOnlySpan<byte> text)
+    {
+        if (!text.IsEmpty && text[0] != '"')
+        {
+            throw new JsonException("The content is no text.");
+        }
+
+        if (JsonBytes.IsText(text))
+        {
+            var item = response.ItemFor(kind, out _);
+            item.Add(text);
+            item.IsDone = true;
+        }
+    }
+
+    private static bool TryAddCalls(ResponsesObject response, ReadOnlySpan<byte> calls)
+    {
+        var reader = new Utf8JsonReader(calls);
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            return false;
+        }
+
+        using var arguments = new ByteBuffer(256);
+        while (CallParts.TryReadNext(ref reader, calls, out var part))
+        {
+            if (!response.Calls.TryAddWhole(part, out var call))
+            {
+                return false;
+            }
+
+            if (call is not null)
+            {
+                var item = response.ItemFor(call);
+                arguments.Truncate(0);
+                item.Text.Append(call.HasArguments ? call.WriteArguments(part, arguments).Written.Span : "{}"u8);
+                item.IsDone = true;
+            }
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,238 @@
+using System.Text.Json;
+using Cube.Inference.Chat;
+using Cube.Inference.Streaming;
+
+namespace Cube.Inference.Responses;
+
+/// <summary>
+/// A streamed response, out of a model server's streamed chat: the response begins, each item of its output begins, grows and ends, and the
+/// response ends with all of them. The events are numbered from 0 without a gap.
+/// </summary>
+internal sealed class ResponsesStream(ClientRequest request, TimeProvider time) : OpenAiStream(request), IDisposable
+{
+    private readonly ResponsesObject _response = new(request, time.GetUtcNow());
+    private int _number;
+
+    protected override bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output)
+    {
+        var parts = Parse(choice, "delta"u8);
+        if (parts.Index != 0)
+        {
+            return false;
+        }
+
+        if (_number == 0)
+        {
+            Begin("response.created"u8, output).Append(",\"response\":"u8);
+            _response.WriteBegun(output);
+            EndEvent(output);
+            Begin("response.in_progress"u8, output).Append(",\"response\":"u8);
+            _response.WriteBegun(output);
+            EndEvent(output);
+        }
+
+        var delta = ChatDelta.Parse(parts.Payload);
+        if (!delta.IsEmpty && (Finished > 0 || !_response.TryCount(parts.Payload.Length)))
+        {
+            return false;
+        }
+
+        WriteText(ResponsesItemKind.Reasoning, delta.Reasoning, output);
+        WriteText(ResponsesItemKind.Text, delta.Content, output);
+        WriteText(ResponsesItemKind.Refusal, delta.Refusal, output);
+        return (!delta.HasCalls || WriteCalls(delta.Calls, output)) && (parts.Finish.IsEmpty || Finished > 0 || WriteFinish(parts.Finish, output));
+    }
+
+    protected override void WriteEnd(ByteBuffer output)
+    {
+        Begin(_response.IsCut ? "response.incomplete"u8 : "response.completed"u8, output).Append(",\"response\":"u8);
+        _response.WriteEnded(output, Usage, time.GetUtcNow());
+        EndEvent(output);
+    }
+
+    /// <summary>As OpenAI's event says it, and as SDKs look for it in any stream.</summary>
+    public override void WriteError(OpenAiError error, ByteBuffer output)
+    {
+        Begin("error"u8, output).Append(",\"code\":"u8).Append(JsonSerializer.SerializeToUtf8Bytes(error.Code)).Append(",\"message\":"u8).Append(JsonSerializer.SerializeToUtf8Bytes(error.Message))
+            .Append(",\"param\":null,"u8).Append(error.ToJson().Span[1..^1]);
+        EndEvent(output);
+    }
+
+    public void Dispose() => _response.Dispose();
+
+    private void WriteText(ResponsesItemKind kind, ReadOnlySpan<byte> text, ByteBuffer output)
+    {
+        if (!JsonBytes.IsText(text))
+        {
+            return;
+        }
+
+        var before = _response.Items is [.., { IsDone: false, Kind: not ResponsesItemKind.Call } last] && last.Kind != kind ? last : null;
+        if (before is not null)
+        {
+            WriteDone(before, "completed"u8, output);
+        }
+
+        var item = _response.ItemFor(kind, out var isNew);
+        if (isNew)
+        {
+            WriteAdded(item, output);
+        }
+
+        item.Add(text);
+        BeginOf(item, DeltaOf(kind), output).Append(",\"delta\":"u8).Append(text).Append(kind == ResponsesItemKind.Text ? ",\"logprobs\":[]"u8 : default);
+        EndEvent(output);
+    }
+
+    private bool WriteCalls(ReadOnlySpan<byte> calls, ByteBuffer output)
+    {
+        var reader = new Utf8JsonReader(calls);
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            return false;
+        }
+
+        while (CallParts.TryReadNext(ref reader, calls, out var part))
+        {
+            var before = _response.Items is [.., { IsDone: false, Kind: not ResponsesItemKind.Call } last] ? last : null;
+            if (!_response.Calls.TryAdd(part, out var call, out var isNew))
+            {
+                return false;
+            }
+
+            if (call is null)
+            {
+                continue;
+            }
+
+            if (before is not null)
+            {
+                WriteDone(before, "completed"u8, output);
+            }
+
+            WriteCall(call, isNew, part, output);
+        }
+
+        return true;
+    }
+
+    private void WriteCall(ToolCall call, bool isNew, in CallParts part, ByteBuffer output)
+    {
+        var item = _response.ItemFor(call);
+        if (isNew)
+        {
+            WriteAdded(item, output);
+        }
+
+        using var arguments = new ByteBuffer(256);
+        WriteArguments(item, call.WriteArguments(part, arguments).Written.Span, output);
+    }
+
+    private void WriteArguments(ResponsesItem item, ReadOnlySpan<byte> text, ByteBuffer output)
+    {
+        if (text.IsEmpty)
+        {
+            return;
+        }
+
+        BeginOf(item, DeltaOf(ResponsesItemKind.Call), output).Append(",\"delta\":\""u8).Append(text).Append("\""u8);
+        item.Text.Append(text);
+        EndEvent(output);
+    }
+
+    private bool WriteFinish(ReadOnlySpan<byte> finish, ByteBuffer output)
+    {
+        if (!_response.TryFinish(finish))
+        {
+            return false;
+        }
+
+        Finished++;
+        if (_response.Items.Count == 0)
+        {
+            WriteAdded(_response.ItemFor(ResponsesItemKind.Text, out _), output);
+        }
+
+        // A client parses the arguments of a call: of a call without any they are an empty object.
+        foreach (var call in _response.IsCut ? [] : _response.Calls.WithoutArguments)
+        {
+            WriteArguments(_response.ItemFor(call), "{}"u8, output);
+        }
+
+        foreach (var item in _response.Items.Where(static item => !item.IsDone))
+        {
+            WriteDone(item, _response.StatusOf(item), output);
+        }
+
+        return true;
+    }
+
+    private void WriteAdded(ResponsesItem item, ByteBuffer output)
+    {
+        Begin("response.output_item.added"u8, output).Append(",\"output_index\":"u8).Append(item.Index).Append(",\"item\":"u8);
+        item.Write(output, "in_progress"u8);
+        EndEvent(output);
+        if (item.Kind != ResponsesItemKind.Call)
+        {
+            BeginOf(item, "response.content_part.added"u8, output).Append(",\"part\":"u8);
+            item.WritePart(output);
+            EndEvent(output);
+        }
+    }
+
+    private void WriteDone(ResponsesItem item, ReadOnlySpan<byte> status, ByteBuffer output)
+    {
+        item.IsDone = true;
+        BeginOf(item, DoneOf(item.Kind), output).Append(item.Kind switch
+        {
+            ResponsesItemKind.Call => ",\"arguments\":\""u8,
+            ResponsesItemKind.Refusal => ",\"refusal\":\""u8,
+            _ => ",\"text\":\""u8,
+        }).Append(item.Text.Written.Span).Append("\""u8);
+        if (item.Kind == ResponsesItemKind.Call)
+        {
+            output.Append(",\"name\":"u8).Append(item.Name);
+        }
+
+        output.Append(item.Kind == ResponsesItemKind.Text ? ",\"logprobs\":[]"u8 : default);
+        EndEvent(output);
+        if (item.Kind != ResponsesItemKind.Call)
+        {
+            BeginOf(item, "response.content_part.done"u8, output).Append(",\"part\":"u8);
+            item.WritePart(output);
+            EndEvent(output);
+        }
+
+        Begin("response.output_item.done"u8, output).Append(",\"output_index\":"u8).Append(item.Index).Append(",\"item\":"u8);
+        item.Write(output, status);
+        EndEvent(output);
+    }
+
+    private static ReadOnlySpan<byte> DeltaOf(ResponsesItemKind kind) => kind switch
+    {
+        ResponsesItemKind.Reasoning => "response.reasoning_text.delta"u8,
+        ResponsesItemKind.Refusal => "response.refusal.delta"u8,
+        ResponsesItemKind.Call => "response.function_call_arguments.delta"u8,
+        _ => "response.output_text.delta"u8,
+    };
+
+    private static ReadOnlySpan<byte> DoneOf(ResponsesItemKind kind) => kind switch
+    {
+        ResponsesItemKind.Reasoning => "response.reasoning_text.done"u8,
+        ResponsesItemKind.Refusal => "response.refusal.done"u8,
+        ResponsesItemKind.Call => "response.function_call_arguments.done"u8,
+        _ => "response.output_text.done"u8,
+    };
+
+    private ByteBuffer Begin(ReadOnlySpan<byte> type, ByteBuffer output) =>
+        output.Append("event: "u8).Append(type).Append("\ndata: {\"type\":\""u8).Append(type).Append("\",\"sequence_number\":"u8).Append(_number++);
+
+    private ByteBuffer BeginOf(ResponsesItem item, ReadOnlySpan<byte> type, ByteBuffer output)
+    {
+        Begin(type, output).Append(",\"item_id\":"u8).Append(item.Id).Append(",\"output_index\":"u8).Append(item.Index);
+        return item.Kind == ResponsesItemKind.Call ? output : output.Append(",\"content_index\":0"u8);
+    }
+
+    private static void EndEvent(ByteBuffer output) => output.Append("}\n\n"u8);
+}

@@ -1,0 +1,178 @@
+using System.Buffers;
+
+namespace Cube.Inference.Streaming;
+
+/// <summary>
+/// Server-sent events out of however many reads: lines that end in LF, CRLF or CR, <c>data:</c> with or without a space, comments passed
+/// over. A line that is no field at all, as a server writes its errors into a stream, is told apart.
+/// </summary>
+/// <param name="stream">The model server's bytes.</param>
+/// <param name="isLines">Each line is an event, as in Ollama's own streams.</param>
+public sealed class SseReader(Stream stream, bool isLines = false) : IDisposable
+{
+    private const int MostEvent = 4 << 20;
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(16 << 10);
+    private int _start;
+    private int _scan;
+    private int _end;
+    private bool _isBegun;
+
+    /// <summary>Reads on. What <see cref="TryRead"/> gave is gone afterwards.</summary>
+    /// <returns>False at the end.</returns>
+    /// <exception cref="InvalidDataException">An event is longer than 4 MiB.</exception>
+    public async ValueTask<bool> FillAsync(CancellationToken ct)
+    {
+        if (_start > 0)
+        {
+            _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
+            (_scan, _end, _start) = (_scan - _start, _end - _start, 0);
+        }
+
+        if (_end == _buffer.Length)
+        {
+            if (_end >= MostEvent)
+            {
+                throw new InvalidDataException("An event of the model server is too long.");
+            }
+
+            var larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
+            _buffer.AsSpan(0, _end).CopyTo(larger);
+            ArrayPool<byte>.Shared.Return(_buffer, clearArray: true);
+            _buffer = larger;
+        }
+
+        var read = await stream.ReadAsync(_buffer.AsMemory(_end), ct);
+        _end += read;
+        return read > 0;
+    }
+
+    /// <param name="data">The event's data; empty for a line that is no field.</param>
+    /// <param name="isFinal">Nothing comes any more: what is there without a blank line is an event too.</param>
+    public bool TryRead(out ReadOnlySpan<byte> data, bool isFinal = false)
+    {
+        if (!_isBegun && !TrySkipByteOrderMark(isFinal))
+        {
+            data = default;
+            return false;
+        }
+
+        while (TryReadLine(out var line, isFinal))
+        {
+            if (isLines && line.Length > 0)
+            {
+                data = line;
+                _start = _scan;
+                return true;
+            }
+
+            if (line.Length > 0)
+            {
+                continue;
+            }
+
+            var lines = _buffer.AsSpan(_start, _scan - _start);
+            _start = _scan;
+            if (TryReadData(lines, out data))
+            {
+                return true;
+            }
+        }
+
+        if (isFinal && _end > _start)
+        {
+            var rest = _buffer.AsSpan(_start, _end - _start);
+            _start = _scan = _end;
+            if (isLines)
+            {
+                data = rest;
+                return true;
+            }
+
+            return TryReadData(rest, out data);
+        }
+
+        data = default;
+        return false;
+    }
+
+    /// <summary>A stream may begin with one (HTML standard, section 9.2.5).</summary>
+    /// <returns>False where more bytes are needed to tell.</returns>
+    private bool TrySkipByteOrderMark(bool isFinal)
+    {
+        ReadOnlySpan<byte> mark = [0xEF, 0xBB, 0xBF];
+        var first = _buffer.AsSpan(0, Math.Min(_end, mark.Length));
+        if (first.Length < mark.Length && mark.StartsWith(first) && !isFinal)
+        {
+            return false;
+        }
+
+        _isBegun = true;
+        if (first.SequenceEqual(mark))
+        {
+            _start = _scan = mark.Length;
+        }
+
+        return true;
+    }
+
+    private bool TryReadLine(out ReadOnlySpan<byte> line, bool isFinal)
+    {
+        var rest = _buffer.AsSpan(_scan, _end - _scan);
+        var at = rest.IndexOfAny((byte)'\n', (byte)'\r');
+        // After a CR at the very end, an LF may follow.
+        if (at < 0 || (rest[at] == '\r' && at + 1 == rest.Length && !isFinal))
+        {
+            line = default;
+            return false;
+        }
+
+        line = rest[..at];
+        _scan += at + (rest[at] == '\r' && at + 1 < rest.Length && rest[at + 1] == '\n' ? 2 : 1);
+        return true;
+    }
+
+    /// <summary>The data lines of one event; several are put together in place, with a space that JSON does not mind.</summary>
+    private static bool TryReadData(Span<byte> lines, out ReadOnlySpan<byte> data)
+    {
+        var (isFound, start, length) = (false, 0, 0);
+        for (var at = 0; at < lines.Length;)
+        {
+            var end = lines[at..].IndexOfAny((byte)'\n', (byte)'\r');
+            end = end < 0 ? lines.Length : at + end;
+            var line = lines[at..end];
+            if (line.StartsWith("data:"u8))
+            {
+                var skip = line.Length > 5 && line[5] == ' ' ? 6 : 5;
+                if (!isFound)
+                {
+                    (isFound, start, length) = (true, at + skip, line.Length - skip);
+                }
+                else
+                {
+                    lines[start + length] = (byte)' ';
+                    line[skip..].CopyTo(lines[(start + length + 1)..]);
+                    length += 1 + line.Length - skip;
+                }
+            }
+            else if (line.Length > 0 && line[0] != ':' && !line.StartsWith("event:"u8) && !line.StartsWith("id:"u8) && !line.StartsWith("retry:"u8))
+            {
+                data = default;
+                return true;
+            }
+
+            at = end + 1;
+        }
+
+        data = lines.Slice(start, length);
+        return isFound && length > 0;
+    }
+
+    public void Dispose()
+    {
+        var buffer = Interlocked.Exchange(ref _buffer, []);
+        if (buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
+        }
+    }
+}

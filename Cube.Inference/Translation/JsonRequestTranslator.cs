@@ -1,0 +1,93 @@
+using System.Text.Json;
+using Cube.Inference.Images;
+
+namespace Cube.Inference.Translation;
+
+/// <summary>Translates a request whose body is a JSON object: what the endpoint's members may be, and how they are written for a model server.</summary>
+public abstract class JsonRequestTranslator : RequestTranslator
+{
+    internal abstract FieldRules Rules { get; }
+
+    /// <summary>Whether the model server keeps the beginning of the request's prompt, where it keeps any.</summary>
+    protected virtual bool UsesPrefixCache => true;
+
+    /// <summary>Checks the rules that hold for every model server.</summary>
+    /// <param name="request">The body.</param>
+    /// <param name="ignored">Takes the names of members that the endpoint does not know.</param>
+    /// <param name="limits">Bounds the images.</param>
+    /// <exception cref="RequestRejectedException">The request breaks a rule.</exception>
+    internal void Check(JsonElement request, IgnoredMembers ignored, RequestLimits limits)
+    {
+        Rules.CheckNames(request, ignored);
+        var model = ModelOf(request);
+        FieldChecks.Text(model, "model");
+        if (model.ValueEquals(""u8))
+        {
+            throw new RequestRejectedException(OpenAiError.MissingParameter("model"));
+        }
+
+        Rules.Check(request);
+        CheckMembers(request);
+        var images = new ImageAllowance(limits.MaxImages, limits.MaxPixels);
+        foreach (var image in ImagesOf(request))
+        {
+            images.Take(image);
+        }
+    }
+
+    /// <summary>Reads what the response depends on from a request that was checked.</summary>
+    internal virtual ClientRequest Read(JsonElement request) => new() { Model = ModelOf(request).GetString() ?? "" };
+
+    /// <summary>Writes a request that was checked.</summary>
+    /// <exception cref="RequestRejectedException">The model server cannot do what the request asks for.</exception>
+    internal virtual void Write(JsonElement request, Utf8JsonWriter json, in RequestTarget target, CancellationToken ct)
+    {
+        if (!target.Backend.Supports(RequiredFeatures))
+        {
+            throw new RequestRejectedException(OpenAiError.NotServed);
+        }
+
+        json.WriteStartObject();
+        json.WriteString("model", target.Model);
+        Rules.Write(request, json, target.Backend);
+        WriteMembers(request, json, target.Backend, ct);
+        if (UsesPrefixCache && target.Backend.Supports(BackendFeatures.PrefixCache))
+        {
+            json.WriteString("cache_salt", target.CacheSalt);
+        }
+
+        json.WriteEndObject();
+    }
+
+    /// <exception cref="RequestRejectedException">The request names no model.</exception>
+    internal virtual JsonElement ModelOf(JsonElement request) => request.Required("model", "model");
+
+    /// <summary>Checks rules across members.</summary>
+    internal virtual void CheckMembers(JsonElement request)
+    {
+    }
+
+    /// <summary>Writes the members whose rule is <see cref="FieldHandling.Translate"/>.</summary>
+    internal virtual void WriteMembers(JsonElement request, Utf8JsonWriter json, BackendProtocol backend, CancellationToken ct)
+    {
+    }
+
+    /// <summary>The images of a request that passed the other checks.</summary>
+    internal virtual IEnumerable<SentImage> ImagesOf(JsonElement request) => [];
+
+    /// <summary>The rules of the endpoint's own members and of those that every endpoint has.</summary>
+    internal static FieldRules RulesOf(params (string Name, FieldRule Rule)[] own)
+    {
+        var rules = new Dictionary<string, FieldRule>(StringComparer.Ordinal)
+        {
+            ["model"] = FieldRule.Translate(),
+            ["user"] = FieldRule.Drop(FieldChecks.Text),
+        };
+        foreach (var (name, rule) in own)
+        {
+            rules[name] = rule;
+        }
+
+        return new FieldRules(rules);
+    }
+}

@@ -1,0 +1,24 @@
+using Cube.ServiceDefaults.Networking;
+using Microsoft.AspNetCore.Authentication;
+
+namespace Cube.Proxy.Authentication;
+
+internal static class AuthenticationExtensions
+{
+    /// <summary>Authenticates with Identity's keys. There is no default scheme: only endpoints whose authorization policy names the scheme verify tokens.</summary>
+    public static WebApplicationBuilder AddBearerAuthentication(this WebApplicationBuilder builder)
+    {
+        ServiceAddresses.Require(builder.Configuration, IdentityKeys.ClientName, "http", "https");
+        AppContext.SetSwitch("Microsoft.AspNetCore.Authentication.SuppressAutoDefaultScheme", true);
+        var services = builder.Services;
+        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, BearerAuthenticationHandler>(BearerAuthenticationHandler.SchemeName, null);
+        services.AddSingleton<IdentityKeys>().AddSingleton<IdentityClient>().AddSingleton<PersonalAccessTokens>().AddSingleton<TokenVerifier>();
+        services.AddHttpClient(IdentityKeys.ClientName, static client =>
+        {
+            client.BaseAddress = new Uri($"https+http://{IdentityKeys.ClientName}/");
+            client.Timeout = TimeSpan.FromSeconds(5);
+        });
+        services.AddHealthChecks().AddCheck<IdentityHealthCheck>("identity");
+        return builder;
+    }
+}

@@ -1,0 +1,57 @@
+using System.Text.Encodings.Web;
+using Cube.Inference.Errors;
+using Cube.Proxy.Edge;
+using Cube.ServiceDefaults.Errors;
+using Cube.ServiceDefaults.Tokens;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Options;
+
+namespace Cube.Proxy.Authentication;
+
+/// <summary>Authenticates the one bearer token of a request, an access token or a personal one, for inference and management alike (RFC 6750).</summary>
+internal sealed class BearerAuthenticationHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, TokenVerifier tokens)
+    : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+{
+    public const string SchemeName = "Bearer";
+    private const string InvalidTokenChallenge = "Bearer error=\"invalid_token\"";
+
+    private OpenAiError? _failure;
+
+    protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        var token = BearerToken.Read(Request.Headers);
+        if (token is null)
+        {
+            return AuthenticateResult.NoResult();
+        }
+
+        var verdict = token.Length == 0 ? TokenVerdict.Invalid.Instance : await tokens.VerifyAsync(token, Context.RequestAborted);
+        if (verdict is TokenVerdict.Valid { Caller: var caller })
+        {
+            return AuthenticateResult.Success(new AuthenticationTicket(caller.Principal, SchemeName));
+        }
+
+        _failure = verdict is TokenVerdict.Expired ? OpenAiError.TokenExpired : OpenAiError.InvalidApiKey;
+        return AuthenticateResult.Fail(_failure.Code);
+    }
+
+    protected override Task HandleChallengeAsync(AuthenticationProperties properties)
+    {
+        if (!DomainPath.Matches(Context))
+        {
+            Response.Headers.WWWAuthenticate = SchemeName;
+            return ManagementError.Of(StatusCodes.Status401Unauthorized).WriteAsync(Context, StatusCodes.Status401Unauthorized);
+        }
+
+        return _failure is null ? ChallengeAsync(Context, OpenAiError.MissingApiKey, SchemeName) : ChallengeAsync(Context, _failure, InvalidTokenChallenge);
+    }
+
+    /// <summary>Rejects a token that is valid by its signature and was revoked.</summary>
+    public static Task ChallengeRevokedAsync(HttpContext context) => ChallengeAsync(context, OpenAiError.InvalidApiKey, InvalidTokenChallenge);
+
+    private static Task ChallengeAsync(HttpContext context, OpenAiError error, string challenge)
+    {
+        context.Response.Headers.WWWAuthenticate = challenge;
+        return error.WriteAsync(context);
+    }
+}

@@ -1,0 +1,45 @@
+using Cube.Authorization;
+using Cube.Proxy.Authentication;
+using Cube.Proxy.Edge;
+using Microsoft.AspNetCore.Authorization;
+
+namespace Cube.Proxy.Authorization;
+
+internal static class AuthorizationExtensions
+{
+    private static readonly AuthorizationPolicy _administrators = Policy(new PlatformAdministratorRequirement());
+    private static readonly AuthorizationPolicy _authenticated = new AuthorizationPolicyBuilder(BearerAuthenticationHandler.SchemeName).RequireAuthenticatedUser().Build();
+
+    public static WebApplicationBuilder AddDomainAuthorization(this WebApplicationBuilder builder)
+    {
+        builder.AddAuthorizationClient();
+        var services = builder.Services;
+        services.AddHybridCache(static cache => cache.MaximumKeyLength = 1024);
+        services.AddSingleton<MembershipClient>().AddSingleton<Permissions>().AddSingleton<PlatformAdministrators>();
+        services.AddHostedService<CacheInvalidationListener>();
+        // In this order: the caller must be a member before the action is asked about.
+        services.AddSingleton<IAuthorizationHandler, DomainMemberHandler>()
+            .AddSingleton<IAuthorizationHandler, DomainActionHandler>()
+            .AddSingleton<IAuthorizationHandler, PlatformAdministratorHandler>()
+            .AddSingleton<IAuthorizationMiddlewareResultHandler, AuthorizationResultHandler>();
+        services.AddAuthorizationBuilder()
+            .SetInvokeHandlersAfterFailure(false)
+            .AddPolicy(DomainPathMiddleware.AuthenticatedPolicy, _authenticated)
+            .SetFallbackPolicy(Policy(new DomainMemberRequirement()));
+        return builder;
+    }
+
+    /// <summary>Requires membership in the domain and then the action.</summary>
+    public static TBuilder RequireDomainAction<TBuilder>(this TBuilder endpoint, DomainActionRequirement action)
+        where TBuilder : IEndpointConventionBuilder => endpoint.RequireAuthorization(Policy(new DomainMemberRequirement(), action));
+
+    public static TBuilder RequirePlatformAdministrator<TBuilder>(this TBuilder endpoint)
+        where TBuilder : IEndpointConventionBuilder => endpoint.RequireAuthorization(_administrators);
+
+    /// <summary>Requires a valid token and nothing else.</summary>
+    public static TBuilder RequireAuthenticatedCaller<TBuilder>(this TBuilder endpoint)
+        where TBuilder : IEndpointConventionBuilder => endpoint.RequireAuthorization(_authenticated);
+
+    private static AuthorizationPolicy Policy(params IAuthorizationRequirement[] requirements) =>
+        new AuthorizationPolicyBuilder(BearerAuthenticationHandler.SchemeName).AddRequirements(requirements).Build();
+}

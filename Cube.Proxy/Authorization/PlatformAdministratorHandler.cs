@@ -1,0 +1,18 @@
+using Cube.Proxy.Authentication;
+using Microsoft.AspNetCore.Authorization;
+
+namespace Cube.Proxy.Authorization;
+
+/// <summary>The caller is an administrator of the platform and uses an access token, not a personal one.</summary>
+internal sealed class PlatformAdministratorRequirement : IAuthorizationRequirement;
+
+internal sealed class PlatformAdministratorHandler(PlatformAdministrators administrators) : AuthorizationHandler<PlatformAdministratorRequirement>
+{
+    protected override async Task HandleRequirementAsync(AuthorizationHandlerContext context, PlatformAdministratorRequirement requirement)
+    {
+        if (context.Resource is HttpContext http && Caller.Find(context.User) is { } caller && await administrators.ContainsAsync(caller, http.RequestAborted))
+        {
+            context.Succeed(requirement);
+        }
+    }
+}

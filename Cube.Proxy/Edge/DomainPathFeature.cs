@@ -1,0 +1,12 @@
+namespace Cube.Proxy.Edge;
+
+/// <summary>The parts of a well-formed path below a domain, read from the bytes that the client sent.</summary>
+/// <param name="DomainId">The domain that the path names. The caller is not yet known to be its member.</param>
+/// <param name="Rest">The path below the domain, with its leading slash.</param>
+internal sealed record DomainPathFeature(Guid DomainId, string Rest)
+{
+    private string? _canonical;
+
+    /// <summary>The path with the domain's id in lower case and without <c>/proxy</c>.</summary>
+    public string Canonical => _canonical ??= $"/{DomainId}{Rest}";
+}

@@ -1,0 +1,301 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using Cube.Attestation;
+using Cube.Attestation.Atls;
+using Cube.Inference;
+using Cube.Inference.Errors;
+using Cube.Inference.Json;
+using Cube.Inference.Translation;
+using Cube.Proxy.Attestation;
+using Cube.Proxy.Attestation.Connections;
+using Cube.Proxy.Authorization;
+using Cube.Proxy.Configuration;
+using Cube.Proxy.Edge;
+using Cube.Proxy.Inference.Models;
+using Cube.Proxy.Limits;
+using Cube.ServiceDefaults.Errors;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Options;
+
+namespace Cube.Proxy.Inference;
+
+/// <summary>
+/// Sends a translated request to an agent over an attested connection, and translates the response. Requests and responses are written from known members, so no header and no unknown member passes in
+/// either direction.
+/// </summary>
+internal sealed class InferenceForwarder
+{
+    private const int MaxResponseBytes = 64 << 20;
+    private readonly AttestedBackends _backends;
+    private readonly CacheSalts _salts;
+    private readonly ProxyConfigurationProvider _configuration;
+    private readonly ModelCatalogClient _models;
+    private readonly ProxyOptions _options;
+    private readonly TimeProvider _time;
+    private readonly Counter<long> _tokens;
+
+    public InferenceForwarder(
+        AttestedBackends backends, CacheSalts salts, ProxyConfigurationProvider configuration, ModelCatalogClient models, IOptions<ProxyOptions> options, TimeProvider time, IMeterFactory meters)
+    {
+        (_backends, _salts, _configuration, _models, _options, _time) = (backends, salts, configuration, models, options.Value, time);
+        _tokens = meters.Create("Cube.Proxy").CreateCounter<long>("cube.proxy.tokens", "{token}", "Tokens as model servers count them, by domain, model and direction.");
+    }
+
+    /// <exception cref="RequestRejectedException">The model server of the route cannot do what the request asks for.</exception>
+    public async Task ForwardAsync(HttpContext context)
+    {
+        var endpoint = context.GetForwardedEndpoint();
+        var member = context.Features.GetRequiredFeature<DomainMember>();
+        var route = context.Features.GetRequiredFeature<Route>();
+        if (endpoint.ChangesModels && !AllowsModelChanges(member.DomainId, route))
+        {
+            await OpenAiError.ModelsFixed.WriteAsync(context);
+            return;
+        }
+
+        var exchange = Translate(context, endpoint, member, route, out var outgoing);
+        ResponseOutcome outcome;
+        try
+        {
+            outcome = await SendAsync(context, exchange);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            outcome = new ResponseOutcome(ResponseEnd.Aborted, null);
+        }
+
+        if (outcome.End == ResponseEnd.Complete)
+        {
+            // After a failure, the connection may still be reading the buffer; the garbage collector frees it then.
+            outgoing.Dispose();
+        }
+        else if (outcome.End == ResponseEnd.Aborted && !context.Response.HasStarted)
+        {
+            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+        }
+
+        context.Features.Set(outcome);
+        Count(outcome.Usage, exchange);
+    }
+
+    /// <summary>One translated request on its way to a model server.</summary>
+    /// <param name="Path">At the model server, in front of the route's own changes.</param>
+    /// <param name="Body">The translated body.</param>
+    /// <param name="Type">Its content type.</param>
+    /// <param name="Client">What the client asked for.</param>
+    /// <param name="Model">The id of the model at the model server.</param>
+    /// <param name="Preflight">What the model server is asked first.</param>
+    private sealed record Exchange(
+        ForwardedEndpoint Endpoint, DomainMember Member, Route Route, string Path, ReadOnlyMemory<byte> Body, MediaTypeHeaderValue Type, ClientRequest Client, string Model, IReadOnlyList<PreflightQuestion> Preflight);
+
+    /// <summary>The platform's policy, and those of the domain and the route where they have one, must all allow it.</summary>
+    private bool AllowsModelChanges(Guid domain, Route route) =>
+        _configuration.Current.Of(domain, route.Id).Policies is { Count: > 0 } policies && policies.All(static policy => policy.Policy.AllowModelChanges);
+
+    /// <summary>Writes the model server's request, and returns the memory of the client's: it is not needed while the model works.</summary>
+    private Exchange Translate(HttpContext context, ForwardedEndpoint endpoint, DomainMember member, Route route, out ByteBuffer outgoing)
+    {
+        var lease = context.Features.GetRequiredFeature<BodyLease>();
+        var request = context.Features.GetRequiredFeature<InferenceRequest>();
+        var model = context.Features.GetRequiredFeature<ResolvedModel>();
+        var length = context.Features.GetRequiredFeature<RequestBody>().Bytes.Length;
+        // While both bodies are held, the second counts too.
+        lease.Add(length);
+        outgoing = new ByteBuffer(length + 512);
+        var type = request.Write(outgoing, new RequestTarget(model.Backend, model.Id, _salts.Of(member.DomainId, member.Caller.UserId)), context.RequestAborted);
+        var path = endpoint.BackendPath;
+        var exchange = new Exchange(
+            endpoint, member, route, model.Backend.PathOf(path), outgoing.Written, MediaTypeHeaderValue.Parse(type), request.Client, model.Id, model.Backend.PreflightFor(path, outgoing.Written));
+        lease.Release();
+        lease.Add(outgoing.Capacity);
+        return exchange;
+    }
+
+    private async Task<ResponseOutcome> SendAsync(HttpContext context, Exchange exchange)
+    {
+        for (var isSecond = false; ; isSecond = true)
+        {
+            if (await FindAsync(context, exchange) is not { } channel)
+            {
+                return Failed;
+            }
+
+            context.Describe(channel.Verdict);
+            channel.Begin();
+            try
+            {
+                return await ExchangeAsync(context, exchange, channel);
+            }
+            catch (AttestationException lost) when (lost.Code == Codes.AtlsFrame && !isSecond && !context.Response.HasStarted)
+            {
+                // The connection was closed before anything was sent: the proxy uses another one.
+            }
+            catch (AttestationException lost)
+            {
+                await AttestationErrors.Explain(lost).WriteAsync(context);
+                return Failed;
+            }
+            finally
+            {
+                channel.End();
+            }
+        }
+    }
+
+    private async Task<ResponseOutcome> ExchangeAsync(HttpContext context, Exchange exchange, AttestedChannel channel)
+    {
+        var (endpoint, client) = (exchange.Endpoint, exchange.Client);
+        using var message = channel.Send(new HttpMethod(endpoint.Method), exchange.Route.PathOf(exchange.Path), exchange.Body, exchange.Type);
+        message.Headers.TryAddWithoutValidation(ResponseHeaders.RequestId, context.TraceIdentifier);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        timeout.CancelAfter(_options.ActivityTimeout);
+        try
+        {
+            if (await FindPreflightErrorAsync(exchange, channel, timeout.Token) is { } rejected)
+            {
+                return await FailAsync(context, endpoint.Request.ForClient(rejected));
+            }
+
+            using var response = await channel.Invoker.SendAsync(message, timeout.Token);
+            if (response.StatusCode != HttpStatusCode.OK)
+            {
+                var error = await AgentErrors.TranslateAsync(response, exchange.Body, client.LimitName, timeout.Token);
+                return await FailAsync(context, endpoint.ChangesModels && error.Code == OpenAiError.UnknownUrl.Code ? OpenAiError.ModelsFixed : endpoint.Request.ForClient(error));
+            }
+
+            var type = response.Content.Headers.ContentType?.MediaType;
+            await using var body = await response.Content.ReadAsStreamAsync(timeout.Token);
+            if (client.IsStream && type is "text/event-stream" or "application/x-ndjson")
+            {
+                timeout.CancelAfter(Timeout.InfiniteTimeSpan);
+                return await StreamAsync(context, exchange, body);
+            }
+
+            if (!client.IsStream)
+            {
+                return await BufferAsync(context, exchange, body, type, timeout.Token);
+            }
+        }
+        catch (Exception exception) when (AttestationException.Find(exception) is { } lost)
+        {
+            throw lost;
+        }
+        catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            return await FailAsync(context, OpenAiError.UpstreamTimeout);
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException or InvalidDataException or JsonException)
+        {
+            context.RequestAborted.ThrowIfCancellationRequested();
+        }
+
+        return await FailAsync(context, OpenAiError.UpstreamError);
+    }
+
+    private static ResponseOutcome Failed { get; } = new(ResponseEnd.Failed, null);
+
+    private static async Task<ResponseOutcome> FailAsync(HttpContext context, OpenAiError error)
+    {
+        await error.WriteAsync(context);
+        return Failed;
+    }
+
+    private static async Task<OpenAiError?> FindPreflightErrorAsync(Exchange exchange, AttestedChannel channel, CancellationToken ct)
+    {
+        foreach (var question in exchange.Preflight)
+        {
+            using var message = channel.Post(exchange.Route.PathOf(question.Path), question.Body);
+            using var response = await channel.Invoker.SendAsync(message, ct);
+            await response.Content.LoadIntoBufferAsync(1 << 20, ct);
+            if (question.FindError((int)response.StatusCode, await response.Content.ReadAsByteArrayAsync(ct)) is { } error)
+            {
+                return error;
+            }
+        }
+
+        return null;
+    }
+
+    private async Task<ResponseOutcome> StreamAsync(HttpContext context, Exchange exchange, Stream body)
+    {
+        var stream = exchange.Endpoint.Response.BeginStream(exchange.Client, _time);
+        using (stream as IDisposable)
+        {
+            var relay = new StreamRelay(context, stream, _options);
+            var end = await relay.RunAsync(body);
+            if (exchange.Endpoint.ChangesModels)
+            {
+                await _models.ForgetAsync();
+            }
+
+            return new ResponseOutcome(end, end switch
+            {
+                ResponseEnd.Complete => stream.Usage,
+                ResponseEnd.Aborted when relay.Events > 0 => stream.Usage ?? TokenUsage.Estimate(exchange.Body.Length, relay.Events),
+                // A client that got no response pays for none.
+                _ => null,
+            });
+        }
+    }
+
+    private async Task<ResponseOutcome> BufferAsync(HttpContext context, Exchange exchange, Stream body, string? type, CancellationToken ct)
+    {
+        using var received = new ByteBuffer(16 << 10);
+        while (await body.ReadAsync(received.GetMemory(4096), ct) is > 0 and var read)
+        {
+            received.Advance(read);
+            if (received.Length > MaxResponseBytes)
+            {
+                throw new InvalidDataException("The model server's response is too long.");
+            }
+        }
+
+        using var output = new ByteBuffer(received.Length + 512);
+        var (contentType, usage) = exchange.Endpoint.Response.WriteBuffered(received.Written, type, exchange.Client, _time.GetUtcNow(), output);
+        if (exchange.Endpoint.ChangesModels)
+        {
+            await _models.ForgetAsync();
+        }
+
+        context.Response.ContentType = contentType;
+        context.Response.ContentLength = output.Length;
+        var end = await context.WriteToClientAsync(output.Written, _options.ClientStallTimeout) ? ResponseEnd.Complete : ResponseEnd.Aborted;
+        return new ResponseOutcome(end, usage);
+    }
+
+    /// <returns>Null where the response is already an error. Nothing of the request has left the proxy then.</returns>
+    private async ValueTask<AttestedChannel?> FindAsync(HttpContext context, Exchange exchange)
+    {
+        try
+        {
+            return await _backends.GetAsync(exchange.Route, exchange.Member.DomainId, context.RequestAborted);
+        }
+        catch (AttestationException exception)
+        {
+            context.Describe(exception);
+            await AttestationErrors.Explain(exception).WriteAsync(context);
+        }
+        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException && !context.RequestAborted.IsCancellationRequested)
+        {
+            await OpenAiError.UpstreamError.WriteAsync(context);
+        }
+
+        return null;
+    }
+
+    private void Count(TokenUsage? counted, Exchange exchange)
+    {
+        if (counted is not { } usage)
+        {
+            return;
+        }
+
+        Activity.Current?.SetTag("gen_ai.usage.input_tokens", usage.Prompt).SetTag("gen_ai.usage.output_tokens", usage.Completion);
+        TagList tags = new() { { "cube.domain.id", exchange.Member.DomainId }, { "gen_ai.request.model", exchange.Model }, { "cube.usage.estimated", usage.IsEstimated } };
+        _tokens.Add(usage.Prompt, [.. tags, new("gen_ai.token.type", "input")]);
+        _tokens.Add(usage.Completion, [.. tags, new("gen_ai.token.type", "output")]);
+    }
+}

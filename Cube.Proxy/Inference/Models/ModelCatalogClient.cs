@@ -1,0 +1,140 @@
+using System.Diagnostics;
+using System.Net;
+using System.Text.Json;
+using Cube.Attestation.Atls;
+using Cube.Inference;
+using Cube.Inference.Errors;
+using Cube.Inference.Models;
+using Cube.Inference.Translation;
+using Cube.Proxy.Attestation;
+using Cube.Proxy.Attestation.Connections;
+using Cube.Proxy.Authorization;
+using Cube.Proxy.Configuration;
+using Cube.ServiceDefaults.Errors;
+using Cube.ServiceDefaults.Hosting;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Caching.Hybrid;
+
+namespace Cube.Proxy.Inference.Models;
+
+/// <summary>Asks model servers which models they have, each at most every ten seconds.</summary>
+internal sealed class ModelCatalogClient(AttestedBackends backends, ProxyConfigurationProvider configuration, HybridCache cache)
+{
+    private const int MaxListBytes = 1 << 20;
+    private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(10);
+    private static readonly string[] _tag = ["models"];
+
+    private static readonly HybridCacheEntryOptions _age = new()
+    {
+        Expiration = TimeSpan.FromSeconds(10),
+        LocalCacheExpiration = TimeSpan.FromSeconds(10),
+        Flags = HybridCacheEntryFlags.DisableDistributedCache,
+    };
+
+    /// <returns>The models of the route's model servers; null where the response is already an error.</returns>
+    public async ValueTask<ModelCatalog?> FindAsync(HttpContext context, Route route)
+    {
+        try
+        {
+            var catalog = await FindAsync(route, DomainOf(context), context.RequestAborted);
+            context.Describe(catalog.Verdict);
+            return catalog;
+        }
+        catch (AgentException exception)
+        {
+            await exception.Error.WriteAsync(context);
+            return null;
+        }
+    }
+
+    /// <summary>The models of all routes together. A route whose model servers do not answer adds none; where none answers, the response is that error.</summary>
+    /// <returns>Null where the response is already an error.</returns>
+    public async ValueTask<ModelCatalog?> FindAllAsync(HttpContext context)
+    {
+        var own = context.Features.GetRequiredFeature<Route>();
+        var others = configuration.Current.Routes.All.Where(route => route.Definition.TargetUrl != own.Definition.TargetUrl).DistinctBy(static route => route.Definition.TargetUrl).ToList();
+        if (others.Count == 0)
+        {
+            return await FindAsync(context, own);
+        }
+
+        var (catalogs, failure) = (new List<ModelCatalog>(), (OpenAiError?)null);
+        foreach (var route in others.Prepend(own))
+        {
+            try
+            {
+                catalogs.Add(await FindAsync(route, DomainOf(context), context.RequestAborted));
+            }
+            catch (AgentException exception)
+            {
+                failure ??= exception.Error;
+            }
+        }
+
+        if (catalogs is not [var first, ..])
+        {
+            await (failure ?? OpenAiError.UpstreamError).WriteAsync(context);
+            return null;
+        }
+
+        context.Describe(first.Verdict);
+        return catalogs.Count == 1 ? first : new ModelCatalog([.. catalogs.SelectMany(static catalog => catalog.Models).DistinctBy(static model => model.Id)], first.Backend, first.Verdict);
+    }
+
+    /// <summary>Models have changed: the next question goes to the model servers.</summary>
+    public ValueTask ForgetAsync() => cache.RemoveByTagAsync(_tag[0]);
+
+    private static Guid DomainOf(HttpContext context) => context.Features.GetRequiredFeature<DomainMember>().DomainId;
+
+    private ValueTask<ModelCatalog> FindAsync(Route route, Guid domain, CancellationToken ct) => cache.GetOrCreateAsync(
+        // Domains and routes with a policy of their own may have other machines, or none.
+        $"models/{route.Id}#{route.Revision}/{configuration.Current.Of(domain, route.Id).Key}",
+        (Client: this, Route: route, Domain: domain, Activity.Current),
+        static async (state, ct) =>
+        {
+            Activity.Current = state.Current;
+            return await state.Client.AskAsync(state.Route, state.Domain, ct);
+        },
+        _age,
+        _tag,
+        ct);
+
+    private async Task<ModelCatalog> AskAsync(Route route, Guid domain, CancellationToken ct)
+    {
+        try
+        {
+            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            timeout.CancelAfter(_timeout);
+            var channel = await backends.GetAsync(route, domain, timeout.Token);
+            using var request = channel.Get(route.PathOf("/v1/models"));
+            using var response = await channel.Invoker.SendAsync(request, timeout.Token);
+            if (response.StatusCode != HttpStatusCode.OK)
+            {
+                var error = await AgentErrors.TranslateAsync(response, default, ClientRequest.UsualLimitName, timeout.Token);
+                throw new AgentException(error.Status >= 500 ? error : OpenAiError.UpstreamError);
+            }
+
+            await response.Content.LoadIntoBufferAsync(MaxListBytes, timeout.Token);
+            using var body = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(timeout.Token), cancellationToken: timeout.Token);
+            var backend = response.Headers.TryGetValues(AgentHeaders.Backend, out var names) ? BackendProtocols.Find(names.First()) : null;
+            return backend is not null
+                ? new ModelCatalog([.. Model.ReadList(body.RootElement).DistinctBy(static model => model.Id)], backend, channel.Verdict)
+                : throw new AgentException(OpenAiError.UpstreamError);
+        }
+        catch (Exception exception) when (AttestationException.Find(exception) is { } refused)
+        {
+            throw new AgentException(AttestationErrors.Explain(refused));
+        }
+        catch (Exception exception) when (exception is HttpRequestException or JsonException or InvalidOperationException
+            || (exception is OperationCanceledException && !ct.IsCancellationRequested))
+        {
+            throw new AgentException(exception is OperationCanceledException ? OpenAiError.UpstreamTimeout : OpenAiError.UpstreamError);
+        }
+    }
+
+    /// <summary>The model server gave no list. Thrown so that the cache keeps nothing.</summary>
+    private sealed class AgentException(OpenAiError error) : Exception(error.Code)
+    {
+        public OpenAiError Error => error;
+    }
+}

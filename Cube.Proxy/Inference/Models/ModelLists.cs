@@ -1,0 +1,77 @@
+using System.Text.Json;
+using Cube.Inference;
+using Cube.Inference.Errors;
+using Cube.Proxy.Authorization;
+using Cube.Proxy.Configuration;
+using Cube.Proxy.Edge;
+using Cube.ServiceDefaults.Errors;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Cube.Proxy.Inference.Models;
+
+/// <summary><c>/v1/models</c> and <c>/v1/models/{model}</c>: the models that the domain publishes, as far as the caller may use them.</summary>
+internal sealed class ModelLists(ModelCatalogClient models, ProxyConfigurationProvider configuration, Permissions permissions)
+{
+    private const string Prefix = "/v1/models/";
+    private static readonly string _action = InferenceEndpoints.ListModels.Permission ?? "";
+
+    public async Task WriteAllAsync(HttpContext context)
+    {
+        if (await models.FindAllAsync(context) is not { } catalog)
+        {
+            return;
+        }
+
+        var (member, access) = (context.Features.GetRequiredFeature<DomainMember>(), context.Features.GetRequiredFeature<Access>());
+        var published = catalog.Published(configuration.Current.CatalogOf(member.DomainId)).ToList();
+        var allowed = await permissions.FindAsync(member, _action, [.. published.Select(static model => model.Id)], access, context.RequestAborted);
+        if (!access.Reaches(allowed))
+        {
+            await OpenAiError.InsufficientPermissions.WriteAsync(context);
+            return;
+        }
+
+        context.Response.ContentType = "application/json";
+        await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
+        json.WriteStartObject();
+        json.WriteString("object", "list");
+        json.WriteStartArray("data");
+        foreach (var (model, _) in published.Zip(allowed).Where(static pair => pair.Second.IsAllowed))
+        {
+            model.Model.Write(model.Id, json);
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    /// <summary>A missing model and one that the caller may not use get the same error.</summary>
+    public async Task WriteOneAsync(HttpContext context)
+    {
+        // From the bytes that the client sent: the id may contain escaped slashes.
+        var id = Uri.UnescapeDataString(context.Features.GetRequiredFeature<DomainPathFeature>().Rest[Prefix.Length..]);
+        if (await models.FindAllAsync(context) is not { } catalog)
+        {
+            return;
+        }
+
+        var member = context.Features.GetRequiredFeature<DomainMember>();
+        var access = await permissions.FindAsync(member, _action, id, context.Features.GetRequiredFeature<Access>(), context.RequestAborted);
+        if (!access.ByToken)
+        {
+            await OpenAiError.InsufficientPermissions.WriteAsync(context);
+            return;
+        }
+
+        var published = catalog.Published(configuration.Current.CatalogOf(member.DomainId)).FirstOrDefault(model => model.Id == id);
+        if (!access.ByRole || published.Model is null)
+        {
+            await OpenAiError.ModelNotFound.WriteAsync(context);
+            return;
+        }
+
+        context.Response.ContentType = "application/json";
+        await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
+        published.Model.Write(published.Id, json);
+    }
+}

@@ -1,0 +1,11 @@
+namespace Cube.Proxy.Limits;
+
+internal static class LimitsExtensions
+{
+    public static WebApplicationBuilder AddInFlightLimits(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddOptionsWithValidateOnStart<InFlightOptions, InFlightOptionsValidator>().BindConfiguration(InFlightOptions.Section);
+        builder.Services.AddSingleton<InFlightCounter>().AddHostedService<MemoryReleaseService>();
+        return builder;
+    }
+}

@@ -1,0 +1,168 @@
+using Cube.Inference;
+using Cube.Proxy.Authorization;
+using Cube.Proxy.Edge;
+using Cube.ServiceDefaults.Errors;
+using Cube.ServiceDefaults.Hosting;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+
+namespace Cube.Proxy.OpenApi;
+
+/// <summary>The document of the proxy's endpoints, made from their metadata: <c>/openapi/v1.json</c>. The bodies of the inference APIs are described in OpenAI's, Ollama's and vLLM's own documents.</summary>
+internal static class ApiDocumentExtensions
+{
+    private const string Bearer = "bearer";
+    private const string ErrorEnvelope = "Error";
+
+    public static WebApplicationBuilder AddApiDocument(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddOpenApi("v1", static options => options
+            .AddDocumentTransformer(static (document, _, _) =>
+            {
+                document.Info = new OpenApiInfo { Title = "Cube inference", Version = HealthEndpoints.Version };
+                document.Servers = [];
+                document.Components ??= new OpenApiComponents();
+                document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
+                {
+                    [Bearer] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "An access token. Endpoints below a domain accept personal access tokens too." },
+                };
+                document.AddComponent<IOpenApiSchema>(ErrorEnvelope, Envelope());
+                return Task.CompletedTask;
+            })
+            .AddSchemaTransformer(TransformSchema)
+            .AddOperationTransformer(DescribeAsync));
+        return builder;
+    }
+
+    public static WebApplication MapApiDocument(this WebApplication app)
+    {
+        app.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous();
+        return app;
+    }
+
+    /// <summary>Null members are left out of responses, so they are not required; responses have no other members.</summary>
+    private static Task TransformSchema(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken ct)
+    {
+        foreach (var property in context.JsonTypeInfo.Properties.Where(static property => property.IsGetNullable))
+        {
+            schema.Required?.Remove(property.Name);
+        }
+
+        if (context.JsonTypeInfo.Type.Namespace?.StartsWith("Cube.Proxy", StringComparison.Ordinal) is true && schema.Type?.HasFlag(JsonSchemaType.Object) is true)
+        {
+            schema.AdditionalPropertiesAllowed = false;
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private static async Task DescribeAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken ct)
+    {
+        var metadata = context.Description.ActionDescriptor.EndpointMetadata;
+        var domain = metadata.OfType<DomainEndpointMetadata>().LastOrDefault();
+        AddPathParameters(operation, context.Description.RelativePath ?? "");
+        operation.Responses ??= [];
+        operation.Responses["default"] = Json("An error.", domain is null
+            ? await context.GetOrCreateSchemaAsync(typeof(ManagementError), null, ct)
+            : new OpenApiSchemaReference(ErrorEnvelope, context.Document));
+        if (!metadata.OfType<IAllowAnonymous>().Any())
+        {
+            operation.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(Bearer, context.Document)] = [] }];
+        }
+
+        if (metadata.OfType<OperationDescription>().LastOrDefault() is { } description)
+        {
+            operation.OperationId = description.Id;
+            operation.Description = $"{description.Text} {WhoMayUse(metadata)}".TrimEnd();
+            foreach (var name in description.Query)
+            {
+                Add(operation, name, ParameterLocation.Query, null);
+            }
+
+            if (description.Body is { } body)
+            {
+                operation.RequestBody = Body("application/json", await context.GetOrCreateSchemaAsync(body, null, ct));
+            }
+        }
+        else if (metadata.OfType<InferenceEndpoint>().LastOrDefault() is { } inference)
+        {
+            Describe(operation, inference, WhoMayUse(metadata));
+        }
+    }
+
+    private static void Describe(OpenApiOperation operation, InferenceEndpoint endpoint, string who)
+    {
+        operation.OperationId = endpoint.Name;
+        operation.Description = who;
+        operation.Responses ??= [];
+        operation.Responses["200"] = Json("A response of the inference API.", new OpenApiSchema { Type = JsonSchemaType.Object });
+        if (endpoint is ForwardedEndpoint forwarded)
+        {
+            operation.RequestBody = Body(
+                forwarded.Body == BodyKind.Form ? "multipart/form-data" : "application/json",
+                new OpenApiSchema
+                {
+                    Type = JsonSchemaType.Object,
+                    Required = forwarded.ChangesModels ? null : new HashSet<string> { "model" },
+                    Properties = new Dictionary<string, IOpenApiSchema> { ["model"] = new OpenApiSchema { Type = JsonSchemaType.String } },
+                });
+        }
+    }
+
+    private static string WhoMayUse(IList<object> metadata)
+    {
+        var requirements = metadata.OfType<AuthorizationPolicy>().SelectMany(static policy => policy.Requirements).ToList();
+        return requirements.OfType<DomainActionRequirement>().FirstOrDefault() is { } action
+            ? action.Action is { } name
+                ? $"The caller's role in the domain must allow {name}."
+                : "For administrators of the platform who are members of the domain, where the attestation policy and the machine allow changes of models."
+            : requirements.OfType<PlatformAdministratorRequirement>().Any() ? "For administrators of the platform." : "";
+    }
+
+    private static void AddPathParameters(OpenApiOperation operation, string path)
+    {
+        foreach (var part in path.Split('/').Where(static part => part.StartsWith('{')))
+        {
+            var name = part.Trim('{', '}', '*').Split(':')[0];
+            if (operation.Parameters?.Any(parameter => parameter.Name == name) is not true)
+            {
+                Add(operation, name, ParameterLocation.Path, name == "domainId" ? "uuid" : null);
+            }
+        }
+    }
+
+    private static void Add(OpenApiOperation operation, string name, ParameterLocation location, string? format) => (operation.Parameters ??= []).Add(new OpenApiParameter
+    {
+        Name = name,
+        In = location,
+        Required = location == ParameterLocation.Path,
+        Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = format },
+    });
+
+    private static OpenApiRequestBody Body(string mediaType, IOpenApiSchema schema) =>
+        new() { Required = true, Content = new Dictionary<string, OpenApiMediaType> { [mediaType] = new() { Schema = schema } } };
+
+    private static OpenApiResponse Json(string description, IOpenApiSchema schema) =>
+        new() { Description = description, Content = new Dictionary<string, OpenApiMediaType> { ["application/json"] = new() { Schema = schema } } };
+
+    /// <summary>OpenAI's error envelope.</summary>
+    private static OpenApiSchema Envelope()
+    {
+        static OpenApiSchema Text(bool isNullable) => new() { Type = isNullable ? JsonSchemaType.String | JsonSchemaType.Null : JsonSchemaType.String };
+        var error = new OpenApiSchema
+        {
+            Type = JsonSchemaType.Object,
+            Required = new HashSet<string> { "message", "type", "param", "code" },
+            AdditionalPropertiesAllowed = false,
+            Properties = new Dictionary<string, IOpenApiSchema> { ["message"] = Text(false), ["type"] = Text(false), ["param"] = Text(true), ["code"] = Text(true) },
+        };
+        return new OpenApiSchema
+        {
+            Type = JsonSchemaType.Object,
+            Required = new HashSet<string> { "error" },
+            AdditionalPropertiesAllowed = false,
+            Properties = new Dictionary<string, IOpenApiSchema> { ["error"] = error },
+        };
+    }
+}

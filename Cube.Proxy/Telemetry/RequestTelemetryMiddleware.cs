@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using Cube.Proxy.Authorization;
+using Cube.Proxy.Configuration.Routes;
+using Cube.Proxy.Edge;
+using Cube.Proxy.Inference;
+
+namespace Cube.Proxy.Telemetry;
+
+/// <summary>
+/// Counts, traces and logs every request below a domain, rejected ones included. The domain appears in telemetry only once the caller is known to be its member, so that strangers cannot create label
+/// values. Nothing of a prompt or a response is recorded.
+/// </summary>
+internal sealed partial class RequestTelemetryMiddleware
+{
+    private readonly RequestDelegate _next;
+    private readonly ILogger<RequestTelemetryMiddleware> _logger;
+    private readonly Histogram<double> _duration;
+    private readonly UpDownCounter<long> _active;
+
+    public RequestTelemetryMiddleware(RequestDelegate next, IMeterFactory meters, ILogger<RequestTelemetryMiddleware> logger)
+    {
+        (_next, _logger) = (next, logger);
+        var meter = meters.Create("Cube.Proxy");
+        _duration = meter.CreateHistogram(
+            "cube.proxy.request.duration", "s", "Time from the arrival of a request to the end of its response.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600] });
+        _active = meter.CreateUpDownCounter<long>("cube.proxy.active_requests", "{request}", "Requests in progress.");
+    }
+
+    public Task InvokeAsync(HttpContext context) => DomainPath.Matches(context) ? ObserveAsync(context) : _next(context);
+
+    private async Task ObserveAsync(HttpContext context)
+    {
+        var start = Stopwatch.GetTimestamp();
+        // The server's span: steps below may have spans of their own.
+        var activity = Activity.Current;
+        _active.Add(1);
+        try
+        {
+            await _next(context);
+        }
+        finally
+        {
+            _active.Add(-1);
+            Record(context, activity, Stopwatch.GetElapsedTime(start));
+        }
+    }
+
+    private void Record(HttpContext context, Activity? activity, TimeSpan elapsed)
+    {
+        var endpoint = context.GetEndpoint()?.Metadata.GetMetadata<DomainEndpointMetadata>();
+        var member = context.Features.Get<DomainMember>();
+        var route = context.Features.Get<Route>();
+        var status = context.Response.StatusCode;
+        _duration.Record(
+            elapsed.TotalSeconds,
+            new("cube.domain.id", member?.DomainId),
+            new("cube.endpoint", endpoint?.Name ?? "unknown"),
+            new("cube.route", route?.Name ?? "none"),
+            new("http.response.status_code", status));
+        if (activity is { IsAllDataRequested: true })
+        {
+            var path = $"/{{domainID}}{endpoint?.Path}";
+            activity.DisplayName = $"{context.Request.Method} {path}";
+            activity.SetTag("http.route", path)
+                .SetTag("cube.endpoint", endpoint?.Name)
+                .SetTag("cube.route", route?.Name)
+                .SetTag("cube.event_type", route?.Definition.EventType)
+                .SetTag("cube.domain.id", member?.DomainId)
+                .SetTag("enduser.id", member?.Caller.UserId);
+        }
+
+        if (_logger.IsEnabled(LogLevel.Information))
+        {
+            var outcome = context.Features.Get<ResponseOutcome>();
+            var usage = outcome?.Usage ?? default;
+            Handled(
+                endpoint?.Name ?? "unknown", status, elapsed.TotalMilliseconds, route?.Name ?? "none", member?.DomainId, member?.Caller.UserId, context.TraceIdentifier,
+                EndOf(outcome?.End, status), usage.Prompt, usage.Completion);
+        }
+    }
+
+    private static string EndOf(ResponseEnd? end, int status) => end switch
+    {
+        ResponseEnd.Aborted => "Aborted",
+        ResponseEnd.Failed => "Failed",
+        null when status >= StatusCodes.Status400BadRequest => "Refused",
+        _ => "Complete",
+    };
+
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "{Endpoint} answered {Status} in {Milliseconds:F1} ms: route {Route}, domain {Domain}, user {User}, request {RequestId}, {End}, {PromptTokens} and {CompletionTokens} tokens")]
+    private partial void Handled(string endpoint, int status, double milliseconds, string route, Guid? domain, Guid? user, string requestId, string end, long promptTokens, long completionTokens);
+}
