@@ -16,7 +16,8 @@ namespace Cube.Tests.Authorization;
 public sealed class InvalidationTests(PostgresServer postgres)
 {
     [Fact]
-    public async Task AU_08_a_removed_member_a_changed_role_a_disabled_user_and_a_revoked_token_are_refused_by_every_proxy()
+    [Trait("Conformance", "AU-08")]
+    public async Task A_removed_member_a_changed_role_a_disabled_user_and_a_revoked_token_are_refused_by_every_proxy()
     {
         await using var backend = new FakeBackend();
         await backend.StartAsync();

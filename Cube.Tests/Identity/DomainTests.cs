@@ -71,7 +71,8 @@ public sealed class DomainTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task TN_07_a_user_lists_his_own_domains_only()
+    [Trait("Conformance", "TN-07")]
+    public async Task A_user_lists_his_own_domains_only()
     {
         var (mine, _) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         var (status, list) = await _cube.SendAsync(HttpMethod.Get, "/domains?limit=100&status=all&order=name&dir=asc", mine.Token);

@@ -10,7 +10,8 @@ public abstract class PatTests(AuthorizationSystem system)
     private readonly CubeSystem _cube = system.Cube;
 
     [Fact]
-    public async Task AU_09_no_scope_no_right()
+    [Trait("Conformance", "AU-09")]
+    public async Task No_scope_no_right()
     {
         var tenant = await _cube.CreateTenantAsync();
         var (_, secret) = await _cube.CreatePatAsync(tenant);

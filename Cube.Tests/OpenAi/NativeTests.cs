@@ -75,7 +75,8 @@ public sealed class NativeTests(ReplaySystem system)
     [InlineData("POST", "/api/signout")]
     [InlineData("POST", "/api/experimental/web_search")]
     [InlineData("GET", "/api/blobs/sha256:00")]
-    public async Task TN_04_what_leaves_the_machine_is_not_there(string method, string path)
+    [Trait("Conformance", "TN-04")]
+    public async Task What_leaves_the_machine_is_not_there(string method, string path)
     {
         var (cube, server, tenant) = system["ollama"];
         var before = server.Requests.Count;

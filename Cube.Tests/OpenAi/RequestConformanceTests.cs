@@ -4,7 +4,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>What of a request reaches a model server, and what is refused and how. The names begin with the ids of the conformance table.</summary>
+/// <summary>What of a request reaches a model server, and what is refused and how.</summary>
 [Collection(SharesReplay.Name)]
 public sealed class RequestConformanceTests(ReplaySystem system)
 {
@@ -35,7 +35,8 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     [Theory]
     [InlineData("ollama")]
     [InlineData("vllm")]
-    public async Task HP_03_04_05_the_new_name_of_the_limit_counts_and_the_smaller_of_both_wins(string kind)
+    [Trait("Conformance", "HP-03"), Trait("Conformance", "HP-04"), Trait("Conformance", "HP-05")]
+    public async Task The_new_name_of_the_limit_counts_and_the_smaller_of_both_wins(string kind)
     {
         foreach (var (more, limit) in new[] { ("\"max_completion_tokens\":5", 5), ("\"max_tokens\":5", 5), ("\"max_completion_tokens\":5,\"max_tokens\":50", 5), ("\"max_completion_tokens\":50,\"max_tokens\":5", 5) })
         {
@@ -48,14 +49,16 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     [Theory]
     [InlineData("ollama")]
     [InlineData("vllm")]
-    public async Task HP_06_a_developer_is_the_system_and_the_history_keeps_its_order(string kind)
+    [Trait("Conformance", "HP-06")]
+    public async Task A_developer_is_the_system_and_the_history_keeps_its_order(string kind)
     {
         var sent = await SentAsync(kind, """{"model":"m","messages":[{"role":"developer","content":"a"},{"role":"user","content":"b"},{"role":"assistant","content":"c"},{"role":"user","content":"d"}]}""");
         Assert.Equal(["system a", "user b", "assistant c", "user d"], sent.GetProperty("messages").EnumerateArray().Select(static message => $"{message.GetProperty("role").GetString()} {message.GetProperty("content").GetString()}"));
     }
 
     [Fact]
-    public async Task HP_07_text_parts_are_one_text_for_Ollama_and_parts_for_vLLM()
+    [Trait("Conformance", "HP-07")]
+    public async Task Text_parts_are_one_text_for_Ollama_and_parts_for_vLLM()
     {
         const string Body = """{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"Say"},{"type":"text","text":" \"hello\""}]}]}""";
         Assert.Equal("Say\n \"hello\"", (await SentAsync("ollama", Body)).GetProperty("messages")[0].GetProperty("content").GetString());
@@ -65,7 +68,8 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     [Theory]
     [InlineData("ollama")]
     [InlineData("vllm")]
-    public async Task HP_08_harmless_members_and_nulls_are_no_error_and_do_not_reach_the_model_server(string kind)
+    [Trait("Conformance", "HP-08")]
+    public async Task Harmless_members_and_nulls_are_no_error_and_do_not_reach_the_model_server(string kind)
     {
         var sent = await SentAsync(kind, Chat("""
             "user":"u","metadata":{"a":"b"},"store":false,"service_tier":"auto","prediction":{"type":"content","content":"x"},"modalities":["text"],"verbosity":"low",
@@ -77,7 +81,8 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     [Theory]
     [InlineData("ollama")]
     [InlineData("vllm")]
-    public async Task HP_09_every_script_survives_and_half_a_character_does_not(string kind)
+    [Trait("Conformance", "HP-09")]
+    public async Task Every_script_survives_and_half_a_character_does_not(string kind)
     {
         const string Text = "héllo \U0001F469‍\U0001F469‍\U0001F467 世界 é שלום";
         var sent = await SentAsync(kind, JsonSerializer.Serialize(new { model = "m", messages = new[] { new { role = "user", content = Text } } }));
@@ -92,7 +97,8 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task HP_10_two_choices_are_two_or_an_error_and_never_one()
+    [Trait("Conformance", "HP-10")]
+    public async Task Two_choices_are_two_or_an_error_and_never_one()
     {
         Assert.Equal((400, "unsupported_value", "n"), Fault(await AskAsync("ollama", Chat("\"n\":2"))));
         // This one was answered with one choice.
@@ -103,7 +109,8 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     [Theory]
     [InlineData("ollama")]
     [InlineData("vllm")]
-    public async Task HP_11_12_four_stops_pass_and_a_seed_keeps_its_digits(string kind)
+    [Trait("Conformance", "HP-11"), Trait("Conformance", "HP-12")]
+    public async Task Four_stops_pass_and_a_seed_keeps_its_digits(string kind)
     {
         var sent = await SentAsync(kind, Chat("""
             "stop":["a","b","c","d"],"seed":9007199254740993,"temperature":0.70,"top_p":1e-1
@@ -116,7 +123,8 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     [Theory]
     [InlineData("ollama")]
     [InlineData("vllm")]
-    public async Task HP_13_TN_06_what_nobody_knows_and_what_steers_a_model_server_is_dropped_and_named(string kind)
+    [Trait("Conformance", "HP-13"), Trait("Conformance", "TN-06")]
+    public async Task What_nobody_knows_and_what_steers_a_model_server_is_dropped_and_named(string kind)
     {
         var answer = await AskAsync(kind, Chat("""
             "x_foo":{"a":1.10},"cache_salt":"mine","priority":1,"request_id":"r","chat_template":"t","kv_transfer_params":{},"keep_alive":-1,"options":{},"prompt_logprobs":1,"vllm_xargs":{},"_debug_render_only":true,"bad name\r\nx: y":1
@@ -140,7 +148,8 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     [Theory]
     [InlineData("ollama")]
     [InlineData("vllm")]
-    public async Task ST_06_20_usage_is_asked_for_explicitly_whatever_the_client_says(string kind)
+    [Trait("Conformance", "ST-06"), Trait("Conformance", "ST-20")]
+    public async Task Usage_is_asked_for_explicitly_whatever_the_client_says(string kind)
     {
         var (cube, server, tenant) = system[kind];
         foreach (var options in (string[])["", ",\"stream_options\":{}", ",\"stream_options\":{\"include_usage\":false,\"continuous_usage_stats\":true}", ",\"stream_options\":{\"include_usage\":true}"])
@@ -152,7 +161,8 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task TL_03_04_a_choice_of_tools_that_Ollama_would_ignore_is_made_here_or_refused()
+    [Trait("Conformance", "TL-03"), Trait("Conformance", "TL-04")]
+    public async Task A_choice_of_tools_that_Ollama_would_ignore_is_made_here_or_refused()
     {
         var sent = await SentAsync("ollama", Chat($"\"tools\":[{Tool}],\"tool_choice\":\"none\""));
         Assert.False(sent.TryGetProperty("tools", out _) || sent.TryGetProperty("tool_choice", out _));
@@ -174,7 +184,8 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     [Theory]
     [InlineData("ollama")]
     [InlineData("vllm")]
-    public async Task TL_01_a_result_of_a_tool_reaches_the_model_server_under_its_call(string kind)
+    [Trait("Conformance", "TL-01")]
+    public async Task A_result_of_a_tool_reaches_the_model_server_under_its_call(string kind)
     {
         var sent = await SentAsync(kind, """
             {"model":"m","messages":[{"role":"user","content":"hi"},{"role":"assistant","content":null,"tool_calls":[{"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"a\":1.10}"}}]},{"role":"tool","tool_call_id":"call_1","content":"sunny"}]}
@@ -250,7 +261,8 @@ public sealed class RequestConformanceTests(ReplaySystem system)
 
     [Theory]
     [MemberData(nameof(Refused))]
-    public async Task ER_02_03_SO_03_ST_07_VI_02_03_a_request_that_breaks_a_rule_is_a_400_that_names_its_place(string body, string code, string? param)
+    [Trait("Conformance", "ER-02"), Trait("Conformance", "ER-03"), Trait("Conformance", "SO-03"), Trait("Conformance", "ST-07"), Trait("Conformance", "VI-02"), Trait("Conformance", "VI-03")]
+    public async Task A_request_that_breaks_a_rule_is_a_400_that_names_its_place(string body, string code, string? param)
     {
         foreach (var kind in (string[])["ollama", "vllm"])
         {
@@ -273,7 +285,8 @@ public sealed class RequestConformanceTests(ReplaySystem system)
 
     [Theory]
     [MemberData(nameof(NoJson))]
-    public async Task ER_01_what_is_not_exactly_one_JSON_object_is_invalid_json(string body, string type)
+    [Trait("Conformance", "ER-01")]
+    public async Task What_is_not_exactly_one_JSON_object_is_invalid_json(string body, string type)
     {
         foreach (var kind in (string[])["ollama", "vllm"])
         {
@@ -282,7 +295,8 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task ER_01_bytes_that_are_no_UTF8_are_invalid_json()
+    [Trait("Conformance", "ER-01")]
+    public async Task Bytes_that_are_no_UTF8_are_invalid_json()
     {
         var (cube, _, tenant) = system["vllm"];
         foreach (var bytes in new[] { Encoding.Unicode.GetBytes(Chat("")), [.. "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\""u8, 0xC3, 0x28, .. "\"}]}"u8] })
@@ -298,19 +312,22 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     [InlineData("text/plain", 415)]
     [InlineData("multipart/form-data; boundary=x", 415)]
     [InlineData("application/x-www-form-urlencoded", 415)]
-    public async Task ER_05_another_media_type_is_refused(string type, int status) => Assert.Equal(status, (await AskAsync("vllm", Chat(""), type: type)).Status);
+    [Trait("Conformance", "ER-05")]
+    public async Task Another_media_type_is_refused(string type, int status) => Assert.Equal(status, (await AskAsync("vllm", Chat(""), type: type)).Status);
 
     [Theory]
     [InlineData("ollama")]
     [InlineData("vllm")]
-    public async Task VI_01_an_image_in_the_request_passes_byte_for_byte(string kind)
+    [Trait("Conformance", "VI-01")]
+    public async Task An_image_in_the_request_passes_byte_for_byte(string kind)
     {
         var sent = await SentAsync(kind, Image($"data:image/png;base64,{Pixel}"));
         Assert.Equal($"data:image/png;base64,{Pixel}", sent.GetProperty("messages")[0].GetProperty("content")[0].GetProperty("image_url").GetProperty("url").GetString());
     }
 
     [Fact]
-    public async Task ER_11_Ollama_is_asked_first_whether_a_long_prompt_fits()
+    [Trait("Conformance", "ER-11")]
+    public async Task Ollama_is_asked_first_whether_a_long_prompt_fits()
     {
         var (cube, server, tenant) = system["ollama"];
         var prompt = new string('a', 3000);
@@ -330,7 +347,8 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     [InlineData("""{"model":"m"}""", "missing_required_parameter", "input")]
     [InlineData("""{"model":"m","input":"a","encoding_format":"hex"}""", "invalid_value", "encoding_format")]
     [InlineData("""{"model":"m","input":"a","dimensions":0}""", "invalid_value", "dimensions")]
-    public async Task EM_04_an_input_that_is_none_is_a_400(string body, string code, string param)
+    [Trait("Conformance", "EM-04")]
+    public async Task An_input_that_is_none_is_a_400(string body, string code, string param)
     {
         foreach (var kind in (string[])["ollama", "vllm"])
         {
@@ -350,7 +368,8 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task EM_03_tokens_are_for_vLLM_alone() =>
+    [Trait("Conformance", "EM-03")]
+    public async Task Tokens_are_for_vLLM_alone() =>
         Assert.Equal((400, "unsupported_value", "input"), Fault(await AskAsync("ollama", """{"model":"m","input":[1,2,3]}""", "embeddings")));
 
     private static string Image(string url) => JsonSerializer.Serialize(new

@@ -26,7 +26,8 @@ public sealed class ResponsesTests(ReplaySystem system)
     [Theory]
     [InlineData("ollama")]
     [InlineData("vllm")]
-    public async Task HP_15_a_response_has_its_text_its_cost_and_what_was_asked(string kind)
+    [Trait("Conformance", "HP-15")]
+    public async Task A_response_has_its_text_its_cost_and_what_was_asked(string kind)
     {
         system[kind].Server.PlayJson(200, Plain);
         var json = (await AskAsync("\"instructions\":\"Be brief.\",\"temperature\":0.50,\"store\":false,\"metadata\":{\"a\":\"b\"}", kind)).Json;

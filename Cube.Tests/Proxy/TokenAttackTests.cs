@@ -32,7 +32,8 @@ public sealed class TokenAttackTests(GuideSystem system)
     [InlineData("signature cut")]
     [InlineData("not a token")]
     [InlineData("three dots")]
-    public async Task AU_02_a_forged_token_is_a_401(string attack)
+    [Trait("Conformance", "AU-02")]
+    public async Task A_forged_token_is_a_401(string attack)
     {
         var tenant = await _cube.CreateTenantAsync();
         var forged = Forge(attack, tenant.Token, (await _cube.SendAsync(HttpMethod.Get, "/keys/.well-known/jwks.json", null)).Body);
@@ -44,7 +45,8 @@ public sealed class TokenAttackTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task AU_01_03_no_token_a_refresh_token_and_any_other_scheme_are_401()
+    [Trait("Conformance", "AU-01"), Trait("Conformance", "AU-03")]
+    public async Task No_token_a_refresh_token_and_any_other_scheme_are_401()
     {
         var tenant = await _cube.CreateTenantAsync();
         await RefusedAsync("missing_api_key", static _ => { });
@@ -138,7 +140,8 @@ public sealed class TokenAttackTests(GuideSystem system)
 public sealed class TokenLifetimeTests(PostgresServer postgres)
 {
     [Fact]
-    public async Task AU_04_05_an_expired_token_says_so_and_a_refresh_helps()
+    [Trait("Conformance", "AU-04"), Trait("Conformance", "AU-05")]
+    public async Task An_expired_token_says_so_and_a_refresh_helps()
     {
         await using var cube = await CubeSystem.StartAsync(postgres, null, new KeyValuePair<string, string>("Identity__AccessTokenLifetime", "00:00:10"));
         var tenant = await cube.CreateTenantAsync();
@@ -154,7 +157,8 @@ public sealed class TokenLifetimeTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task AU_02_a_token_of_another_deployment_opens_nothing_here()
+    [Trait("Conformance", "AU-02")]
+    public async Task A_token_of_another_deployment_opens_nothing_here()
     {
         await using var here = await CubeSystem.StartAsync(postgres);
         await using var there = await CubeSystem.StartAsync(postgres);
@@ -164,7 +168,8 @@ public sealed class TokenLifetimeTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task AU_07_a_token_that_expires_in_mid_stream_ends_no_stream()
+    [Trait("Conformance", "AU-07")]
+    public async Task A_token_that_expires_in_mid_stream_ends_no_stream()
     {
         await using var backend = new FakeBackend();
         await backend.StartAsync();
@@ -188,7 +193,8 @@ public sealed class TokenLifetimeTests(PostgresServer postgres)
 
     /// <summary>With the deployment's own key, as only a fault of Identity could make them.</summary>
     [Fact]
-    public async Task AU_02_04_a_token_that_is_signed_well_and_says_something_else_opens_nothing()
+    [Trait("Conformance", "AU-02"), Trait("Conformance", "AU-04")]
+    public async Task A_token_that_is_signed_well_and_says_something_else_opens_nothing()
     {
         await using var cube = await CubeSystem.StartAsync(postgres);
         var tenant = await cube.CreateTenantAsync();
