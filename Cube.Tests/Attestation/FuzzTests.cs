@@ -10,6 +10,7 @@ using Cube.Attestation.Snp;
 using Cube.Attestation.Tdx;
 using Cube.Attestation.Tpm;
 using Cube.Tests.Attestation.Synthetic;
+using Cube.Tests.Systems;
 using EventLog = Cube.Attestation.Tpm.EventLog;
 
 namespace Cube.Tests.Attestation;
@@ -17,7 +18,7 @@ namespace Cube.Tests.Attestation;
 /// <summary>Every parser, fed with good input that was bent: it reads it or refuses it, and nothing else, in bounded time and memory.</summary>
 public sealed class FuzzTests
 {
-    private static readonly TimeSpan _each = TimeSpan.FromSeconds(double.TryParse(Environment.GetEnvironmentVariable("CUBE_FUZZ_SECONDS"), out var seconds) ? seconds : 0.5);
+    private static readonly TimeSpan _each = TimeSpan.FromSeconds(double.TryParse(Environment.GetEnvironmentVariable("CUBE_FUZZ_SECONDS"), out var seconds) ? seconds : TestLevel.Pick(0.1, 0.5));
 
     /// <summary>Far more than any of them needs for what they are given.</summary>
     private const long MostBytesPerInput = 16 << 20;

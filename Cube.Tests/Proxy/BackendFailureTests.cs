@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
 using Cube.Tests.Systems;
 
@@ -142,12 +143,14 @@ public sealed class BackendFailureTests(FakeSystem system)
     [Trait("Conformance", "ER-10")]
     public async Task An_agent_that_the_policy_refuses_gets_no_byte_of_a_prompt()
     {
-        await using var cube = await CubeSystem.StartAsync(
-            system.Postgres, ("vllm", system.Backend.Address), new KeyValuePair<string, string>("Attestation__FirstPolicy", """{"types":[]}"""));
-        var tenant = await cube.CreateTenantAsync();
+        var proxy = await _cube.StartAnotherProxyAsync(
+            new("ConnectionStrings__proxy", await system.Postgres.CreateDatabaseAsync()), new KeyValuePair<string, string>("Attestation__FirstPolicy", """{"types":[]}"""));
+        var tenant = await _cube.CreateTenantAsync();
+        using var http = new HttpClient(new SocketsHttpHandler()) { BaseAddress = proxy };
+        http.DefaultRequestHeaders.Authorization = new("Bearer", tenant.Token);
         system.Backend.Answer = static context => FakeBackend.JsonAsync(context, 200, FakeBackend.Chat);
         var before = system.Backend.Requests.Count;
-        using var response = await cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+        using var response = await http.PostAsJsonAsync($"{tenant.Api}/chat/completions", TenantWallTests.Chat);
         Assert.Equal(503, (int)response.StatusCode);
         Assert.Equal("false", response.Headers.GetValues("x-should-retry").Single());
         Assert.Contains("attestation_required", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
