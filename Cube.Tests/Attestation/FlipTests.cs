@@ -2,19 +2,23 @@ using Cube.Attestation.Cli;
 using Cube.Attestation.Certificates;
 using Cube.Attestation.Tdx;
 using Cube.Attestation.Tpm;
+using Cube.Tests.Systems;
 
 namespace Cube.Tests.Attestation;
 
 /// <summary>
-/// Every byte of a valid vector matters: a changed or truncated file is rejected, or is listed below with the reason. CI flips one bit
-/// of each byte of reports, quotes and TPM messages and truncates them at each length; of certificates, texts and logs it takes 64 and 256 samples.
-/// <c>CUBE_EXHAUSTIVE=1</c> flips all bits of all bytes, which takes hours; a comma-separated list of vector ids does so for those vectors.
+/// Every byte of a valid vector counts: the verifier rejects a vector with a changed or missing byte, unless the byte is on the list below with the reason. The full level flips
+/// one bit of each byte of reports, quotes and TPM messages and cuts them at each length; of certificates, texts and logs it takes 64 and 256. The quick level takes every 24th of
+/// these bytes and lengths, and 4 and 8. <c>CUBE_EXHAUSTIVE=1</c> flips all bits of all bytes, which takes hours; ids of vectors, with commas between them, do so for those.
 /// </summary>
 public sealed class FlipTests
 {
-    /// <summary>Number of flipped bytes and of truncated lengths for texts, logs and certificates. Each costs one verification.</summary>
-    private const int Flips = 64;
-    private const int Cuts = 256;
+    /// <summary>Of texts, logs and certificates: bytes that are flipped, each at the price of a verdict, and lengths that they are cut to.</summary>
+    private static readonly int _flips = TestLevel.Pick(4, 64);
+    private static readonly int _cuts = TestLevel.Pick(8, 256);
+
+    /// <summary>Of binary structures: the distance between bytes that are flipped, and lengths that they are cut to.</summary>
+    private static readonly int _step = TestLevel.Pick(24, 1);
 
     /// <summary>Upper limit of the size of a binary structure.</summary>
     private const int MaxStructured = 1500;
@@ -86,7 +90,7 @@ public sealed class FlipTests
         private void Flip(string file)
         {
             var good = File.ReadAllBytes(file);
-            foreach (var i in Mine(Positions(good.Length, Structured(file, good), Flips)))
+            foreach (var i in Mine(Positions(good.Length, Structured(file, good), _flips)))
             {
                 for (var bit = _isExhaustive ? 0 : (i + (i / 8)) % 8; bit < 8; bit += _isExhaustive ? 1 : 8)
                 {
@@ -102,7 +106,7 @@ public sealed class FlipTests
         private void Cut(string file)
         {
             var good = File.ReadAllBytes(file);
-            foreach (var length in Mine(Positions(good.Length, Structured(file, good), Cuts)))
+            foreach (var length in Mine(Positions(good.Length, Structured(file, good), _cuts)))
             {
                 Expect(file, good[..length], good, $"cut to {length}", length);
             }
@@ -110,11 +114,11 @@ public sealed class FlipTests
             File.WriteAllBytes(file, good);
         }
 
-        /// <summary>All of the first bytes, and samples of the others; or all.</summary>
+        /// <summary>All of the first bytes or every n-th, and as many samples of the others; or all. Each vector begins at another byte.</summary>
         private IEnumerable<int> Positions(int length, int first, int samples)
         {
-            var step = _isExhaustive ? 1 : Math.Max(1, (length - first) / samples);
-            for (var i = 0; i < length; i += i < first ? 1 : step)
+            var (near, far) = _isExhaustive ? (1, 1) : (_step, Math.Max(1, (length - first) / samples));
+            for (var i = id.Sum(static letter => letter) % near; i < length; i += i < first ? near : far)
             {
                 yield return i;
             }

@@ -12,6 +12,7 @@ using Cube.Attestation.Snp;
 using Cube.Attestation.Tdx;
 using Cube.Attestation.Tpm;
 using Cube.Tests.Attestation.Synthetic;
+using Cube.Tests.Systems;
 using EventLog = Cube.Attestation.Tpm.EventLog;
 
 namespace Cube.Tests.Attestation;
@@ -19,7 +20,7 @@ namespace Cube.Tests.Attestation;
 /// <summary>Every parser with mutated valid input: it accepts or rejects the input in bounded time and memory, without other exceptions.</summary>
 public sealed class FuzzTests
 {
-    private static readonly TimeSpan _each = TimeSpan.FromSeconds(double.TryParse(Environment.GetEnvironmentVariable("CUBE_FUZZ_SECONDS"), out var seconds) ? seconds : 0.5);
+    private static readonly TimeSpan _each = TimeSpan.FromSeconds(double.TryParse(Environment.GetEnvironmentVariable("CUBE_FUZZ_SECONDS"), out var seconds) ? seconds : TestLevel.Pick(0.1, 0.5));
 
     /// <summary>Far above the needs of each parser for these inputs.</summary>
     private const long MaxBytesPerInput = 16 << 20;

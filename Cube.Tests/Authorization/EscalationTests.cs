@@ -135,11 +135,17 @@ public abstract class EscalationTests(AuthorizationSystem system)
         Assert.Equal(1L, await left.ExecuteScalarAsync());
         await system.EngineAgreesAsync();
     }
+}
+
+[Collection(SharesEmbedded.Name)]
+public sealed class EmbeddedEscalationTests(EmbeddedSystem system) : EscalationTests(system)
+{
+    private readonly EmbeddedSystem _system = system;
 
     [Fact]
     public async Task The_last_administrator_of_the_platform_cannot_be_removed()
     {
-        await using var cube = await CubeSystem.StartAsync(system.Postgres);
+        await using var cube = await CubeSystem.StartAsync(_system.Postgres);
         var admin = (await cube.LoginAsync()).Access;
         var id = (await cube.SendAsync(HttpMethod.Get, "/users/profile", admin)).Body.GetProperty("id").GetGuid();
         Assert.Equal(422, (await cube.SendAsync(HttpMethod.Patch, $"/users/{id}/role", admin, new { role = "user" })).Status);
@@ -147,9 +153,6 @@ public abstract class EscalationTests(AuthorizationSystem system)
         Assert.Equal(422, (await cube.SendAsync(HttpMethod.Delete, $"/users/{id}", admin)).Status);
     }
 }
-
-[Collection(SharesEmbedded.Name)]
-public sealed class EmbeddedEscalationTests(EmbeddedSystem system) : EscalationTests(system);
 
 [Collection(SharesSpiceDb.Name)]
 public sealed class SpiceDbEscalationTests(SpiceDbSystem system) : EscalationTests(system);

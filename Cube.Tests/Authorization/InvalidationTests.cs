@@ -13,17 +13,17 @@ using Microsoft.Extensions.Logging;
 namespace Cube.Tests.Authorization;
 
 /// <summary>Every proxy drops a cached decision after a change: at once with a notice, and within seconds without one.</summary>
-public sealed class InvalidationTests(PostgresServer postgres)
+[Collection(SharesEmbedded.Name)]
+public sealed class InvalidationTests(EmbeddedSystem system)
 {
     [Fact]
-    public async Task AU_08_a_removed_member_a_changed_role_a_disabled_user_and_a_revoked_token_are_refused_by_every_proxy()
+    [Trait("Conformance", "AU-08")]
+    public async Task A_removed_member_a_changed_role_a_disabled_user_and_a_revoked_token_are_refused_by_every_proxy()
     {
-        await using var backend = new FakeBackend();
-        await backend.StartAsync();
-        await using var cube = await CubeSystem.StartAsync(postgres, ("vllm", backend.Address));
+        var cube = system.Cube;
         var notified = await cube.StartAnotherProxyAsync();
         // Its own database, in which Identity does not notify: this proxy receives no notices.
-        var unnotified = await cube.StartAnotherProxyAsync(new KeyValuePair<string, string>("ConnectionStrings__proxy", await postgres.CreateDatabaseAsync()));
+        var unnotified = await cube.StartAnotherProxyAsync(new KeyValuePair<string, string>("ConnectionStrings__proxy", await system.Postgres.CreateDatabaseAsync()));
         var (tenant, admin) = (await cube.CreateTenantAsync(), (await cube.LoginAsync()).Access);
         Uri[] proxies = [cube.Proxy, notified, unnotified];
 
@@ -67,9 +67,7 @@ public sealed class InvalidationTests(PostgresServer postgres)
     [Fact]
     public async Task Concurrent_requests_cause_one_check_per_decision_and_none_while_it_is_cached()
     {
-        await using var backend = new FakeBackend();
-        await backend.StartAsync();
-        await using var cube = await CubeSystem.StartAsync(postgres, ("vllm", backend.Address));
+        var cube = system.Cube;
         await using var counter = await CountingEngine.StartAsync(cube);
         var proxy = await cube.StartAnotherProxyAsync(new KeyValuePair<string, string>("services__authorization__http__0", counter.Address));
         var tenant = await cube.CreateTenantAsync();
@@ -78,93 +76,6 @@ public sealed class InvalidationTests(PostgresServer postgres)
         Assert.All(answers, static status => Assert.Equal(200, status));
         // One check is for the decision; the other requests look for deleted domains.
         Assert.InRange(counter.Checks, 1, 3);
-    }
-
-    [Fact]
-    public async Task While_the_engine_is_unavailable_requests_and_changes_are_rejected()
-    {
-        var program = SpiceDbServer.ProgramOrSkip();
-        await using var backend = new FakeBackend();
-        await backend.StartAsync();
-        var (process, address) = await SpiceDbServer.StartAsync(program);
-        await using var cube = await CubeSystem.StartAsync(postgres, ("vllm", backend.Address), address);
-        var tenant = await cube.CreateTenantAsync();
-        Assert.Equal((200, null), await cube.ChatAsync(tenant.Domain, tenant.Token));
-
-        await process.DisposeAsync();
-        await Eventually.TrueAsync(async () => await cube.ChatAsync(tenant.Domain, tenant.Token) == (503, "unavailable"), "503", 6);
-        var before = backend.Requests.Count;
-        for (var i = 0; i < 5; i++)
-        {
-            Assert.Equal((503, "unavailable"), await cube.ChatAsync(tenant.Domain, tenant.Token));
-        }
-
-        Assert.Equal(before, backend.Requests.Count);
-        var (status, body) = await cube.SendAsync(HttpMethod.Get, $"/domains/{tenant.Domain}", tenant.Token);
-        Assert.Equal((503, "unavailable"), (status, body.GetProperty("error").GetString()));
-        // The first change is stored and pending; further changes are rejected before they begin.
-        Assert.Equal(503, (await cube.SendAsync(HttpMethod.Post, "/domains", tenant.Token, new { name = "pending", route = "pending" })).Status);
-        Assert.Equal(503, (await cube.SendAsync(HttpMethod.Post, "/domains", tenant.Token, new { name = "never", route = "never" })).Status);
-        await Eventually.TrueAsync(async () =>
-        {
-            using var health = await cube.Http.GetAsync(new Uri(cube.Identity, "/health"));
-            return !health.IsSuccessStatusCode;
-        }, "Identity says that it is not well", 10);
-
-        // The engine restarts without data, as an in-memory engine does.
-        (process, _) = await SpiceDbServer.StartAsync(program, address.Port);
-        await using (process)
-        {
-            await cube.AnswersAsync(cube.Identity);
-            await Eventually.TrueAsync(async () => (await cube.ChatAsync(tenant.Domain, tenant.Token)).Status == 200, "the engine is synchronized", 20);
-            var (_, domains) = await cube.SendAsync(HttpMethod.Get, "/domains?limit=100", tenant.Token);
-            string?[] names = [.. domains.GetProperty("domains").EnumerateArray().Select(static domain => domain.GetProperty("name").GetString())];
-            Assert.Contains("pending", names);
-            Assert.DoesNotContain("never", names);
-            await AuthorizationSystem.EngineAgreesAsync(cube);
-        }
-    }
-
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task After_Identity_is_killed_at_any_point_the_tables_and_the_engine_become_equal_again(bool withSpiceDb)
-    {
-        (ServiceProcess Process, Uri Address)? spiceDb = withSpiceDb ? await SpiceDbServer.StartAsync(SpiceDbServer.ProgramOrSkip()) : null;
-        await using var cube = await CubeSystem.StartAsync(postgres, null, spiceDb?.Address);
-        var tenant = await cube.CreateTenantAsync();
-        for (var round = 0; round < 3; round++)
-        {
-            using var stop = new CancellationTokenSource();
-            var writers = Enumerable.Range(0, 4).Select(async writer =>
-            {
-                for (var i = 0; !stop.IsCancellationRequested; i++)
-                {
-                    try
-                    {
-                        await cube.SendAsync(HttpMethod.Post, $"/domains/{tenant.Domain}/roles", tenant.Token, new { role_name = $"r{round}-{writer}-{i}", optional_actions = (string[])["read", "llm_read"] });
-                        await cube.SendAsync(HttpMethod.Post, "/domains", tenant.Token, new { name = "x", route = $"x{Guid.NewGuid():N}"[..20] });
-                    }
-                    catch (HttpRequestException)
-                    {
-                        return;
-                    }
-                }
-            }).ToArray();
-            await Task.Delay(250 + (200 * round));
-            cube["Cube.Identity"].Kill();
-            await cube["Cube.Identity"].WaitForExitAsync();
-            await stop.CancelAsync();
-            await Task.WhenAll(writers);
-            cube.Restart("Cube.Identity");
-            await cube.AnswersAsync(cube.Identity);
-            await AuthorizationSystem.EngineAgreesAsync(cube);
-        }
-
-        if (spiceDb is { } server)
-        {
-            await server.Process.DisposeAsync();
-        }
     }
 
     private static readonly HttpClient Http = new(new SocketsHttpHandler());

@@ -76,7 +76,8 @@ public abstract class PermissionTests(AuthorizationSystem system)
     [InlineData("m ")]
     [InlineData("m:latest")]
     [InlineData("registry.ollama.ai/library/m")]
-    public async Task TN_05_ER_04_MD_03_only_an_exact_model_of_the_catalogue_reaches_a_model_server(string model)
+    [Trait("Conformance", "TN-05"), Trait("Conformance", "ER-04"), Trait("Conformance", "MD-03")]
+    public async Task Only_an_exact_model_of_the_catalogue_reaches_a_model_server(string model)
     {
         var tenant = await _cube.CreateTenantAsync();
         var before = system.Backend.Requests.Count;

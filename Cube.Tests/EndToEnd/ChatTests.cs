@@ -7,22 +7,24 @@ using OpenAI.Chat;
 namespace Cube.Tests.EndToEnd;
 
 /// <summary>The same chat through the official .NET SDK with each kind of model server; the real Ollama has tests of its own.</summary>
-public sealed class ChatTests(PostgresServer postgres)
+[Collection(SharesReplay.Name)]
+public sealed class ChatTests(ReplaySystem system)
 {
-    [Fact]
-    public async Task The_guide_model_chats_whole_and_streamed()
-    {
-        await using var cube = await CubeSystem.StartAsync(postgres);
-        await ChatAsync(cube, "cube-guide");
-    }
-
     [Fact]
     public async Task A_replayed_vLLM_chats_whole_and_streamed()
     {
         var (whole, streamed) = (Recording.Find("vllm-0.32.0/default/chat-plain"), Recording.Find("vllm-0.32.0/default/chat-stream-usage"));
-        await using var vllm = new ReplayServer { Choose = request => request.TryGetProperty("stream", out _) ? streamed : whole };
-        await using var cube = await CubeSystem.StartAsync(postgres, ("vllm", vllm.Address));
-        Assert.Contains("Ad", await ChatAsync(cube, "smollm2"), StringComparison.Ordinal);
+        var (cube, vllm, _) = system["vllm"];
+        vllm.Choose = request => request.TryGetProperty("stream", out _) ? streamed : whole;
+        try
+        {
+            Assert.Contains("Ad", await ChatAsync(cube, "smollm2"), StringComparison.Ordinal);
+        }
+        finally
+        {
+            vllm.Choose = null;
+        }
+
         Assert.Contains("\"content\":\"Ad\"", streamed.Answer, StringComparison.Ordinal);
     }
 
@@ -62,4 +64,11 @@ public sealed class ChatTests(PostgresServer postgres)
         Assert.Contains("invalid_api_key", stranger.Message, StringComparison.Ordinal);
         return text.ToString();
     }
+}
+
+[Collection(SharesGuide.Name)]
+public sealed class GuideChatTests(GuideSystem system)
+{
+    [Fact]
+    public Task The_guide_model_chats_whole_and_streamed() => ChatTests.ChatAsync(system.Cube, "cube-guide");
 }

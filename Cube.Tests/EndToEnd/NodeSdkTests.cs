@@ -9,7 +9,8 @@ public sealed class NodeSdkTests(GuideSystem system)
     [Theory]
     [InlineData(Sdk.OpenAi6)]
     [InlineData(Sdk.OpenAi7)]
-    public async Task ST_05_SD_04_HP_15_ER_12_the_npm_SDK_lists_chats_streams_responds_and_gets_errors_of_its_own_classes(Sdk sdk)
+    [Trait("Conformance", "ST-05"), Trait("Conformance", "SD-04"), Trait("Conformance", "HP-15"), Trait("Conformance", "ER-12")]
+    public async Task The_npm_SDK_lists_chats_streams_responds_and_gets_errors_of_its_own_classes(Sdk sdk)
     {
         var cube = system.Cube;
         var (mine, foreign) = (await cube.CreateTenantAsync(), await cube.CreateTenantAsync());

@@ -23,7 +23,8 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
         $$"""{"model":"{{Model}}","messages":[{"role":"user","content":"{{prompt}}"}],"temperature":0{{(more.Length > 0 ? "," : "")}}{{more}}}""";
 
     [Fact]
-    public async Task SO_02_a_JSON_object_is_one()
+    [Trait("Conformance", "SO-02")]
+    public async Task A_JSON_object_is_one()
     {
         var answer = await AskAsync(Chat("\"max_tokens\":120,\"response_format\":{\"type\":\"json_object\"}", "Give me a small JSON object with one member."));
         Assert.Equal(200, answer.Status);
@@ -35,7 +36,8 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
     }
 
     [Fact]
-    public async Task SO_04_a_recursive_and_a_huge_schema_are_accepted_or_a_400_and_never_a_500()
+    [Trait("Conformance", "SO-04")]
+    public async Task A_recursive_and_a_huge_schema_are_accepted_or_a_400_and_never_a_500()
     {
         const string Recursive = """{"type":"object","properties":{"child":{"$ref":"#"},"name":{"type":"string"}},"required":["name"]}""";
         string[] schemas =
@@ -52,7 +54,8 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
     }
 
     [Fact]
-    public async Task ST_16_EM_06_an_unknown_model_is_a_404_in_JSON_streamed_or_not()
+    [Trait("Conformance", "ST-16"), Trait("Conformance", "EM-06")]
+    public async Task An_unknown_model_is_a_404_in_JSON_streamed_or_not()
     {
         foreach (var (path, body) in ((string, string)[])[("chat/completions", """{"model":"x","stream":true,"messages":[{"role":"user","content":"hi"}]}"""), ("completions", """{"model":"x","stream":true,"prompt":"hi"}"""), ("responses", """{"model":"x","stream":true,"input":"hi"}"""), ("embeddings", """{"model":"x","input":"hi"}""")])
         {
@@ -62,14 +65,16 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
     }
 
     [Fact]
-    public async Task EM_05_dimensions_are_kept_or_refused()
+    [Trait("Conformance", "EM-05")]
+    public async Task Dimensions_are_kept_or_refused()
     {
         var answer = await AskAsync($$"""{"model":"{{Model}}","input":"a","dimensions":64}""", "embeddings");
         Assert.True(answer.Status == 400 ? answer.Param == "dimensions" : answer.Json.GetProperty("data")[0].GetProperty("embedding").GetArrayLength() == 64, answer.Text);
     }
 
     [Fact]
-    public async Task HP_15_a_response_says_what_a_chat_says_whole_streamed_and_with_the_NET_SDK()
+    [Trait("Conformance", "HP-15")]
+    public async Task A_response_says_what_a_chat_says_whole_streamed_and_with_the_NET_SDK()
     {
         var chat = (await AskAsync(Chat("\"max_tokens\":12"))).Json.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString();
         var whole = (await AskAsync($$"""{"model":"{{Model}}","input":"Say hello to Ada.","temperature":0,"max_output_tokens":12}""", "responses")).Json;
@@ -101,7 +106,8 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
     [InlineData("responses", "input")]
     [InlineData("completions", "prompt")]
     [InlineData("embeddings", "input")]
-    public async Task ER_11_whatever_is_beyond_the_context_is_an_error_and_what_is_within_it_is_whole(string path, string param)
+    [Trait("Conformance", "ER-11")]
+    public async Task Whatever_is_beyond_the_context_is_an_error_and_what_is_within_it_is_whole(string path, string param)
     {
         foreach (var (words, status) in ((int, int)[])[(20_000, 400), (path == "embeddings" ? 60 : 450, 200)])
         {
@@ -112,7 +118,8 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
     }
 
     [Fact]
-    public async Task ST_19_a_client_of_HTTP_2_gets_the_same_events()
+    [Trait("Conformance", "ST-19")]
+    public async Task A_client_of_HTTP_2_gets_the_same_events()
     {
         var (tenant, plain, second) = (await _cube.CreateTenantAsync(), Ports.Free(), Ports.Free());
         await _cube.StartProxyAtAsync(

@@ -59,10 +59,12 @@ public sealed class RealOllamaTests(OllamaSystem system)
     private async Task<ClientAnswer> AskAsync(string body, string path = "chat/completions") => await ClientAnswer.AskAsync(_cube, await _cube.CreateTenantAsync(), path, body);
 
     [Fact]
-    public async Task SD_03_the_NET_SDK_chats_whole_and_streamed_from_login_on() => await ChatTests.ChatAsync(_cube, Model);
+    [Trait("Conformance", "SD-03")]
+    public async Task The_NET_SDK_chats_whole_and_streamed_from_login_on() => await ChatTests.ChatAsync(_cube, Model);
 
     [Fact]
-    public async Task HP_02_eight_at_once_have_ids_of_their_own()
+    [Trait("Conformance", "HP-02")]
+    public async Task Eight_at_once_have_ids_of_their_own()
     {
         var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => AskAsync(Chat("\"max_tokens\":3"))));
         Assert.Equal(8, answers.Select(static answer => answer.Json.GetProperty("id").GetString()).Distinct().Count());
@@ -73,7 +75,8 @@ public sealed class RealOllamaTests(OllamaSystem system)
     [InlineData("\"max_completion_tokens\":5")]
     [InlineData("\"max_tokens\":5")]
     [InlineData("\"max_tokens\":50,\"max_completion_tokens\":5")]
-    public async Task HP_03_04_05_a_limit_limits(string limit)
+    [Trait("Conformance", "HP-03"), Trait("Conformance", "HP-04"), Trait("Conformance", "HP-05")]
+    public async Task A_limit_limits(string limit)
     {
         var json = (await AskAsync(Chat(limit, "Tell a long story about a lighthouse."))).Json;
         Assert.InRange(json.GetProperty("usage").GetProperty("completion_tokens").GetInt32(), 1, 6);
@@ -81,7 +84,8 @@ public sealed class RealOllamaTests(OllamaSystem system)
     }
 
     [Fact]
-    public async Task HP_11_14_16_stops_completions_and_logprobs_work()
+    [Trait("Conformance", "HP-11"), Trait("Conformance", "HP-14"), Trait("Conformance", "HP-16")]
+    public async Task Stops_completions_and_logprobs_work()
     {
         Assert.DoesNotContain("e", (await AskAsync(Chat("\"max_tokens\":30,\"stop\":[\"e\",\"x\",\"y\",\"z\"]"))).Json.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString(), StringComparison.Ordinal);
         Assert.NotEqual("", (await AskAsync($$"""{"model":"{{Model}}","prompt":"Once upon a time","max_tokens":8}""", "completions")).Json.GetProperty("choices")[0].GetProperty("text").GetString());
@@ -90,7 +94,8 @@ public sealed class RealOllamaTests(OllamaSystem system)
     }
 
     [Fact]
-    public async Task HP_01_ST_01_02_03_US_01_streams_with_and_without_usage_say_the_same_as_the_whole()
+    [Trait("Conformance", "HP-01"), Trait("Conformance", "ST-01"), Trait("Conformance", "ST-02"), Trait("Conformance", "ST-03"), Trait("Conformance", "US-01")]
+    public async Task Streams_with_and_without_usage_say_the_same_as_the_whole()
     {
         var whole = (await AskAsync(Chat("\"max_tokens\":20"))).Json;
         var plain = await AskAsync(Chat("\"max_tokens\":20,\"stream\":true"));
@@ -104,7 +109,8 @@ public sealed class RealOllamaTests(OllamaSystem system)
     }
 
     [Fact]
-    public async Task ST_04_a_long_answer_comes_in_many_reads()
+    [Trait("Conformance", "ST-04")]
+    public async Task A_long_answer_comes_in_many_reads()
     {
         var tenant = await _cube.CreateTenantAsync();
         using var content = new StringContent(Chat("\"max_tokens\":100,\"stream\":true", "Tell a long story."), Encoding.UTF8, "application/json");
@@ -121,7 +127,8 @@ public sealed class RealOllamaTests(OllamaSystem system)
     }
 
     [Fact]
-    public async Task CA_01_02_who_leaves_stops_the_model_and_the_next_is_served()
+    [Trait("Conformance", "CA-01"), Trait("Conformance", "CA-02")]
+    public async Task Who_leaves_stops_the_model_and_the_next_is_served()
     {
         var tenant = await _cube.CreateTenantAsync();
         var chat = _cube.ClientOf(tenant).GetChatClient(Model);
@@ -140,7 +147,8 @@ public sealed class RealOllamaTests(OllamaSystem system)
     }
 
     [Fact]
-    public async Task EM_01_02_floats_and_base64_agree_and_keep_their_order()
+    [Trait("Conformance", "EM-01"), Trait("Conformance", "EM-02")]
+    public async Task Floats_and_base64_agree_and_keep_their_order()
     {
         var floats = (await AskAsync($$"""{"model":"{{Model}}","input":["a","b","c"],"encoding_format":"float"}""", "embeddings")).Json.GetProperty("data");
         var base64 = (await AskAsync($$"""{"model":"{{Model}}","input":["a","b","c"],"encoding_format":"base64"}""", "embeddings")).Json.GetProperty("data");
@@ -155,7 +163,8 @@ public sealed class RealOllamaTests(OllamaSystem system)
     }
 
     [Fact]
-    public async Task ER_11_a_prompt_beyond_the_context_is_an_error_and_not_cut_in_silence()
+    [Trait("Conformance", "ER-11")]
+    public async Task A_prompt_beyond_the_context_is_an_error_and_not_cut_in_silence()
     {
         var answer = await AskAsync(Chat("\"max_tokens\":3", string.Concat(Enumerable.Repeat("word ", 20_000))));
         Assert.Equal((400, "context_length_exceeded", "messages"), (answer.Status, answer.Code, answer.Param));
@@ -164,7 +173,8 @@ public sealed class RealOllamaTests(OllamaSystem system)
     }
 
     [Fact]
-    public async Task VI_04_an_image_to_a_model_without_eyes_is_an_error_and_not_ignored()
+    [Trait("Conformance", "VI-04")]
+    public async Task An_image_to_a_model_without_eyes_is_an_error_and_not_ignored()
     {
         const string Pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
         var answer = await AskAsync($$$"""{"model":"{{{Model}}}","messages":[{"role":"user","content":[{"type":"text","text":"what?"},{"type":"image_url","image_url":{"url":"data:image/png;base64,{{{Pixel}}}"}}]}]}""");
@@ -172,7 +182,8 @@ public sealed class RealOllamaTests(OllamaSystem system)
     }
 
     [Fact]
-    public async Task TL_01_03_04_SO_01_tools_that_a_model_has_not_and_schemas_are_answered_or_named()
+    [Trait("Conformance", "TL-01"), Trait("Conformance", "TL-03"), Trait("Conformance", "TL-04"), Trait("Conformance", "SO-01")]
+    public async Task Tools_that_a_model_has_not_and_schemas_are_answered_or_named()
     {
         var answer = await AskAsync(Chat("\"max_tokens\":3,\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\"}}}]"));
         Assert.Equal((400, "unsupported_parameter", "tools"), (answer.Status, answer.Code, answer.Param));
@@ -183,7 +194,8 @@ public sealed class RealOllamaTests(OllamaSystem system)
     }
 
     [Fact]
-    public async Task TN_08_fifty_streams_of_two_tenants_never_mix()
+    [Trait("Conformance", "TN-08")]
+    public async Task Fifty_streams_of_two_tenants_never_mix()
     {
         Tenant[] tenants = [await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync()];
         var answers = await Task.WhenAll(Enumerable.Range(0, 50).Select(async i => (i, Answer: await ClientAnswer.AskAsync(_cube, tenants[i % 2], "chat/completions", Chat("\"max_tokens\":2,\"stream\":true,\"seed\":1", $"Say {i % 2}")))));
@@ -193,7 +205,8 @@ public sealed class RealOllamaTests(OllamaSystem system)
     }
 
     [Fact]
-    public async Task SD_01_02_06_the_AI_SDK_LangChain_and_Ollamas_own_client_chat_stream_and_count()
+    [Trait("Conformance", "SD-01"), Trait("Conformance", "SD-02"), Trait("Conformance", "SD-06")]
+    public async Task The_AI_SDK_LangChain_and_Ollamas_own_client_chat_stream_and_count()
     {
         var tenant = await _cube.CreateTenantAsync();
         var seen = await NodeScripts.RunAsync("others.mjs", Sdk.OpenAi6,

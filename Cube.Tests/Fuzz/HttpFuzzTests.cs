@@ -9,7 +9,7 @@ namespace Cube.Tests.Fuzz;
 
 /// <summary>
 /// A bounded run of generated requests against every endpoint that the proxy and Identity describe in their OpenAPI documents. <c>CUBE_FUZZ_SEED</c> chooses
-/// the requests (1 by default, 0 for a random seed, which is printed), <c>CUBE_FUZZ_SECONDS</c> (30) is the length of the run over both kinds of model server, and <c>CUBE_FUZZ_SLOWEST</c> (5)
+/// the requests (1 by default, 0 for a random seed, which is printed), <c>CUBE_FUZZ_SECONDS</c> (30 at the full level, 8 at the quick one) is the length of the run over both kinds of model server, and <c>CUBE_FUZZ_SLOWEST</c> (5)
 /// is the longest that an answer may take, in seconds.
 /// </summary>
 [Collection(RunsAlone.Name)]
@@ -18,7 +18,7 @@ public sealed class HttpFuzzTests(PostgresServer postgres, ITestOutputHelper out
     private const int Workers = 6;
     private const long MemoryGrowth = 400L << 20;
 
-    private static readonly int _seconds = Setting("CUBE_FUZZ_SECONDS", 30);
+    private static readonly int _seconds = Setting("CUBE_FUZZ_SECONDS", TestLevel.Pick(8, 30));
     private static readonly TimeSpan _slowest = TimeSpan.FromSeconds(Setting("CUBE_FUZZ_SLOWEST", 5));
 
     private readonly ConcurrentQueue<string> _failures = new();

@@ -56,6 +56,6 @@ public sealed partial class SecurityClaimsTests
     private static partial Regex Name();
 
     /// <summary>A method directly below an attribute of a test.</summary>
-    [GeneratedRegex(@"\[(?:Fact|Theory)\b[^\n]*\n(?:\s*\[[^\n]*\n)*\s*public (?:static )?(?:async )?(?:Task|void) (\w+)\(")]
+    [GeneratedRegex(@"\[(?:Full)?(?:Fact|Theory)\b[^\n]*\n(?:\s*\[[^\n]*\n)*\s*public (?:static )?(?:async )?(?:Task|void) (\w+)\(")]
     private static partial Regex Method();
 }

@@ -71,7 +71,8 @@ public sealed class DomainTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task TN_07_a_user_lists_only_domains_of_which_the_user_is_a_member()
+    [Trait("Conformance", "TN-07")]
+    public async Task A_user_lists_only_domains_of_which_the_user_is_a_member()
     {
         var (mine, _) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         var (status, list) = await _cube.SendAsync(HttpMethod.Get, "/domains?limit=100&status=all&order=name&dir=asc", mine.Token);

@@ -5,14 +5,10 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Identity;
 
 /// <summary>Address verification and password reset, with e-mails written to files; the answers do not reveal whether an account exists.</summary>
-public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
+public sealed partial class MailTests(MailSystem system, PostgresServer postgres) : IClassFixture<MailSystem>
 {
-    private readonly string _mails = Directory.CreateTempSubdirectory("cube-mails-").FullName;
-    private CubeSystem _cube = null!;
-
-    public async ValueTask InitializeAsync() => _cube = await CubeSystem.StartAsync(
-        postgres, null,
-        new KeyValuePair<string, string>("Identity__SelfRegistration", "true"), new("Mail__Directory", _mails), new("Mail__From", "cube@example.com"), new("Mail__LinkBase", "https://cube.example.com"));
+    private readonly string _mails = system.Mails;
+    private readonly CubeSystem _cube = system.Cube;
 
     [Fact]
     public async Task A_self_registered_user_is_never_an_administrator_and_can_log_in_after_verifying_the_address()
@@ -149,14 +145,6 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Without_mail_settings_mail_endpoints_answer_503_and_self_registration_prevents_the_start()
-    {
-        await using var cube = await CubeSystem.StartAsync(postgres);
-        var (status, body) = await cube.SendAsync(HttpMethod.Post, "/password/reset-request", null, new { email = CubeSystem.AdminEmail });
-        Assert.Equal((503, "mail_not_configured"), (status, body.GetProperty("error").GetString()));
-    }
-
-    [Fact]
     public async Task Mails_are_sent_to_the_configured_server()
     {
         await using var smtp = new SmtpSink();
@@ -214,10 +202,15 @@ public sealed partial class MailTests(PostgresServer postgres) : IAsyncLifetime
 
     [GeneratedRegex("Bearer (?<token>[A-Za-z0-9_-]{43})")]
     private static partial Regex Bearer();
+}
 
-    public async ValueTask DisposeAsync()
+[Collection(SharesGuide.Name)]
+public sealed class NoMailTests(GuideSystem system)
+{
+    [Fact]
+    public async Task Without_a_mail_server_a_request_for_mail_is_a_503()
     {
-        await _cube.DisposeAsync();
-        Directory.Delete(_mails, recursive: true);
+        var (status, body) = await system.Cube.SendAsync(HttpMethod.Post, "/password/reset-request", null, new { email = CubeSystem.AdminEmail });
+        Assert.Equal((503, "mail_not_configured"), (status, body.GetProperty("error").GetString()));
     }
 }

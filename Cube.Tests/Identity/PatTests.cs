@@ -10,7 +10,8 @@ public abstract class PatTests(AuthorizationSystem system)
     private readonly CubeSystem _cube = system.Cube;
 
     [Fact]
-    public async Task AU_09_a_token_without_a_scope_has_no_permission()
+    [Trait("Conformance", "AU-09")]
+    public async Task A_token_without_a_scope_has_no_permission()
     {
         var tenant = await _cube.CreateTenantAsync();
         var (_, secret) = await _cube.CreatePatAsync(tenant);

@@ -25,7 +25,8 @@ public sealed class TokenTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task AU_10_an_unknown_user_and_a_wrong_password_receive_the_same_answer()
+    [Trait("Conformance", "AU-10")]
+    public async Task An_unknown_user_and_a_wrong_password_receive_the_same_answer()
     {
         var user = await _cube.CreateUserAsync();
         var wrong = await _cube.SendAsync(HttpMethod.Post, "/users/tokens/issue", null, new { username = user.Name, password = "not this one" });
@@ -36,7 +37,8 @@ public sealed class TokenTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task AU_10_an_unknown_user_and_a_wrong_password_take_the_same_time()
+    [Trait("Conformance", "AU-10")]
+    public async Task An_unknown_user_and_a_wrong_password_take_the_same_time()
     {
         var user = await _cube.CreateUserAsync();
         var (known, unknown) = (new List<double>(), new List<double>());
@@ -103,7 +105,8 @@ public sealed class TokenTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task AU_06_a_reused_refresh_token_revokes_its_whole_family()
+    [Trait("Conformance", "AU-06")]
+    public async Task A_reused_refresh_token_revokes_its_whole_family()
     {
         var user = await _cube.CreateUserAsync();
         var (_, second) = await _cube.SendAsync(HttpMethod.Post, "/users/tokens/refresh", user.Tokens.Refresh);
@@ -125,7 +128,8 @@ public sealed class TokenTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task AU_03_an_access_token_cannot_refresh_and_a_refresh_token_gives_no_access()
+    [Trait("Conformance", "AU-03")]
+    public async Task An_access_token_cannot_refresh_and_a_refresh_token_gives_no_access()
     {
         var user = await _cube.CreateUserAsync();
         Assert.Equal(401, (await _cube.SendAsync(HttpMethod.Post, "/users/tokens/refresh", user.Tokens.Access)).Status);

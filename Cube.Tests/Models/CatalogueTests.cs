@@ -29,7 +29,8 @@ public sealed class CatalogueTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task MD_05_two_tenants_with_different_lists_see_and_use_different_models()
+    [Trait("Conformance", "MD-05")]
+    public async Task Two_tenants_with_different_lists_see_and_use_different_models()
     {
         var (first, second) = (await TenantAsync(("smollm2", null)), await TenantAsync(("tools", null), ("not-there", null)));
         Assert.Equal(["smollm2"], await ListAsync(first));

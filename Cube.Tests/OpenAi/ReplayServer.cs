@@ -38,7 +38,7 @@ public sealed class ReplayServer : IAsyncDisposable
     public string[] Models { get; set; } = ["smollm2", "smollm2:135m", "tools", "m"];
 
     /// <summary>Chooses the recording by the request's body, where a test plays more than one.</summary>
-    public Func<JsonElement, Recording>? Choose { get; init; }
+    public Func<JsonElement, Recording>? Choose { get; set; }
 
     /// <summary>The bytes of the answer, head and framing included.</summary>
     public byte[] Answer { get; set; } = [];

@@ -26,7 +26,8 @@ public sealed class ResponsesTests(ReplaySystem system)
     [Theory]
     [InlineData("ollama")]
     [InlineData("vllm")]
-    public async Task HP_15_a_response_has_its_text_its_cost_and_what_was_asked(string kind)
+    [Trait("Conformance", "HP-15")]
+    public async Task A_response_has_its_text_its_cost_and_what_was_asked(string kind)
     {
         system[kind].Server.PlayJson(200, Plain);
         var json = (await AskAsync("\"instructions\":\"Be brief.\",\"temperature\":0.50,\"store\":false,\"metadata\":{\"a\":\"b\"}", kind)).Json;
@@ -57,19 +58,6 @@ public sealed class ResponsesTests(ReplaySystem system)
     [InlineData("\"store\":true", "unsupported_parameter", "store")]
     [InlineData("\"background\":true", "unsupported_parameter", "background")]
     [InlineData("\"previous_response_id\":\"resp_1\"", "unsupported_parameter", "previous_response_id")]
-    [InlineData("\"conversation\":\"conv_1\"", "unsupported_parameter", "conversation")]
-    [InlineData("\"prompt\":{\"id\":\"pmpt_1\"}", "unsupported_parameter", "prompt")]
-    [InlineData("\"tools\":[{\"type\":\"web_search\"}]", "unsupported_value", "tools[0].type")]
-    [InlineData("\"tools\":[{\"type\":\"function\"}]", "missing_required_parameter", "tools[0].name")]
-    [InlineData("\"tool_choice\":{\"type\":\"function\",\"name\":\"f\"}", "invalid_value", "tool_choice.name")]
-    [InlineData("\"truncation\":\"auto\"", "invalid_value", "truncation")]
-    [InlineData("\"temperature\":3", "invalid_value", "temperature")]
-    [InlineData("\"max_output_tokens\":0", "invalid_value", "max_output_tokens")]
-    [InlineData("\"include\":[\"message.output_text.logprobs\"]", "unsupported_value", "include")]
-    [InlineData("\"text\":{\"format\":{\"type\":\"json_schema\",\"name\":\"n\"}}", "missing_required_parameter", "text.format.schema")]
-    [InlineData("\"reasoning\":{\"effort\":\"lots\"}", "invalid_value", "reasoning.effort")]
-    [InlineData("\"stream_options\":{\"include_obfuscation\":false}", "invalid_value", "stream_options")]
-    [InlineData("\"instructions\":5", "invalid_type", "instructions")]
     public async Task State_and_what_cannot_be_had_is_refused_by_name(string more, string code, string param)
     {
         var before = system["vllm"].Server.Requests.Count;
@@ -81,13 +69,6 @@ public sealed class ResponsesTests(ReplaySystem system)
     [Theory]
     [InlineData("5", "invalid_type", "input")]
     [InlineData("[]", "invalid_value", "input")]
-    [InlineData("[5]", "invalid_type", "input[0]")]
-    [InlineData("""[{"role":"user"}]""", "missing_required_parameter", "input[0].content")]
-    [InlineData("""[{"role":"tool","content":"x"}]""", "invalid_value", "input[0].role")]
-    [InlineData("""[{"type":"item_reference","id":"msg_1"}]""", "unsupported_value", "input[0].type")]
-    [InlineData("""[{"role":"user","content":[{"type":"input_file","file_id":"f"}]}]""", "unsupported_value", "input[0].content[0].type")]
-    [InlineData("""[{"role":"user","content":[{"type":"input_image","image_url":"http://169.254.169.254/x.png"}]}]""", "invalid_value", "input[0].content[0].image_url")]
-    [InlineData("""[{"type":"function_call_output","output":"x"}]""", "missing_required_parameter", "input[0].call_id")]
     public async Task What_is_wrong_with_the_input_is_named(string input, string code, string param)
     {
         var answer = await AskAsync("", input: input);

@@ -9,7 +9,7 @@ using OpenAI.Chat;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>Streams, and every way in which a model server can fail in one. The names begin with the ids of the conformance table.</summary>
+/// <summary>Streams, and every way in which a model server can fail in one.</summary>
 [Collection(SharesReplay.Name)]
 public sealed class StreamConformanceTests(ReplaySystem system)
 {
@@ -32,7 +32,8 @@ public sealed class StreamConformanceTests(ReplaySystem system)
     [Theory]
     [InlineData("ollama")]
     [InlineData("vllm")]
-    public async Task ST_08_09_every_split_of_the_bytes_gives_the_same_text_and_no_replacement_character(string kind)
+    [Trait("Conformance", "ST-08"), Trait("Conformance", "ST-09")]
+    public async Task Every_split_of_the_bytes_gives_the_same_text_and_no_replacement_character(string kind)
     {
         const string Text = "héllo \U0001F469‍\U0001F467 世界";
         var (_, server, _) = system[kind];
@@ -50,7 +51,8 @@ public sealed class StreamConformanceTests(ReplaySystem system)
     [Theory]
     [InlineData("ollama")]
     [InlineData("vllm")]
-    public async Task ST_10_a_model_server_that_dies_after_any_event_is_an_error_before_the_first_and_a_broken_stream_after(string kind)
+    [Trait("Conformance", "ST-10")]
+    public async Task A_model_server_that_dies_after_any_event_is_an_error_before_the_first_and_a_broken_stream_after(string kind)
     {
         var (_, server, _) = system[kind];
         for (var events = 0; events < 5; events++)
@@ -73,7 +75,8 @@ public sealed class StreamConformanceTests(ReplaySystem system)
 
     [Theory]
     [InlineData("vllm")]
-    public async Task ST_10_a_cut_at_any_byte_is_never_a_clean_end(string kind)
+    [Trait("Conformance", "ST-10")]
+    public async Task A_cut_at_any_byte_is_never_a_clean_end(string kind)
     {
         var (_, server, _) = system[kind];
         server.PlayEvents(_good);
@@ -108,7 +111,8 @@ public sealed class StreamConformanceTests(ReplaySystem system)
 
     [Theory]
     [MemberData(nameof(Failures))]
-    public async Task ST_11_12_13_18_whatever_a_model_server_fails_with_is_an_error_event_and_a_broken_connection(string name, string tail, bool isBroken)
+    [Trait("Conformance", "ST-11"), Trait("Conformance", "ST-12"), Trait("Conformance", "ST-13"), Trait("Conformance", "ST-18")]
+    public async Task Whatever_a_model_server_fails_with_is_an_error_event_and_a_broken_connection(string name, string tail, bool isBroken)
     {
         foreach (var kind in (string[])["ollama", "vllm"])
         {
@@ -134,7 +138,8 @@ public sealed class StreamConformanceTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task ST_14_15_a_model_server_that_hangs_is_a_504_before_the_first_event_and_a_broken_stream_after()
+    [Trait("Conformance", "ST-14"), Trait("Conformance", "ST-15")]
+    public async Task A_model_server_that_hangs_is_a_504_before_the_first_event_and_a_broken_stream_after()
     {
         var (_, server, _) = system["vllm"];
         server.PlayEvents(_good.Take(3));
@@ -157,7 +162,8 @@ public sealed class StreamConformanceTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task ST_18_SD_03_the_NET_SDK_throws_at_a_failure_in_mid_stream()
+    [Trait("Conformance", "ST-18"), Trait("Conformance", "SD-03")]
+    public async Task The_NET_SDK_throws_at_a_failure_in_mid_stream()
     {
         var (cube, server, tenant) = system["vllm"];
         foreach (var tail in (string[])[Delta("{}", "\"abort\""), "data: {\"error\":{\"message\":\"boom\"}}\n\ndata: [DONE]\n\n", ""])
@@ -174,7 +180,8 @@ public sealed class StreamConformanceTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task ST_17_a_reader_that_stands_still_costs_no_memory_and_gets_everything_in_the_end()
+    [Trait("Conformance", "ST-17")]
+    public async Task A_reader_that_stands_still_costs_no_memory_and_gets_everything_in_the_end()
     {
         var (cube, server, tenant) = system["vllm"];
         var big = Delta($$"""{"content":"{{new string('x', 10_000)}}"}""");
@@ -193,7 +200,8 @@ public sealed class StreamConformanceTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task N22_TL_02_05_06_07_tool_calls_come_in_order_with_ids_and_their_arguments_as_text()
+    [Trait("Conformance", "TL-02"), Trait("Conformance", "TL-05"), Trait("Conformance", "TL-06"), Trait("Conformance", "TL-07")]
+    public async Task Tool_calls_come_in_order_with_ids_and_their_arguments_as_text()
     {
         var (_, server, _) = system["vllm"];
         const string Calls =
@@ -253,7 +261,8 @@ public sealed class StreamConformanceTests(ReplaySystem system)
     [InlineData("""{"choices":[{"index":0,"message":"x","finish_reason":"stop"}]}""")]
     [InlineData("""{"choices":[{"index":0,"message":{"role":"assistant","content":["x"]},"finish_reason":"stop"}]}""")]
     [InlineData("")]
-    public async Task ER_09_a_200_that_is_no_answer_is_a_502(string body)
+    [Trait("Conformance", "ER-09")]
+    public async Task A_200_that_is_no_answer_is_a_502(string body)
     {
         foreach (var kind in (string[])["ollama", "vllm"])
         {
@@ -264,7 +273,8 @@ public sealed class StreamConformanceTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task CA_04_after_fifty_aborts_nothing_is_left_behind()
+    [Trait("Conformance", "CA-04")]
+    public async Task After_fifty_aborts_nothing_is_left_behind()
     {
         var (cube, server, tenant) = system["vllm"];
         server.PlayEvents(_good.Take(2));
@@ -285,7 +295,8 @@ public sealed class StreamConformanceTests(ReplaySystem system)
     [Theory]
     [InlineData(Sdk.OpenAi6)]
     [InlineData(Sdk.OpenAi7)]
-    public async Task ST_10_SD_01_02_04_every_SDK_of_npm_notices_a_failure_in_mid_stream(Sdk sdk)
+    [Trait("Conformance", "ST-10"), Trait("Conformance", "SD-01"), Trait("Conformance", "SD-02"), Trait("Conformance", "SD-04")]
+    public async Task Every_SDK_of_npm_notices_a_failure_in_mid_stream(Sdk sdk)
     {
         var (cube, server, tenant) = system["vllm"];
         foreach (var tail in (string[])["data: {\"error\":{\"message\":\"boom\"}}\n\ndata: [DONE]\n\n", ""])

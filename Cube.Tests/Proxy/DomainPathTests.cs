@@ -40,7 +40,8 @@ public sealed class DomainPathTests
     [InlineData($"/proxy/{Id}/v1\\models")]
     [InlineData($"/proxy/{Id}/v1/models;a=b")]
     [InlineData($"/proxy/{Id}/v1/models/../chat/completions")]
-    public void TN_02_whatever_decodes_folds_or_climbs_is_refused(string target) => Assert.False(DomainPath.TryParse(target, out _, out _));
+    [Trait("Conformance", "TN-02")]
+    public void Whatever_decodes_folds_or_climbs_is_refused(string target) => Assert.False(DomainPath.TryParse(target, out _, out _));
 
     [Theory]
     [InlineData("")]

@@ -22,7 +22,8 @@ public sealed class EdgeConformanceTests(FakeSystem system)
     private readonly CubeSystem _cube = system.Reset();
 
     [Fact]
-    public async Task ER_12_the_NET_SDK_asks_once_where_another_try_cannot_help()
+    [Trait("Conformance", "ER-12")]
+    public async Task The_NET_SDK_asks_once_where_another_try_cannot_help()
     {
         var tenant = await _cube.CreateTenantAsync();
         var attempts = new Counting();
@@ -38,7 +39,8 @@ public sealed class EdgeConformanceTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task ER_13_a_busy_model_server_says_when_to_come_again_and_the_SDK_comes_again()
+    [Trait("Conformance", "ER-13")]
+    public async Task A_busy_model_server_says_when_to_come_again_and_the_SDK_comes_again()
     {
         var tenant = await _cube.CreateTenantAsync();
         var left = 2;
@@ -54,7 +56,8 @@ public sealed class EdgeConformanceTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task ER_14_a_fault_of_our_own_is_a_500_without_a_word_of_it()
+    [Trait("Conformance", "ER-14")]
+    public async Task A_fault_of_our_own_is_a_500_without_a_word_of_it()
     {
         var context = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
         await new DomainErrorMiddleware(static _ => throw new InvalidOperationException("secret-of-the-stack"), NullLogger<DomainErrorMiddleware>.Instance).InvokeAsync(context);
@@ -66,7 +69,8 @@ public sealed class EdgeConformanceTests(FakeSystem system)
     [Theory]
     [InlineData("text/html")]
     [InlineData("application/xml;q=1, */*;q=0")]
-    public async Task ER_16_whatever_a_client_accepts_it_gets_JSON(string accept)
+    [Trait("Conformance", "ER-16")]
+    public async Task Whatever_a_client_accepts_it_gets_JSON(string accept)
     {
         var tenant = await _cube.CreateTenantAsync();
         foreach (var (token, status) in ((string, int)[])[(tenant.Token, 200), ("forged", 401)])
@@ -80,7 +84,8 @@ public sealed class EdgeConformanceTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task TN_02_no_trick_with_a_path_reaches_a_foreign_domain()
+    [Trait("Conformance", "TN-02")]
+    public async Task No_trick_with_a_path_reaches_a_foreign_domain()
     {
         var (mine, other) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         var before = system.Backend.Requests.Count;
@@ -105,7 +110,8 @@ public sealed class EdgeConformanceTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task TN_06_the_salt_is_the_gateways_own_and_nobody_elses()
+    [Trait("Conformance", "TN-06")]
+    public async Task The_salt_is_the_gateways_own_and_nobody_elses()
     {
         var (first, second) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         var colleague = await _cube.CreateMemberAsync(first, "member");
@@ -126,7 +132,8 @@ public sealed class EdgeConformanceTests(FakeSystem system)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task CA_05_of_an_answer_that_its_client_left_the_part_that_came_is_counted(bool isToldOf)
+    [Trait("Conformance", "CA-05")]
+    public async Task Of_an_answer_that_its_client_left_the_part_that_came_is_counted(bool isToldOf)
     {
         var tenant = await _cube.CreateTenantAsync();
         system.Backend.Answer = async context =>
@@ -152,7 +159,8 @@ public sealed class EdgeConformanceTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task US_02_what_failed_or_was_refused_costs_nothing_and_is_told()
+    [Trait("Conformance", "US-02")]
+    public async Task What_failed_or_was_refused_costs_nothing_and_is_told()
     {
         var (failed, broken, refused) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         system.Backend.Answer = static context => FakeBackend.JsonAsync(context, 500, """{"error":"x","usage":{"prompt_tokens":3,"completion_tokens":2}}""");
@@ -172,7 +180,8 @@ public sealed class EdgeConformanceTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task US_01_whole_and_streamed_answers_cost_what_the_model_server_says()
+    [Trait("Conformance", "US-01")]
+    public async Task Whole_and_streamed_answers_cost_what_the_model_server_says()
     {
         var (whole, streamed) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         Assert.Equal(200, (await _cube.ChatAsync(whole.Domain, whole.Token)).Status);

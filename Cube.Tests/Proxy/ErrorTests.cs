@@ -22,7 +22,8 @@ public sealed class ErrorTests(FakeSystem system)
     [InlineData("POST", "/v1/chat/completions", "multipart/form-data; boundary=x", 415, "unsupported_media_type")]
     [InlineData("POST", "/v1/chat/completions", "application/jsonx", 415, "unsupported_media_type")]
     [InlineData("GET", "/v1/models/unknown", null, 404, "model_not_found")]
-    public async Task ER_05_07_08_MD_06_a_request_that_cannot_be_served_is_refused_in_the_envelope(string method, string path, string? type, int expected, string code)
+    [Trait("Conformance", "ER-05"), Trait("Conformance", "ER-07"), Trait("Conformance", "ER-08"), Trait("Conformance", "MD-06")]
+    public async Task A_request_that_cannot_be_served_is_refused_in_the_envelope(string method, string path, string? type, int expected, string code)
     {
         var tenant = await _cube.CreateTenantAsync();
         using var content = type is null ? null : new StringContent("{}");
@@ -35,7 +36,8 @@ public sealed class ErrorTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task ER_06_a_compressed_body_is_refused()
+    [Trait("Conformance", "ER-06")]
+    public async Task A_compressed_body_is_refused()
     {
         var tenant = await _cube.CreateTenantAsync();
         using var content = new StringContent("{}", new MediaTypeHeaderValue("application/json"));
@@ -48,7 +50,8 @@ public sealed class ErrorTests(FakeSystem system)
     [InlineData("/proxy/default/v1/models")]
     [InlineData("/proxy/x")]
     [InlineData("/proxy")]
-    public async Task TN_02_a_domain_that_is_no_uuid_is_an_invalid_path_and_goes_nowhere(string path)
+    [Trait("Conformance", "TN-02")]
+    public async Task A_domain_that_is_no_uuid_is_an_invalid_path_and_goes_nowhere(string path)
     {
         var tenant = await _cube.CreateTenantAsync();
         var before = system.Backend.Requests.Count;
@@ -75,7 +78,8 @@ public sealed class ErrorTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task ER_06_a_declared_body_over_the_limit_is_refused_before_it_is_read_and_the_connection_closes()
+    [Trait("Conformance", "ER-06")]
+    public async Task A_declared_body_over_the_limit_is_refused_before_it_is_read_and_the_connection_closes()
     {
         var tenant = await _cube.CreateTenantAsync();
         using var socket = new TcpClient();
@@ -92,7 +96,8 @@ public sealed class ErrorTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task ER_06_a_chunked_body_over_the_limit_is_refused_while_it_is_read()
+    [Trait("Conformance", "ER-06")]
+    public async Task A_chunked_body_over_the_limit_is_refused_while_it_is_read()
     {
         var tenant = await _cube.CreateTenantAsync();
         system.Backend.Answer = static context => FakeBackend.JsonAsync(context, 200, FakeBackend.Chat);
@@ -115,7 +120,8 @@ public sealed class ErrorTests(FakeSystem system)
     [Theory]
     [InlineData(1, 100_000)]
     [InlineData(2_000, 1)]
-    public async Task ER_15_headers_that_are_too_large_or_too_many_are_a_431_in_the_shape_of_the_path(int count, int length)
+    [Trait("Conformance", "ER-15")]
+    public async Task Headers_that_are_too_large_or_too_many_are_a_431_in_the_shape_of_the_path(int count, int length)
     {
         var tenant = await _cube.CreateTenantAsync();
         foreach (var (path, envelope) in new[] { ($"{tenant.Api}/models", true), ("/users/profile", false) })

@@ -52,7 +52,8 @@ public sealed class StreamingTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task ST_04_ten_events_over_half_a_second_arrive_in_at_least_nine_reads()
+    [Trait("Conformance", "ST-04")]
+    public async Task Ten_events_over_half_a_second_arrive_in_at_least_nine_reads()
     {
         var tenant = await _cube.CreateTenantAsync();
         system.Backend.Answer = async context =>
@@ -81,7 +82,8 @@ public sealed class StreamingTests(FakeSystem system)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task CA_01_03_a_client_that_leaves_ends_the_work_of_the_model_server(bool midStream)
+    [Trait("Conformance", "CA-01"), Trait("Conformance", "CA-03")]
+    public async Task A_client_that_leaves_ends_the_work_of_the_model_server(bool midStream)
     {
         var tenant = await _cube.CreateTenantAsync();
         var (begun, ended) = (new TaskCompletionSource(), new TaskCompletionSource());

@@ -14,7 +14,8 @@ public sealed class TenantWallTests(FakeSystem system)
     public static readonly object StreamedChat = new { model = "m", stream = true, messages = (object[])[new { role = "user", content = "hi" }] };
 
     [Fact]
-    public async Task TN_01_EM_06_a_foreign_domain_and_a_random_one_are_403_with_the_same_body_on_every_path()
+    [Trait("Conformance", "TN-01"), Trait("Conformance", "EM-06")]
+    public async Task A_foreign_domain_and_a_random_one_are_403_with_the_same_body_on_every_path()
     {
         var (mine, foreign) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         var before = system.Backend.Requests.Count;
@@ -54,7 +55,8 @@ public sealed class TenantWallTests(FakeSystem system)
     [InlineData("X-Forwarded-Prefix")]
     [InlineData("X-HTTP-Method-Override")]
     [InlineData("X-Guardrails-Request")]
-    public async Task TN_03_no_header_opens_another_domain(string header)
+    [Trait("Conformance", "TN-03")]
+    public async Task No_header_opens_another_domain(string header)
     {
         var (mine, foreign) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         using var request = new HttpRequestMessage(HttpMethod.Get, $"{foreign.Api}/models");
@@ -65,7 +67,8 @@ public sealed class TenantWallTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task AU_08_a_removed_member_and_an_ended_session_are_refused_within_five_seconds()
+    [Trait("Conformance", "AU-08")]
+    public async Task A_removed_member_and_an_ended_session_are_refused_within_five_seconds()
     {
         var (tenant, user) = (await _cube.CreateTenantAsync(), await _cube.CreateUserAsync());
         var (_, domain) = await _cube.SendAsync(HttpMethod.Get, $"/domains/{tenant.Domain}?roles=true", tenant.Token);
@@ -87,7 +90,8 @@ public sealed class TenantWallTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task AU_08_a_disabled_domain_and_a_disabled_user_are_refused_within_five_seconds()
+    [Trait("Conformance", "AU-08")]
+    public async Task A_disabled_domain_and_a_disabled_user_are_refused_within_five_seconds()
     {
         var tenant = await _cube.CreateTenantAsync();
         Assert.Equal((200, null), await AskAsync());
@@ -115,7 +119,8 @@ public sealed class TenantWallTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task TN_09_of_a_clients_headers_none_that_tells_who_he_is_or_steers_a_model_server_reaches_it()
+    [Trait("Conformance", "TN-09")]
+    public async Task Of_a_clients_headers_none_that_tells_who_he_is_or_steers_a_model_server_reaches_it()
     {
         var tenant = await _cube.CreateTenantAsync();
         using var request = new HttpRequestMessage(HttpMethod.Post, $"{tenant.Api}/chat/completions?user=me")
@@ -142,7 +147,8 @@ public sealed class TenantWallTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task TN_10_a_request_id_of_the_clients_is_never_taken_for_ours()
+    [Trait("Conformance", "TN-10")]
+    public async Task A_request_id_of_the_clients_is_never_taken_for_ours()
     {
         var tenant = await _cube.CreateTenantAsync();
         using var request = new HttpRequestMessage(HttpMethod.Get, $"{tenant.Api}/models");

@@ -32,7 +32,8 @@ public sealed class TokenAttackTests(GuideSystem system)
     [InlineData("signature cut")]
     [InlineData("not a token")]
     [InlineData("three dots")]
-    public async Task AU_02_a_forged_token_is_a_401(string attack)
+    [Trait("Conformance", "AU-02")]
+    public async Task A_forged_token_is_a_401(string attack)
     {
         var tenant = await _cube.CreateTenantAsync();
         var forged = Forge(attack, tenant.Token, (await _cube.SendAsync(HttpMethod.Get, "/keys/.well-known/jwks.json", null)).Body);
@@ -44,7 +45,8 @@ public sealed class TokenAttackTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task AU_01_03_no_token_a_refresh_token_and_any_other_scheme_are_401()
+    [Trait("Conformance", "AU-01"), Trait("Conformance", "AU-03")]
+    public async Task No_token_a_refresh_token_and_any_other_scheme_are_401()
     {
         var tenant = await _cube.CreateTenantAsync();
         await RefusedAsync("missing_api_key", static _ => { });
@@ -134,13 +136,14 @@ public sealed class TokenAttackTests(GuideSystem system)
     private static string Encode(JsonObject json) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(json.ToJsonString()));
 }
 
-/// <summary>What a token that is signed well may still not do.</summary>
-public sealed class TokenLifetimeTests(PostgresServer postgres)
+/// <summary>Tokens that expire.</summary>
+public sealed class TokenLifetimeTests(ShortTokenSystem system) : IClassFixture<ShortTokenSystem>
 {
     [Fact]
-    public async Task AU_04_05_an_expired_token_says_so_and_a_refresh_helps()
+    [Trait("Conformance", "AU-04"), Trait("Conformance", "AU-05")]
+    public async Task An_expired_token_says_so_and_a_refresh_helps()
     {
-        await using var cube = await CubeSystem.StartAsync(postgres, null, new KeyValuePair<string, string>("Identity__AccessTokenLifetime", "00:00:10"));
+        var cube = system.Cube;
         var tenant = await cube.CreateTenantAsync();
         Assert.Equal(200, (await cube.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", tenant.Token)).Status);
 
@@ -154,21 +157,10 @@ public sealed class TokenLifetimeTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task AU_02_a_token_of_another_deployment_opens_nothing_here()
+    [Trait("Conformance", "AU-07")]
+    public async Task A_token_that_expires_in_mid_stream_ends_no_stream()
     {
-        await using var here = await CubeSystem.StartAsync(postgres);
-        await using var there = await CubeSystem.StartAsync(postgres);
-        var stranger = await there.LoginAsync();
-        var tenant = await here.CreateTenantAsync();
-        Assert.Equal(401, (await here.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", stranger.Access)).Status);
-    }
-
-    [Fact]
-    public async Task AU_07_a_token_that_expires_in_mid_stream_ends_no_stream()
-    {
-        await using var backend = new FakeBackend();
-        await backend.StartAsync();
-        await using var cube = await CubeSystem.StartAsync(postgres, ("vllm", backend.Address), new KeyValuePair<string, string>("Identity__AccessTokenLifetime", "00:00:10"));
+        var (cube, backend) = (system.Cube, system.Backend);
         var tenant = await cube.CreateTenantAsync();
         var expired = new TaskCompletionSource();
         backend.Answer = async context =>
@@ -185,12 +177,29 @@ public sealed class TokenLifetimeTests(PostgresServer postgres)
         expired.SetResult();
         Assert.EndsWith("data: [DONE]\n\n", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
+}
+
+/// <summary>Tokens with a good signature that must not open anything.</summary>
+[Collection(SharesGuide.Name)]
+public sealed class SignedTokenTests(GuideSystem system, PostgresServer postgres)
+{
+    [Fact]
+    [Trait("Conformance", "AU-02")]
+    public async Task A_token_of_another_deployment_opens_nothing_here()
+    {
+        var here = system.Cube;
+        await using var there = await CubeSystem.StartAsync(postgres);
+        var stranger = await there.LoginAsync();
+        var tenant = await here.CreateTenantAsync();
+        Assert.Equal(401, (await here.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", stranger.Access)).Status);
+    }
 
     /// <summary>With the deployment's own key, as only a fault of Identity could make them.</summary>
     [Fact]
-    public async Task AU_02_04_a_token_that_is_signed_well_and_says_something_else_opens_nothing()
+    [Trait("Conformance", "AU-02"), Trait("Conformance", "AU-04")]
+    public async Task A_token_that_is_signed_well_and_says_something_else_opens_nothing()
     {
-        await using var cube = await CubeSystem.StartAsync(postgres);
+        var cube = system.Cube;
         var tenant = await cube.CreateTenantAsync();
         using var key = await SigningKeyAsync(cube);
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();

@@ -23,7 +23,8 @@ public sealed partial class WallAttackTests(FakeSystem system)
     [InlineData("a bare line feed", "Content-Length: 27\nX-Other: a\r\n\r\n" + Body)]
     [InlineData("a blank before the colon", "Content-Length : 27\r\n\r\n" + Body)]
     [InlineData("chunks under another name", "Transfer-Encoding: xchunked\r\n\r\n1b\r\n" + Body + "\r\n0\r\n\r\n")]
-    public async Task TN_11_ambiguous_framing_is_a_400_and_the_connection_closes(string what, string rest)
+    [Trait("Conformance", "TN-11")]
+    public async Task Ambiguous_framing_is_a_400_and_the_connection_closes(string what, string rest)
     {
         var tenant = await _cube.CreateTenantAsync();
         var before = system.Backend.Requests.Count;
@@ -71,7 +72,8 @@ public sealed partial class WallAttackTests(FakeSystem system)
     [InlineData("POST", "/start_profile")]
     [InlineData("POST", "/v1/load_lora_adapter")]
     [InlineData("POST", "/invocations")]
-    public async Task TN_04_what_controls_a_model_server_is_no_path_of_a_tenants(string method, string path)
+    [Trait("Conformance", "TN-04")]
+    public async Task What_controls_a_model_server_is_no_path_of_a_tenants(string method, string path)
     {
         var tenant = await _cube.CreateTenantAsync();
         var before = system.Backend.Requests.Count;
@@ -83,7 +85,8 @@ public sealed partial class WallAttackTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task TN_08_streams_of_two_tenants_side_by_side_never_mix()
+    [Trait("Conformance", "TN-08")]
+    public async Task Streams_of_two_tenants_side_by_side_never_mix()
     {
         Tenant[] tenants = [await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync()];
         system.Backend.Answer = static async context =>

@@ -17,6 +17,8 @@ public sealed class CubeSystem : IAsyncDisposable
     private readonly List<ServiceProcess> _processes = [];
     private readonly Dictionary<string, Dictionary<string, string>> _settings = [];
 
+    private string? _administrator;
+
     private CubeSystem()
     {
     }
@@ -58,10 +60,10 @@ public sealed class CubeSystem : IAsyncDisposable
     {
         var system = new CubeSystem();
         var (identity, agent, proxy) = (Ports.Free(), Ports.Free(), Ports.Free());
-        system.Database = await postgres.CreateDatabaseAsync();
+        system.Database = await postgres.CreateDatabaseAsync(typeof(Cube.Identity.IdentityOptions).Assembly);
         (system.Identity, system.Proxy) = (new Uri($"http://127.0.0.1:{identity}"), new Uri($"http://127.0.0.1:{proxy}"));
         system.Authorization = spiceDb ?? system.Identity;
-        var proxyDatabase = await postgres.CreateDatabaseAsync();
+        var proxyDatabase = await postgres.CreateDatabaseAsync(typeof(Cube.Proxy.ProxyOptions).Assembly);
         system._settings["Cube.Identity"] = new()
         {
             ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{identity}",
@@ -178,14 +180,16 @@ public sealed class CubeSystem : IAsyncDisposable
     {
         password ??= "a good password";
         var name = $"user{RandomNumberGenerator.GetHexString(10, lowercase: true)}";
-        var admin = await LoginAsync();
-        var (status, user) = await SendAsync(HttpMethod.Post, "/users", admin.Access, new
+        var body = new { first_name = "Ada", last_name = "Test", email = $"{name}@example.com", credentials = new { username = name, secret = password } };
+        // A login costs a tenth of a second of processor time: one serves until it is refused.
+        _administrator ??= (await LoginAsync()).Access;
+        var (status, user) = await SendAsync(HttpMethod.Post, "/users", _administrator, body);
+        if (status == 401)
         {
-            first_name = "Ada",
-            last_name = "Test",
-            email = $"{name}@example.com",
-            credentials = new { username = name, secret = password },
-        });
+            _administrator = (await LoginAsync()).Access;
+            (status, user) = await SendAsync(HttpMethod.Post, "/users", _administrator, body);
+        }
+
         Assert.Equal(201, status);
         var tokens = await LoginAsync(name, password);
         return new Tenant(user.GetProperty("id").GetGuid(), name, password, tokens, Guid.Empty);
