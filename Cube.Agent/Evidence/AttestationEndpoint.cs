@@ -1,7 +1,7 @@
-using Cube.Agent.Evidence.Providers;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Cube.Agent.Evidence.Providers;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Evidence;
 using Cube.ServiceDefaults.Errors;

@@ -1,9 +1,9 @@
 using System.Text.Json.Nodes;
 using Cube.Attestation;
 using Cube.Attestation.Appraisal;
-using Cube.Attestation.Verdicts;
 using Cube.Attestation.Certificates;
 using Cube.Attestation.Tdx;
+using Cube.Attestation.Verdicts;
 using Cube.Tests.Attestation.Synthetic;
 
 namespace Cube.Tests.Attestation;

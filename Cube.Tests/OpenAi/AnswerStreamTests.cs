@@ -1,9 +1,9 @@
 using System.Text;
 using System.Text.Json;
+using CsCheck;
 using Cube.Proxy.OpenAi;
 using Cube.Proxy.OpenAi.Answers;
 using Cube.Proxy.OpenAi.Requests;
-using CsCheck;
 
 namespace Cube.Tests.OpenAi;
 
