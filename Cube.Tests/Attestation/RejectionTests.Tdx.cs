@@ -101,7 +101,7 @@ public sealed partial class RejectionTests
             yield return ($"tdx: {name}", expected, () =>
             {
                 var (evidence, anchors) = SyntheticIntel.Shared.Make(wanted);
-                return Judge(evidence, anchors, new AppraisalOptions(), SyntheticIntel.Now);
+                return Appraise(evidence, anchors, new AppraisalOptions(), SyntheticIntel.Now);
             });
         }
     }

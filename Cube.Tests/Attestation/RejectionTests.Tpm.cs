@@ -57,7 +57,7 @@ public sealed partial class RejectionTests
         foreach (var (name, expected, wanted) in cases)
         {
             yield return ($"tpm: {name}", expected, () =>
-                Judge(SyntheticTpm.Make(wanted), TrustAnchors.Vendor with { GoogleTpm = [], GoogleTpmIntermediates = [] }, new AppraisalOptions { Nonce = new SyntheticTpm.Case().Nonce }, SyntheticAmd.Now));
+                Appraise(SyntheticTpm.Make(wanted), TrustAnchors.Vendor with { GoogleTpm = [], GoogleTpmIntermediates = [] }, new AppraisalOptions { Nonce = new SyntheticTpm.Case().Nonce }, SyntheticAmd.Now));
         }
     }
 }
