@@ -1,6 +1,6 @@
-
-using Cube.Attestation.Verdicts;
 using Cube.Attestation.Appraisal;
+using Cube.Attestation.Verdicts;
+
 namespace Cube.Attestation.Cli;
 
 internal static class ExitCodes

@@ -2,10 +2,10 @@ using System.CommandLine;
 using System.Globalization;
 using Cube.Attestation;
 using Cube.Attestation.Appraisal;
-using Cube.Attestation.Verdicts;
 using Cube.Attestation.Cli;
 using Cube.Attestation.Parsing;
 using Cube.Attestation.Policy;
+using Cube.Attestation.Verdicts;
 
 var evidence = new Argument<FileSystemInfo>("evidence") { Description = "A file with evidence as JSON, or a directory with a case.json." };
 evidence.AcceptExistingOnly();
@@ -44,7 +44,7 @@ verify.SetAction(result =>
 {
     try
     {
-        var verdict = VerifyCommand.Judge(new VerifyRequest(
+        var verdict = VerifyCommand.Verify(new VerifyRequest(
             result.GetRequiredValue(evidence), result.GetValue(policy), result.GetValue(at),
             result.GetValue(binder) is { } hex ? Convert.FromHexString(hex) : null, result.GetValue(googleRoot), result.GetValue(maaKeys)), TimeProvider.System);
         VerifyCommand.Write(verdict, result.GetValue(json), Console.Out);

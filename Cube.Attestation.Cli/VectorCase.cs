@@ -1,14 +1,14 @@
-using Cube.Attestation.Verdicts;
-using Cube.Attestation.Appraisal;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Cube.Attestation.Appraisal;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Azure;
 using Cube.Attestation.Certificates;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Parsing;
 using Cube.Attestation.Tdx;
+using Cube.Attestation.Verdicts;
 
 namespace Cube.Attestation.Cli;
 

@@ -1,8 +1,8 @@
-using Cube.Attestation.Verdicts;
-using Cube.Attestation.Appraisal;
 using System.Diagnostics;
 using System.Text.Json;
+using Cube.Attestation.Appraisal;
 using Cube.Attestation.Parsing;
+using Cube.Attestation.Verdicts;
 
 namespace Cube.Attestation.Cli;
 
@@ -22,7 +22,7 @@ internal static class VectorRun
             var id = entry.GetProperty("id").GetString()!;
             var expected = entry.GetProperty("expected").GetProperty("verdict").GetString();
             var started = Stopwatch.GetTimestamp();
-            var result = Judge(Path.Combine(directory.FullName, id), entry, clock);
+            var result = Appraise(Path.Combine(directory.FullName, id), entry, clock);
             var milliseconds = Math.Round(Stopwatch.GetElapsedTime(started).TotalMilliseconds, 3);
             output.WriteLine(JsonSerializer.Serialize(new { id, expected, verdict = result.Verdict, code = result.Code, ms = milliseconds }));
             differs |= expected != result.Verdict;
@@ -31,7 +31,7 @@ internal static class VectorRun
         return differs ? ExitCodes.Invalid : ExitCodes.Valid;
     }
 
-    public static Result Judge(string directory, JsonElement entry, TimeProvider clock)
+    public static Result Appraise(string directory, JsonElement entry, TimeProvider clock)
     {
         try
         {

@@ -1,12 +1,12 @@
-using Cube.Attestation.Verdicts;
-using Cube.Attestation.Appraisal;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Cube.Attestation.Appraisal;
 using Cube.Attestation.Azure;
 using Cube.Attestation.Certificates;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Parsing;
 using Cube.Attestation.Policy;
+using Cube.Attestation.Verdicts;
 
 namespace Cube.Attestation.Cli;
 
@@ -28,7 +28,7 @@ internal static class VerifyCommand
 
     /// <exception cref="PolicyException">The policy is invalid.</exception>
     /// <exception cref="AppraisalException">The evidence cannot be parsed.</exception>
-    public static Verdict Judge(VerifyRequest request, TimeProvider clock)
+    public static Verdict Verify(VerifyRequest request, TimeProvider clock)
     {
         List<NamedPolicy> policies = request.Policy is { } file
             ? [new NamedPolicy(file.Name, 1, PolicyJson.Parse(File.ReadAllBytes(file.FullName), allowSimulated: true))]
@@ -42,7 +42,7 @@ internal static class VerifyCommand
         });
         if (request.Evidence is DirectoryInfo directory)
         {
-            return JudgeCase(directory, verifier, policies, request, clock);
+            return VerifyCase(directory, verifier, policies, request, clock);
         }
 
         var evidence = EvidenceJson.Read(File.ReadAllBytes(request.Evidence.FullName));
@@ -82,7 +82,7 @@ internal static class VerifyCommand
         }
     }
 
-    private static Verdict JudgeCase(DirectoryInfo directory, EvidenceVerifier verifier, List<NamedPolicy> policies, VerifyRequest request, TimeProvider clock)
+    private static Verdict VerifyCase(DirectoryInfo directory, EvidenceVerifier verifier, List<NamedPolicy> policies, VerifyRequest request, TimeProvider clock)
     {
         using var entry = Json.Parse(File.ReadAllBytes(Path.Combine(directory.FullName, "case.json")), Codes.Malformed);
         var vector = new VectorCase(directory.FullName, entry.RootElement);
@@ -103,7 +103,7 @@ internal static class VerifyCommand
         [
             ("type", verdict.Type), ("product", verdict.Product), ("measurement", verdict.Measurement), ("tcb", verdict.Tcb), ("tcb status", verdict.TcbStatus),
             ("advisories", verdict.Advisories.Count > 0 ? string.Join(", ", verdict.Advisories) : null), ("chip (SHA-256)", verdict.ChipIdSha256),
-            ("binding", Kebab(verdict.Binding)), ("evaluated at", verdict.EvaluatedAt.ToString("u")), ("counts until", verdict.ExpiresAt.ToString("u")),
+            ("binding", Kebab(verdict.Binding)), ("evaluated at", verdict.EvaluatedAt.ToString("u")), ("valid until", verdict.ExpiresAt.ToString("u")),
             ("policy", verdict.PolicyId), ("evidence", verdict.EvidenceSha256),
         ];
         return facts.Where(static fact => !string.IsNullOrEmpty(fact.Item2)).Select(static fact => (fact.Item1, fact.Item2!));

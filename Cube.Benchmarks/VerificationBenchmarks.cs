@@ -1,11 +1,11 @@
 using System.Text.Json;
 using BenchmarkDotNet.Attributes;
-using Cube.Attestation.Cli;
 using Cube.Attestation;
 using Cube.Attestation.Appraisal;
-using Cube.Attestation.Verdicts;
 using Cube.Attestation.Certificates;
+using Cube.Attestation.Cli;
 using Cube.Attestation.Evidence;
+using Cube.Attestation.Verdicts;
 
 namespace Cube.Benchmarks;
 

@@ -1,8 +1,8 @@
-using Cube.Inference.Errors;
-using Cube.Agent.Evidence.Providers;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Cube.Inference.Errors;
+using Cube.Agent.Evidence.Providers;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Evidence;
 using Cube.ServiceDefaults.Errors;

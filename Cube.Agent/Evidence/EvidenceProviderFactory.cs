@@ -1,6 +1,6 @@
-using Cube.Agent.Evidence.Providers;
 using Cube.Agent.Evidence.Azure;
 using Cube.Agent.Evidence.Linux;
+using Cube.Agent.Evidence.Providers;
 using Cube.Agent.Evidence.Tpm;
 using Cube.ServiceDefaults.Hosting;
 using Microsoft.Extensions.Options;

@@ -1,8 +1,8 @@
-using Cube.Agent.Evidence.Providers;
-using System.Diagnostics.Metrics;
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
 using System.Threading.RateLimiting;
+using Cube.Agent.Evidence.Providers;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Evidence;
 using Microsoft.Extensions.Options;

@@ -1,5 +1,5 @@
-using Cube.AppHost.Hosting;
 using System.Globalization;
+using Cube.AppHost.Hosting;
 using Cube.AppHost.Settings;
 
 namespace Cube.AppHost.Models;

@@ -1,6 +1,6 @@
-using Cube.AppHost.Hosting;
 using System.Diagnostics;
 using System.Globalization;
+using Cube.AppHost.Hosting;
 using Cube.AppHost.Settings;
 
 namespace Cube.AppHost.Postgres;
@@ -147,7 +147,7 @@ internal sealed record HostPostgres(string Cluster, PostgresPrograms Programs, s
 
         string[] candidates = ["postgres", "nobody"];
         return candidates.FirstOrDefault(static user => Account(user) is not null)
-            ?? throw new StartupException("PostgreSQL does not run as root, and the users postgres and nobody do not exist: start Cube as an ordinary user.");
+            ?? throw new StartupException("PostgreSQL does not run as root, and this machine has neither a system user 'postgres' nor 'nobody': start Cube as an ordinary user.");
     }
 
     // postgres:x:104:112:PostgreSQL administrator:/var/lib/postgresql:/bin/bash

@@ -1,6 +1,6 @@
-using Cube.AppHost.Hosting;
 using System.Globalization;
 using System.Net.Security;
+using Cube.AppHost.Hosting;
 using Cube.AppHost.Models;
 using Cube.AppHost.Postgres;
 using Cube.AppHost.Settings;

@@ -1,7 +1,7 @@
-using Cube.AppHost.Hosting;
 using System.Diagnostics;
 using System.Reflection;
 using System.Text.RegularExpressions;
+using Cube.AppHost.Hosting;
 using Cube.AppHost.Models;
 using Cube.AppHost.Settings;
 using Cube.AppHost.SpiceDb;

@@ -1,4 +1,3 @@
-using Cube.Attestation.Verdicts;
 using System.Security.Cryptography;
 using Cube.Attestation.Azure;
 using Cube.Attestation.Certificates;
@@ -9,6 +8,7 @@ using Cube.Attestation.Simulated;
 using Cube.Attestation.Snp;
 using Cube.Attestation.Tdx;
 using Cube.Attestation.Tpm;
+using Cube.Attestation.Verdicts;
 
 namespace Cube.Attestation.Appraisal;
 

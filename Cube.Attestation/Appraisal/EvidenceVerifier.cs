@@ -1,10 +1,10 @@
-using Cube.Attestation.Verdicts;
 using System.Security.Cryptography;
 using Cube.Attestation.Azure;
 using Cube.Attestation.Certificates;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Parsing;
 using Cube.Attestation.Policy;
+using Cube.Attestation.Verdicts;
 
 namespace Cube.Attestation.Appraisal;
 

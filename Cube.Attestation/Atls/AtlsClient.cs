@@ -1,11 +1,11 @@
-using Cube.Attestation.Appraisal;
-using Cube.Attestation.Verdicts;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Cube.Attestation.Appraisal;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Parsing;
 using Cube.Attestation.Policy;
+using Cube.Attestation.Verdicts;
 
 namespace Cube.Attestation.Atls;
 

@@ -1,4 +1,5 @@
 using Cube.Attestation.Verdicts;
+
 namespace Cube.Attestation.Atls;
 
 /// <summary>An attested connection was rejected or has lost its attestation. Derives from <see cref="IOException"/>, so that HTTP handles it as a broken connection.</summary>

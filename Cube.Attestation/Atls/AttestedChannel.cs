@@ -1,8 +1,8 @@
-using Cube.Attestation.Appraisal;
-using Cube.Attestation.Verdicts;
 using System.Net;
 using System.Net.Security;
+using Cube.Attestation.Appraisal;
 using Cube.Attestation.Policy;
+using Cube.Attestation.Verdicts;
 
 namespace Cube.Attestation.Atls;
 

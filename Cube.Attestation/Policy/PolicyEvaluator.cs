@@ -1,9 +1,9 @@
-using Cube.Attestation.Verdicts;
 using System.Globalization;
 using Cube.Attestation.Azure;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Snp;
 using Cube.Attestation.Tdx;
+using Cube.Attestation.Verdicts;
 
 namespace Cube.Attestation.Policy;
 

@@ -23,7 +23,7 @@ internal static class TdxVerifier
 
         var extension = PckExtension.Of(pck);
         var claims = Claims(quote, extension, expires);
-        return collateral is null ? claims : Judge(claims, quote, chain, extension, collateral, anchors, now);
+        return collateral is null ? claims : Appraise(claims, quote, chain, extension, collateral, anchors, now);
     }
 
     internal static bool IsNamed(Certificate certificate, string end) => certificate.CommonName?.EndsWith(end, StringComparison.Ordinal) == true;
@@ -40,7 +40,7 @@ internal static class TdxVerifier
             Codes.QuoteSignature, "The quote is not signed by its attestation key.");
     }
 
-    private static TdxClaims Judge(
+    private static TdxClaims Appraise(
         TdxClaims claims, TdxQuote quote, List<Certificate> chain, PckExtension extension, TdxCollateral collateral, TrustAnchors anchors, DateTimeOffset now)
     {
         var (pck, authority, root) = (chain[0], chain[1], chain[2]);

@@ -1,9 +1,9 @@
 using System.Security.Cryptography;
 using Cube.Attestation;
 using Cube.Attestation.Appraisal;
-using Cube.Attestation.Verdicts;
 using Cube.Attestation.Parsing;
 using Cube.Attestation.Tpm;
+using Cube.Attestation.Verdicts;
 
 namespace Cube.Tests.Attestation;
 

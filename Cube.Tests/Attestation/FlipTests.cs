@@ -1,5 +1,5 @@
-using Cube.Attestation.Cli;
 using Cube.Attestation.Certificates;
+using Cube.Attestation.Cli;
 using Cube.Attestation.Tdx;
 using Cube.Attestation.Tpm;
 using Cube.Tests.Systems;
@@ -72,7 +72,7 @@ public sealed class FlipTests
                     File.Copy(file, Path.Combine(_copy, Path.GetFileName(file)));
                 }
 
-                Assert.Equal("valid", VectorRun.Judge(_copy, _entry, TimeProvider.System).Verdict);
+                Assert.Equal("valid", VectorRun.Appraise(_copy, _entry, TimeProvider.System).Verdict);
                 foreach (var file in Directory.GetFiles(_copy).Where(static file => !_notRead.Contains(Path.GetFileName(file))))
                 {
                     Flip(file);
@@ -129,7 +129,7 @@ public sealed class FlipTests
         private void Expect(string file, byte[] bad, byte[] good, string what, int offset)
         {
             File.WriteAllBytes(file, bad);
-            var result = VectorRun.Judge(_copy, _entry, TimeProvider.System);
+            var result = VectorRun.Appraise(_copy, _entry, TimeProvider.System);
             if (result.Code == "internal" || (result.Verdict != "invalid" && !Exceptions.Allow(id, Path.GetFileName(file), good, bad, offset)))
             {
                 _taken.Add($"{id} {Path.GetFileName(file)}, {what}: {result.Verdict} {result.Code}");

@@ -2,10 +2,10 @@ using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Cube.Attestation;
 using Cube.Attestation.Appraisal;
-using Cube.Attestation.Verdicts;
 using Cube.Attestation.Azure;
 using Cube.Attestation.Certificates;
 using Cube.Attestation.Evidence;
+using Cube.Attestation.Verdicts;
 using Cube.Tests.Attestation.Synthetic;
 
 namespace Cube.Tests.Attestation;
@@ -66,7 +66,7 @@ public sealed partial class RejectionTests
         ];
         foreach (var (name, expected, wanted) in cases)
         {
-            yield return ($"maa: {name}", expected, () => Judge(
+            yield return ($"maa: {name}", expected, () => Appraise(
                 new EvidenceDocument { Type = EvidenceType.Maa, Token = SyntheticMaa.Make(wanted) }, TrustAnchors.Vendor,
                 new AppraisalOptions
                 {
@@ -75,11 +75,11 @@ public sealed partial class RejectionTests
                 }, SyntheticMaa.Now));
         }
 
-        yield return ("maa: keys of another", Codes.JwtSignature, () => Judge(
+        yield return ("maa: keys of another", Codes.JwtSignature, () => Appraise(
             new EvidenceDocument { Type = EvidenceType.Maa, Token = SyntheticMaa.Make(guest) }, TrustAnchors.Vendor,
             new AppraisalOptions { MaaKeys = MaaKeys.Parse(SyntheticMaa.Jwks(withOtherKey: true)), Maa = new MaaRequirements(SyntheticMaa.Issuer, "sevsnpvm", null, true, null) }, SyntheticMaa.Now));
         // The requester chooses the nonce of a platform token, so that it binds nothing.
-        yield return ("maa: a platform token bound by its nonce only", Codes.MaaNonce, () => Judge(
+        yield return ("maa: a platform token bound by its nonce only", Codes.MaaNonce, () => Appraise(
             new EvidenceDocument { Type = EvidenceType.Maa, Token = SyntheticMaa.Make(platform with { Claims = static claims => claims["nonce"] = System.Buffers.Text.Base64Url.EncodeToString(SHA256.HashData(new byte[64])) }) }, TrustAnchors.Vendor,
             new AppraisalOptions { TokenBinder = new byte[64], MaaKeys = MaaKeys.Parse(SyntheticMaa.Jwks()), Maa = new MaaRequirements(SyntheticMaa.Issuer, "sevsnpvm", null, true, null) }, SyntheticMaa.Now));
     }

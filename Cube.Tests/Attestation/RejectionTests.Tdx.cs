@@ -1,9 +1,9 @@
 using System.Text.Json.Nodes;
 using Cube.Attestation;
 using Cube.Attestation.Appraisal;
-using Cube.Attestation.Verdicts;
 using Cube.Attestation.Certificates;
 using Cube.Attestation.Tdx;
+using Cube.Attestation.Verdicts;
 using Cube.Tests.Attestation.Synthetic;
 
 namespace Cube.Tests.Attestation;
@@ -101,7 +101,7 @@ public sealed partial class RejectionTests
             yield return ($"tdx: {name}", expected, () =>
             {
                 var (evidence, anchors) = SyntheticIntel.Shared.Make(wanted);
-                return Judge(evidence, anchors, new AppraisalOptions(), SyntheticIntel.Now);
+                return Appraise(evidence, anchors, new AppraisalOptions(), SyntheticIntel.Now);
             });
         }
     }

@@ -1,7 +1,7 @@
 using Cube.Attestation;
 using Cube.Attestation.Appraisal;
-using Cube.Attestation.Verdicts;
 using Cube.Attestation.Certificates;
+using Cube.Attestation.Verdicts;
 using Cube.Tests.Attestation.Synthetic;
 
 namespace Cube.Tests.Attestation;
@@ -57,7 +57,7 @@ public sealed partial class RejectionTests
         foreach (var (name, expected, wanted) in cases)
         {
             yield return ($"tpm: {name}", expected, () =>
-                Judge(SyntheticTpm.Make(wanted), TrustAnchors.Vendor with { GoogleTpm = [], GoogleTpmIntermediates = [] }, new AppraisalOptions { Nonce = new SyntheticTpm.Case().Nonce }, SyntheticAmd.Now));
+                Appraise(SyntheticTpm.Make(wanted), TrustAnchors.Vendor with { GoogleTpm = [], GoogleTpmIntermediates = [] }, new AppraisalOptions { Nonce = new SyntheticTpm.Case().Nonce }, SyntheticAmd.Now));
         }
     }
 }

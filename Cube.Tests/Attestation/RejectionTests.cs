@@ -2,10 +2,10 @@ using System.Security.Cryptography;
 using System.Text;
 using Cube.Attestation;
 using Cube.Attestation.Appraisal;
-using Cube.Attestation.Verdicts;
 using Cube.Attestation.Certificates;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Parsing;
+using Cube.Attestation.Verdicts;
 using Cube.Tests.Attestation.Synthetic;
 
 namespace Cube.Tests.Attestation;
@@ -16,7 +16,7 @@ namespace Cube.Tests.Attestation;
 /// </summary>
 public sealed partial class RejectionTests
 {
-    private static readonly Dictionary<string, Func<string?>> _cases = All().ToDictionary(static item => item.Name, static item => item.Judge);
+    private static readonly Dictionary<string, Func<string?>> _cases = All().ToDictionary(static item => item.Name, static item => item.Appraise);
     private static readonly Dictionary<string, string?> _expected = All().ToDictionary(static item => item.Name, static item => item.Expected);
 
     public static TheoryData<string> Names => [.. _cases.Keys];
@@ -28,9 +28,9 @@ public sealed partial class RejectionTests
     [Fact]
     public void There_are_at_least_250_rejection_cases() => Assert.True(_expected.Values.Count(static code => code is not null) >= 250, $"{_expected.Count}");
 
-    private static IEnumerable<(string Name, string? Expected, Func<string?> Judge)> All() => [.. Snp(), .. Tdx(), .. Tpm(), .. Maa(), .. Documents()];
+    private static IEnumerable<(string Name, string? Expected, Func<string?> Appraise)> All() => [.. Snp(), .. Tdx(), .. Tpm(), .. Maa(), .. Documents()];
 
-    private static string? Judge(EvidenceDocument evidence, TrustAnchors anchors, AppraisalOptions options, DateTimeOffset now)
+    private static string? Appraise(EvidenceDocument evidence, TrustAnchors anchors, AppraisalOptions options, DateTimeOffset now)
     {
         try
         {
@@ -134,7 +134,7 @@ public sealed partial class RejectionTests
             yield return ($"snp: {name}", expected, () =>
             {
                 var (evidence, anchors) = SyntheticAmd.Shared.Make(wanted);
-                return Judge(evidence, anchors, new AppraisalOptions(), SyntheticAmd.Now);
+                return Appraise(evidence, anchors, new AppraisalOptions(), SyntheticAmd.Now);
             });
         }
 
@@ -150,7 +150,7 @@ public sealed partial class RejectionTests
             yield return ($"snp options: {name}", expected, () =>
             {
                 var (evidence, anchors) = SyntheticAmd.Shared.Make(good);
-                return Judge(evidence, anchors, check, SyntheticAmd.Now);
+                return Appraise(evidence, anchors, check, SyntheticAmd.Now);
             });
         }
     }
@@ -186,7 +186,7 @@ public sealed partial class RejectionTests
             {
                 try
                 {
-                    return Judge(EvidenceJson.Read(Encoding.UTF8.GetBytes(json)), TrustAnchors.Vendor, new AppraisalOptions(), SyntheticAmd.Now);
+                    return Appraise(EvidenceJson.Read(Encoding.UTF8.GetBytes(json)), TrustAnchors.Vendor, new AppraisalOptions(), SyntheticAmd.Now);
                 }
                 catch (AppraisalException exception)
                 {

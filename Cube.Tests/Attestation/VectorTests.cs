@@ -1,9 +1,9 @@
-using Cube.Attestation.Cli;
 using Cube.Attestation;
 using Cube.Attestation.Appraisal;
-using Cube.Attestation.Verdicts;
+using Cube.Attestation.Cli;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Policy;
+using Cube.Attestation.Verdicts;
 
 namespace Cube.Tests.Attestation;
 
@@ -18,7 +18,7 @@ public sealed class VectorTests
         Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
         var entry = Vectors.Entry(id);
         var expected = entry.GetProperty("expected");
-        var result = VectorRun.Judge(Vectors.Of(id), entry, TimeProvider.System);
+        var result = VectorRun.Appraise(Vectors.Of(id), entry, TimeProvider.System);
         Assert.Equal(expected.GetProperty("verdict").GetString(), result.Verdict);
         if (expected.TryGetProperty("code", out var code))
         {

@@ -1,5 +1,5 @@
-using Cube.AppHost.Hosting;
 using System.Text.Json;
+using Cube.AppHost.Hosting;
 using Cube.AppHost.Startup;
 using Cube.Tests.Systems;
 

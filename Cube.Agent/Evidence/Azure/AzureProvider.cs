@@ -1,6 +1,6 @@
-using Cube.Agent.Evidence.Providers;
 using System.Globalization;
 using System.Text.Json;
+using Cube.Agent.Evidence.Providers;
 using Cube.Agent.Evidence.Tpm;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Evidence;

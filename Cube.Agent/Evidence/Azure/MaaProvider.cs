@@ -1,10 +1,10 @@
-using Cube.Agent.Evidence.Providers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Cube.Agent.Evidence.Providers;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Evidence;
 

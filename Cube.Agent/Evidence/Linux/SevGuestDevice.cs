@@ -1,5 +1,5 @@
-using Cube.Agent.Evidence.Providers;
 using System.Runtime.InteropServices;
+using Cube.Agent.Evidence.Providers;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Evidence;
 using Microsoft.Win32.SafeHandles;

@@ -1,7 +1,7 @@
-using Cube.Agent.Evidence.Providers;
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Cube.Agent.Evidence.Providers;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Evidence;
 using Microsoft.Win32.SafeHandles;

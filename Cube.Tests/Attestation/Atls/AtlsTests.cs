@@ -6,11 +6,11 @@ using System.Security.Cryptography;
 using System.Text;
 using Cube.Attestation;
 using Cube.Attestation.Appraisal;
-using Cube.Attestation.Verdicts;
 using Cube.Attestation.Atls;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Policy;
 using Cube.Attestation.Simulated;
+using Cube.Attestation.Verdicts;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Cube.Tests.Attestation.Atls;
