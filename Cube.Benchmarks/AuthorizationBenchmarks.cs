@@ -4,7 +4,6 @@ using Cube.Authorization.Relationships;
 using Cube.Proxy.Authentication;
 using Cube.Proxy.Authorization;
 using Cube.Proxy.Edge;
-using Cube.Proxy.Routing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Caching.Hybrid;

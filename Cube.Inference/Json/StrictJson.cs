@@ -26,10 +26,10 @@ public static class StrictJson
     public static JsonDocument Parse(ReadOnlyMemory<byte> json) => Parse(json, int.MaxValue, reserve: null);
 
     /// <param name="json">Lives as long as the document.</param>
-    /// <param name="mostTokens">How many values and member names there may be.</param>
+    /// <param name="maxTokens">How many values and member names there may be.</param>
     /// <param name="reserve">Is given the bytes of memory of the document before it is built; may throw.</param>
     /// <exception cref="RequestRejectedException">It is not such a body, has more tokens, or the budget has no room for it.</exception>
-    public static JsonDocument Parse(ReadOnlyMemory<byte> json, int mostTokens, Action<long>? reserve)
+    public static JsonDocument Parse(ReadOnlyMemory<byte> json, int maxTokens, Action<long>? reserve)
     {
         if (!Utf8.IsValid(json.Span) || HasHalfAPair(json.Span))
         {
@@ -39,7 +39,7 @@ public static class StrictJson
         JsonDocument document;
         try
         {
-            var tokens = CountTokens(json.Span, mostTokens);
+            var tokens = CountTokens(json.Span, maxTokens);
             reserve?.Invoke((long)tokens * BytesPerToken);
             document = JsonDocument.Parse(json, _options);
         }
@@ -57,13 +57,13 @@ public static class StrictJson
         return document;
     }
 
-    private static int CountTokens(ReadOnlySpan<byte> json, int most)
+    private static int CountTokens(ReadOnlySpan<byte> json, int max)
     {
         var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = MaxDepth });
         var tokens = 0;
         while (reader.Read())
         {
-            if (++tokens > most)
+            if (++tokens > max)
             {
                 throw new RequestRejectedException(OpenAiError.TooManyTokens);
             }

@@ -7,10 +7,11 @@ using Cube.Attestation.Evidence;
 using Cube.Attestation.Tdx;
 using Cube.Attestation.Verdicts;
 using Cube.Proxy.Attestation;
-using Cube.Proxy.Attestation.Collaterals;
-using Cube.Proxy.Attestation.Policies;
+using Cube.Proxy.Attestation.Collateral;
+using Cube.Proxy.Configuration;
+using Cube.Proxy.Configuration.Policies;
+using Cube.Proxy.Configuration.Routes;
 using Cube.Proxy.Database;
-using Cube.Proxy.Routing;
 using Cube.Tests.Attestation.Synthetic;
 using Cube.Tests.Systems;
 using Microsoft.AspNetCore.Builder;
@@ -24,7 +25,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Cube.Tests.Attestation;
 
-/// <summary>Vendors that respond, respond wrongly, or are unavailable; with real sockets and a real database.</summary>
+/// <summary>VendorClient that respond, respond wrongly, or are unavailable; with real sockets and a real database.</summary>
 public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
 {
     private readonly FakeTimeProvider _clock = new(SyntheticAmd.Now);
@@ -255,7 +256,7 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
         return ("amd-vcek" + CollateralRequirements.Of(evidence with { Certificates = [] }).VcekPath, evidence.Certificates[0]);
     }
 
-    private PoliciesInForce? _policies;
+    private ProxyConfigurationProvider? _policies;
     private bool _isEndless;
     private long _sent;
     private int _renewed;
@@ -268,7 +269,7 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
         database.Migrate();
         var vendor = new Uri(_vendor.Urls.Single());
         var options = Options.Create(new AttestationOptions { AmdKds = vendor, IntelPcs = vendor, IntelCertificates = vendor });
-        _policies = new PoliciesInForce(new PolicyStore(database), new RouteStore(database), new FirstRoutes(Options.Create(new RoutingOptions())), database, options, TimeProvider.System, NullLogger<PoliciesInForce>.Instance);
+        _policies = new ProxyConfigurationProvider(new PolicyStore(database), new RouteStore(database), new SeedRoutes(Options.Create(new RoutingOptions())), database, Options.Create(new PolicyOptions()), TimeProvider.System, NullLogger<ProxyConfigurationProvider>.Instance);
         await _policies.ReadAsync(default);
         _policies.Changed += () =>
         {
@@ -279,7 +280,7 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
         var (snp, anchors) = SyntheticAmd.Shared.Make(new());
         var verifier = new CollateralVerifier(anchors with { AmdIntermediates = [Certificate.Parse(snp.Certificates[1])], Intel = SyntheticIntel.Shared.Make(new()).Anchors.Intel });
         var store = new CollateralStore(
-            new Vendors(clients.GetRequiredService<IHttpClientFactory>(), options), verifier, new CollateralTable(database), _policies, _clock, NullLogger<CollateralStore>.Instance);
+            new VendorClient(clients.GetRequiredService<IHttpClientFactory>(), options), verifier, new CollateralTable(database), _policies, _clock, NullLogger<CollateralStore>.Instance);
         await store.StartAsync(default);
         _toDispose.Add(database);
         _toDispose.Add(clients);

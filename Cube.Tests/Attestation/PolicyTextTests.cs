@@ -1,6 +1,7 @@
 using System.Text;
 using Cube.Attestation.Parsing;
 using Cube.Attestation.Policy;
+using Cube.Proxy.Configuration.Catalogs;
 using Cube.Proxy.Configuration.Routes;
 
 namespace Cube.Tests.Attestation;
@@ -78,7 +79,7 @@ public sealed class PolicyTextTests
     [InlineData("""[{"id":"../a","model":"a"}]""")]
     [InlineData(null)]
     public void The_rules_for_sent_catalogues_apply_to_stored_ones(string? stored) =>
-        Assert.Throws<CatalogueException>(() => CatalogueJson.ReadStored(stored));
+        Assert.Throws<CatalogException>(() => CatalogJson.ReadStored(stored));
 
     [Theory]
     [InlineData("1", null)]

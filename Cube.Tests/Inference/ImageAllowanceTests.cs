@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using Cube.Proxy.OpenAi.Requests;
+using Cube.Inference.Images;
 
 namespace Cube.Tests.Inference;
 
@@ -35,12 +35,12 @@ public sealed class ImageAllowanceTests
     public void A_header_that_readers_could_understand_in_two_ways_is_not_a_small_image()
     {
         // A restart marker has no length: a reader that assumes one skips the frame that counts.
-        Assert.Equal(0, Images.PixelsOf([0xFF, 0xD8, 0xFF, 0xD0, 0xFF, 0xC0, 0, 17, 8, 0xFF, 0xFF, 0xFF, 0xFF, 3, 0, 0, 0, 0, 0, 0]));
+        Assert.Equal(0, ImageReader.PixelsOf([0xFF, 0xD8, 0xFF, 0xD0, 0xFF, 0xC0, 0, 17, 8, 0xFF, 0xFF, 0xFF, 0xFF, 3, 0, 0, 0, 0, 0, 0]));
         var png = Convert.FromBase64String(Png(1, 1));
         "tEXt"u8.CopyTo(png.AsSpan(12));
-        Assert.Equal(0, Images.PixelsOf(png));
+        Assert.Equal(0, ImageReader.PixelsOf(png));
         byte[] webp = [.. "RIFF\0\0\0\0WEBPVP8X"u8, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, .. "VP8 "u8, 10, 0, 0, 0, 0, 0, 0, 0x9D, 1, 0x2A, 0xFF, 0x3F, 0xFF, 0x3F];
-        Assert.Equal(16_383L * 16_383, Images.PixelsOf(webp));
+        Assert.Equal(16_383L * 16_383, ImageReader.PixelsOf(webp));
     }
 
     /// <summary>The header of a PNG of this size, in base64.</summary>

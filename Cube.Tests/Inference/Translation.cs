@@ -1,11 +1,13 @@
 using System.Text;
 using System.Text.Json;
+using Cube.Inference;
+using Cube.Inference.Errors;
+using Cube.Inference.Images;
+using Cube.Inference.Json;
+using Cube.Inference.Translation;
 using Cube.Proxy;
 using Cube.Proxy.Edge;
-using Cube.Proxy.OpenAi;
-using Cube.Proxy.OpenAi.Answers;
-using Cube.Proxy.OpenAi.Requests;
-using Cube.Proxy.Routing;
+using Cube.Proxy.Limits;
 
 namespace Cube.Tests.Inference;
 
@@ -23,8 +25,7 @@ internal sealed record Translation(int Status, string? Code, string? Param, stri
 {
     public const string Salt = "the salt of this user";
 
-    private static readonly ProxyOptions _options = new();
-    private static readonly int _mostTokens = new InFlightOptions().JsonTokens;
+    private static readonly RequestLimits _limits = new(new InFlightOptions().JsonTokens, new ProxyOptions().MaxImages, new ProxyOptions().MaxImageMegapixels * 1_000_000L);
 
     /// <summary>The (status, code, param) of the error.</summary>
     public (int Status, string? Code, string? Param) Error => (Status, Code, Param);
@@ -45,28 +46,22 @@ internal sealed record Translation(int Status, string? Code, string? Param, stri
     public static Translation Of(string kind, byte[] body, string path = "chat/completions")
     {
         var endpoint = EndpointOf(path);
-        var ignored = new IgnoredMembers();
+        string? ignored = null;
         try
         {
-            using var document = StrictJson.Parse(body, _mostTokens, lease: null);
-            var shape = RequestShapes.Of(endpoint);
-            shape.Check(document.RootElement, ignored, new ImageAllowance(_options.MaxImages, _options.MaxImageMegapixels * 1_000_000L));
-            var request = shape.Read(document.RootElement);
+            using var request = JsonRequest.Read(body, (JsonRequestTranslator)endpoint.Request, _limits);
+            ignored = request.Ignored.ToHeader();
             using var output = new ByteBuffer(4096);
-            using (var json = new Utf8JsonWriter(output, new JsonWriterOptions { SkipValidation = true }))
-            {
-                shape.Write(document.RootElement, json, new RequestTarget(BackendKinds.Parse(kind)!.Value, request.Model, Salt), CancellationToken.None);
-            }
-
-            return new Translation(200, null, null, ignored.ToHeader(), JsonElement.Parse(output.Written.Span, new JsonDocumentOptions { MaxDepth = 512 }), request);
+            request.Write(output, new RequestTarget(BackendProtocols.Find(kind)!, request.Client.Model, Salt), CancellationToken.None);
+            return new Translation(200, null, null, ignored, JsonElement.Parse(output.Written.Span, new JsonDocumentOptions { MaxDepth = 512 }), request.Client);
         }
-        catch (RefusedException refused)
+        catch (RequestRejectedException rejected)
         {
-            var error = ClientParams.In(endpoint, refused.Error);
+            var error = endpoint.Request.ForClient(rejected.Error);
             // The kind of model server is not the client's concern.
             Assert.DoesNotContain("ollama", error.Message, StringComparison.OrdinalIgnoreCase);
             Assert.DoesNotContain("vllm", error.Message, StringComparison.OrdinalIgnoreCase);
-            return new Translation(error.Status, error.Code, error.Param, ignored.ToHeader(), default, null);
+            return new Translation(error.Status, error.Code, error.Param, ignored, default, null);
         }
     }
 
@@ -75,13 +70,13 @@ internal sealed record Translation(int Status, string? Code, string? Param, stri
     public JsonElement ResponseTo(string serverResponse, string path = "chat/completions")
     {
         using var output = new ByteBuffer(4096);
-        WholeAnswer.Write(Encoding.UTF8.GetBytes(serverResponse), EndpointOf(path), Request!, DateTimeOffset.UnixEpoch, output);
+        EndpointOf(path).Response.WriteBuffered(Encoding.UTF8.GetBytes(serverResponse), "application/json", Request!, DateTimeOffset.UnixEpoch, output);
         return JsonElement.Parse(output.Written.Span);
     }
 
-    private static InferenceEndpoint EndpointOf(string path)
+    private static ForwardedEndpoint EndpointOf(string path)
     {
         var full = path.StartsWith('/') ? path : $"/v1/{path}";
-        return InferenceEndpoints.All.Single(endpoint => endpoint.Path == full && endpoint.HasModelBody);
+        return InferenceEndpoints.All.OfType<ForwardedEndpoint>().Single(endpoint => endpoint.Path == full);
     }
 }

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Cube.Agent.Backends;
 using Cube.Inference;
 using Cube.Inference.Chat;
 using Cube.Inference.Errors;
@@ -58,7 +59,7 @@ public sealed class LetterCaseTests
             var data = new TheoryData<int, string>();
             for (var i = 0; i < _samples.Length; i++)
             {
-                foreach (var kind in _samples[i].Endpoint.Kind == EndpointKind.Weights || _samples[i].Body.Contains("\"options\"", StringComparison.Ordinal) || _samples[i].Body.Contains("\"system\":\"y\"", StringComparison.Ordinal) ? [nameof(BackendProtocols.Ollama)] : (string[])[nameof(BackendProtocols.Ollama), nameof(BackendProtocols.Vllm)])
+                foreach (var kind in _samples[i].Endpoint.ChangesModels || _samples[i].Body.Contains("\"options\"", StringComparison.Ordinal) || _samples[i].Body.Contains("\"system\":\"y\"", StringComparison.Ordinal) ? ["ollama"] : (string[])["ollama", "vllm"])
                 {
                     data.Add(i, kind);
                 }
@@ -73,8 +74,8 @@ public sealed class LetterCaseTests
     public void A_name_in_other_letters_is_refused_or_goes_nowhere(int sample, string kindName)
     {
         var (endpoint, body) = _samples[sample];
-        var kind = Enum.Parse<BackendKind>(kindName);
-        if (kind == BackendProtocols.Ollama && body.Contains("\"tool_choice\":{", StringComparison.Ordinal))
+        var backend = BackendProtocols.Find(kindName)!;
+        if (backend == BackendProtocols.Ollama && body.Contains("\"tool_choice\":{", StringComparison.Ordinal))
         {
             return;
         }
@@ -95,7 +96,7 @@ public sealed class LetterCaseTests
                         owner.Remove(path.Name);
                     }
 
-                    CheckSent(endpoint, changed.ToJsonString(), kind, known);
+                    CheckSent(endpoint, changed.ToJsonString(), backend, known);
                     tried++;
                 }
             }

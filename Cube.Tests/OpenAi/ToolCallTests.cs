@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Cube.Inference;
 using Cube.Inference.Chat;
 using Cube.Inference.Completions;
+using Cube.Inference.Embeddings;
 using Cube.Inference.Json;
 using Cube.Inference.Models;
 using Cube.Inference.Responses;
@@ -154,7 +155,7 @@ public sealed class ToolCallTests
     {
         using var output = new ByteBuffer();
         var answer = $$"""{"choices":[{"message":{{message}},"finish_reason":"{{finish}}"}],"usage":{"prompt_tokens":7.0,"completion_tokens":2.0} }""";
-        var usage = WholeAnswer.Write(Encoding.UTF8.GetBytes("\uFEFF" + answer), InferenceEndpoints.ChatCompletions, request, DateTimeOffset.UnixEpoch, output);
+        var usage = InferenceEndpoints.ChatCompletions.Response.WriteBuffered(Encoding.UTF8.GetBytes("\uFEFF" + answer), "application/json", request, DateTimeOffset.UnixEpoch, output).Usage;
         Assert.Equal((7, 2), (usage!.Value.Prompt, usage.Value.Completion));
         return JsonNode.Parse(output.Written.Span)!["choices"]![0]!;
     }
@@ -217,7 +218,7 @@ public sealed class ToolCallTests
     {
         using var output = new ByteBuffer();
         var answer = Encoding.UTF8.GetBytes($$"""{"data":[{"embedding":{{given}} }],"usage":{"prompt_tokens":1.0} }""");
-        void Write() => WholeAnswer.Write(answer, InferenceEndpoints.Embeddings, _request with { WantsBase64 = asBase64 }, DateTimeOffset.UnixEpoch, output);
+        void Write() => new EmbeddingResponseTranslator().WriteBuffered(answer, "application/json", _request with { WantsBase64 = asBase64 }, DateTimeOffset.UnixEpoch, output);
         if (expected is null)
         {
             Assert.Throws<JsonException>(Write);

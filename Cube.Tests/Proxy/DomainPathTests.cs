@@ -1,5 +1,9 @@
 using Cube.Inference;
 using Cube.Proxy.Edge;
+using Cube.Proxy.Inference.Models;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
 
 namespace Cube.Tests.Proxy;
 
@@ -55,12 +59,28 @@ public sealed class DomainPathTests
     [InlineData("/api/push")]
     [InlineData("/metrics")]
     [InlineData("/invocations")]
-    public void Only_exact_paths_are_endpoints(string rest) => Assert.IsType<EndpointMatch.Nowhere>(InferenceEndpoints.Find("GET", rest));
+    public async Task Only_exact_paths_are_endpoints(string rest) => Assert.Equal("Unknown path", (await EndpointOfAsync(rest))?.DisplayName);
+
+    [Theory]
+    [InlineData("/v1/models")]
+    [InlineData("/v1/models/llama3:8b")]
+    [InlineData("/v1/models/org%2Fmodel")]
+    [InlineData("/v1/models/org/model")]
+    [InlineData("/v1/chat/completions?x=1")]
+    public async Task Exact_paths_are_left_to_routing(string rest) => Assert.Null(await EndpointOfAsync(rest));
 
     [Fact]
-    public void A_models_id_is_decoded_once()
+    public void A_models_id_is_decoded_once() => Assert.Equal("org/model:tag%25", ModelLists.IdOf("/v1/models/org%2Fmodel%3Atag%2525"));
+
+    /// <returns>The endpoint that the middleware selects before routing; null where it leaves the choice to routing.</returns>
+    private static async Task<Endpoint?> EndpointOfAsync(string rest)
     {
-        var found = Assert.IsType<EndpointMatch.Found>(InferenceEndpoints.Find("GET", "/v1/models/org%2Fmodel%3Atag%2525"));
-        Assert.Equal((InferenceEndpoints.GetModel, "org/model:tag%25"), (found.Endpoint, found.ModelId));
+        var endpoints = new DefaultEndpointDataSource(InferenceEndpoints.All.Select(static endpoint =>
+            new Endpoint(null, new EndpointMetadataCollection(new DomainEndpointMetadata(endpoint.Name, endpoint.Path, BodyKind.None)), endpoint.Name)));
+        var context = new DefaultHttpContext();
+        context.Request.Path = $"/{Id}{Uri.UnescapeDataString(rest.Split('?')[0])}";
+        context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget = $"/{Id}{rest}";
+        await new DomainPathMiddleware(static _ => Task.CompletedTask, endpoints).InvokeAsync(context);
+        return context.GetEndpoint();
     }
 }

@@ -56,8 +56,8 @@ public sealed class InFlightTests(FakeSystem system)
     public void A_body_of_more_values_than_the_limit_is_a_413_and_one_of_exactly_so_many_is_read()
     {
         var body = Encoding.UTF8.GetBytes("""{"a":[1,2,3]}""");
-        StrictJson.Parse(body, mostTokens: 8, lease: null).Dispose();
-        Assert.Equal((413, "request_too_large"), Assert.Throws<RequestRejectedException>(() => StrictJson.Parse(body, mostTokens: 7, lease: null)) is { Error: var error } ? (error.Status, error.Code) : default);
+        StrictJson.Parse(body, maxTokens: 8, reserve: null).Dispose();
+        Assert.Equal((413, "request_too_large"), Assert.Throws<RequestRejectedException>(() => StrictJson.Parse(body, maxTokens: 7, reserve: null)) is { Error: var error } ? (error.Status, error.Code) : default);
     }
 
     [Fact]

@@ -60,10 +60,10 @@ public sealed class CubeSystem : IAsyncDisposable
     {
         var system = new CubeSystem();
         var (identity, agent, proxy) = (Ports.Free(), Ports.Free(), Ports.Free());
-        system.Database = await postgres.CreateDatabaseAsync(typeof(Cube.Identity.IdentityOptions).Assembly);
+        system.Database = await postgres.CreateDatabaseAsync(typeof(Cube.Identity.Configuration.IdentityOptions).Assembly);
         (system.Identity, system.Proxy) = (new Uri($"http://127.0.0.1:{identity}"), new Uri($"http://127.0.0.1:{proxy}"));
         system.Authorization = spiceDb ?? system.Identity;
-        var proxyDatabase = await postgres.CreateDatabaseAsync(typeof(Cube.Proxy.ProxyOptions).Assembly);
+        var proxyDatabase = await postgres.CreateDatabaseAsync(typeof(Cube.Proxy.Edge.ProxyOptions).Assembly);
         system._settings["Cube.Identity"] = new()
         {
             ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{identity}",

@@ -45,11 +45,14 @@ internal sealed class ModelLists(ModelCatalogClient models, ProxyConfigurationPr
         json.WriteEndObject();
     }
 
+    /// <param name="path">Below the domain, as the client sent it.</param>
+    public static string IdOf(string path) => Uri.UnescapeDataString(path[Prefix.Length..]);
+
     /// <summary>A missing model and one that the caller may not use get the same error.</summary>
     public async Task WriteOneAsync(HttpContext context)
     {
         // From the bytes that the client sent: the id may contain escaped slashes.
-        var id = Uri.UnescapeDataString(context.Features.GetRequiredFeature<DomainPathFeature>().Rest[Prefix.Length..]);
+        var id = IdOf(context.Features.GetRequiredFeature<DomainPathFeature>().Rest);
         if (await models.FindAllAsync(context) is not { } catalog)
         {
             return;
