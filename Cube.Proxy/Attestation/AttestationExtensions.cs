@@ -17,6 +17,8 @@ internal static class AttestationExtensions
         ServiceAddresses.Require(builder.Configuration, AttestedBackends.Peer, "https");
         var services = builder.Services;
         services.AddOptionsWithValidateOnStart<AttestationOptions, AttestationOptionsValidator>().BindConfiguration(AttestationOptions.Section);
+        services.AddOptionsWithValidateOnStart<CollateralOptions, CollateralOptionsValidator>().BindConfiguration(CollateralOptions.Section);
+        services.AddOptionsWithValidateOnStart<VerdictOptions, VerdictOptionsValidator>().BindConfiguration(VerdictOptions.Section);
         services.AddSingleton<ServiceAddresses>();
         services.AddSingleton<VerdictJournal>().AddHostedService(static provider => provider.GetRequiredService<VerdictJournal>());
         services.AddHttpClient(VendorClient.ClientName, static client => client.Timeout = TimeSpan.FromSeconds(4));

@@ -6,7 +6,6 @@ using Cube.Attestation.Certificates;
 using Cube.Attestation.Evidence;
 using Cube.Attestation.Tdx;
 using Cube.Attestation.Verdicts;
-using Cube.Proxy.Attestation;
 using Cube.Proxy.Attestation.Collateral;
 using Cube.Proxy.Configuration;
 using Cube.Proxy.Configuration.Policies;
@@ -268,7 +267,7 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
         var database = new ProxyDatabase(configuration);
         database.Migrate();
         var vendor = new Uri(_vendor.Urls.Single());
-        var options = Options.Create(new AttestationOptions { AmdKds = vendor, IntelPcs = vendor, IntelCertificates = vendor });
+        var options = Options.Create(new CollateralOptions { AmdKds = vendor, IntelPcs = vendor, IntelCertificates = vendor });
         _policies = new ProxyConfigurationProvider(new PolicyStore(database), new RouteStore(database), new SeedRoutes(Options.Create(new RoutingOptions())), database, Options.Create(new PolicyOptions()), TimeProvider.System, NullLogger<ProxyConfigurationProvider>.Instance);
         await _policies.ReadAsync(default);
         _policies.Changed += () =>

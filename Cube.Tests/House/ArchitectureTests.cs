@@ -19,13 +19,13 @@ public sealed class ArchitectureTests
 
     /// <summary>
     /// To a model server leads only what <c>Cube.Attestation</c> hands out after a verdict. The one other hop of the proxy is to Identity,
-    /// in <c>ManagementExtensions</c>; named clients are for Identity, the authorization engine and the vendors.
+    /// in <c>IdentityForwarding</c>; named clients are for Identity, the authorization engine and the vendors.
     /// </summary>
     [Fact]
     public void Nothing_in_the_proxy_can_open_a_connection_to_a_model_server_but_the_attested_dialer()
     {
         var users = Uses("Cube.Proxy.dll").Where(static use => _openers.Any(opener => use.Member.StartsWith(opener, StringComparison.Ordinal))).ToList();
-        Assert.All(users, static use => Assert.StartsWith("Cube.Proxy.Management.ManagementExtensions", use.Type, StringComparison.Ordinal));
+        Assert.All(users, static use => Assert.StartsWith("Cube.Proxy.Management.IdentityForwarding", use.Type, StringComparison.Ordinal));
         Assert.NotEmpty(users);
         Assert.Equal(
             ["Cube.Proxy.Attestation.AttestationExtensions"],

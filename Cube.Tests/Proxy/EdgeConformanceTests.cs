@@ -59,7 +59,7 @@ public sealed class EdgeConformanceTests(FakeSystem system)
     [Trait("Conformance", "ER-14")]
     public async Task A_fault_of_our_own_is_a_500_without_a_word_of_it()
     {
-        var context = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
+        var context = new DefaultHttpContext { Request = { Path = $"/{Guid.NewGuid()}/v1/models" }, Response = { Body = new MemoryStream() } };
         await new DomainErrorMiddleware(static _ => throw new InvalidOperationException("secret-of-the-stack"), NullLogger<DomainErrorMiddleware>.Instance).InvokeAsync(context);
         await context.Response.BodyWriter.FlushAsync();
         var body = Encoding.UTF8.GetString(((MemoryStream)context.Response.Body).ToArray());

@@ -8,7 +8,7 @@ namespace Cube.Proxy.Attestation.Collateral;
 internal sealed class VendorException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>Asks AMD, Intel and Microsoft, at their configured addresses and nowhere else. What comes is signed by them, and judged before it is kept.</summary>
-internal sealed class VendorClient(IHttpClientFactory clients, IOptions<AttestationOptions> options)
+internal sealed class VendorClient(IHttpClientFactory clients, IOptions<CollateralOptions> options)
 {
     public const string ClientName = "collateral";
     private const int Most = 1 << 20;

@@ -15,7 +15,7 @@ namespace Cube.Proxy.Attestation.Verdicts;
 /// Keeps every judgement, and the evidence behind it once under its hash, so that an auditor can repeat it. It is written behind the
 /// request's back; a database that is away costs entries, which is logged, and never a request.
 /// </summary>
-internal sealed partial class VerdictJournal(ProxyDatabase database, IOptions<AttestationOptions> options, TimeProvider time, ILogger<VerdictJournal> logger) : BackgroundService
+internal sealed partial class VerdictJournal(ProxyDatabase database, IOptions<VerdictOptions> options, TimeProvider time, ILogger<VerdictJournal> logger) : BackgroundService
 {
     public static JsonSerializerOptions Format { get; } = new(JsonSerializerDefaults.Web)
     {
