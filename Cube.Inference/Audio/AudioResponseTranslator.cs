@@ -9,7 +9,7 @@ internal sealed class AudioResponseTranslator : ResponseTranslator
 {
     private static readonly string[] _verbose = ["language", "text", "segments", "words"];
 
-    public override IResponseStream BeginStream(ClientRequest request, TimeProvider time) => new TranscriptionStream(request);
+    public override IStreamTranslator BeginStream(ClientRequest request, TimeProvider time) => new TranscriptionStream(request);
 
     public override BufferedResponse WriteBuffered(ReadOnlyMemory<byte> body, string? mediaType, ClientRequest request, DateTimeOffset now, ByteBuffer output) =>
         new(Write(body, mediaType, request.AudioFormat, output), null);

@@ -5,7 +5,7 @@ namespace Cube.Inference.Chat;
 /// <summary>Translates the response of <c>/v1/chat/completions</c>.</summary>
 internal sealed class ChatResponseTranslator() : ChoicesResponseTranslator("chat.completion", "chatcmpl-")
 {
-    public override IResponseStream BeginStream(ClientRequest request, TimeProvider time) => new ChatStream(request, time.GetUtcNow());
+    public override IStreamTranslator BeginStream(ClientRequest request, TimeProvider time) => new ChatStream(request, time.GetUtcNow());
 
     protected override bool WriteContent(JsonElement choice, ClientRequest request, ByteBuffer output)
     {

@@ -6,7 +6,7 @@ namespace Cube.Inference.Completions;
 /// <summary>Translates the response of <c>/v1/completions</c>.</summary>
 internal sealed class CompletionResponseTranslator() : ChoicesResponseTranslator("text_completion", "cmpl-")
 {
-    public override IResponseStream BeginStream(ClientRequest request, TimeProvider time) => new CompletionStream(request, time.GetUtcNow());
+    public override IStreamTranslator BeginStream(ClientRequest request, TimeProvider time) => new CompletionStream(request, time.GetUtcNow());
 
     protected override bool WriteContent(JsonElement choice, ClientRequest request, ByteBuffer output)
     {

@@ -7,7 +7,7 @@ internal sealed class ModelManagementResponseTranslator : ResponseTranslator
 {
     public static ModelManagementResponseTranslator Instance { get; } = new();
 
-    public override IResponseStream BeginStream(ClientRequest request, TimeProvider time) => new ModelManagementStream();
+    public override IStreamTranslator BeginStream(ClientRequest request, TimeProvider time) => new ModelManagementStream();
 
     public override BufferedResponse WriteBuffered(ReadOnlyMemory<byte> body, string? mediaType, ClientRequest request, DateTimeOffset now, ByteBuffer output)
     {

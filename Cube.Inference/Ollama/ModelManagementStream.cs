@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Cube.Inference.Ollama;
 
 /// <summary>How a change of Ollama's models goes on, line by line: <c>status</c>, and of what is fetched <c>digest</c>, <c>total</c> and <c>completed</c>, in bytes. The last says <c>success</c>.</summary>
-internal sealed class ModelManagementStream : IResponseStream
+internal sealed class ModelManagementStream : IStreamTranslator
 {
     private static readonly string[] _members = ["status", "digest", "total", "completed"];
     private bool _isDone;
@@ -53,8 +53,8 @@ internal sealed class ModelManagementStream : IResponseStream
         return StreamStep.Failed;
     }
 
-    public StreamStep End(ByteBuffer output) => _isDone ? StreamStep.Done : StreamStep.Failed;
+    public StreamStep Complete(ByteBuffer output) => _isDone ? StreamStep.Done : StreamStep.Failed;
 
-    public void WriteError(OpenAiError error, ByteBuffer output) =>
-        output.Append("{\"error\":"u8).Append(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(error.Message))).Append("}\n"u8);
+    public void WriteError(OpenAiError failure, ByteBuffer output) =>
+        output.Append("{\"error\":"u8).Append(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(failure.Message))).Append("}\n"u8);
 }

@@ -7,7 +7,7 @@ internal sealed class OllamaResponseTranslator : ResponseTranslator
 {
     public static OllamaResponseTranslator Instance { get; } = new();
 
-    public override IResponseStream BeginStream(ClientRequest request, TimeProvider time) => new OllamaStream(request);
+    public override IStreamTranslator BeginStream(ClientRequest request, TimeProvider time) => new OllamaStream(request);
 
     public override BufferedResponse WriteBuffered(ReadOnlyMemory<byte> body, string? mediaType, ClientRequest request, DateTimeOffset now, ByteBuffer output)
     {

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Cube.Inference.Ollama;
 
 /// <summary>A stream of Ollama's own: lines of JSON, the last of which says that it is done. The client gets the members that Ollama's API has, with the model's name as the client wrote it.</summary>
-internal sealed class OllamaStream(ClientRequest request) : IResponseStream
+internal sealed class OllamaStream(ClientRequest request) : IStreamTranslator
 {
     private readonly byte[] _model = JsonSerializer.SerializeToUtf8Bytes(request.Model);
     private bool _isDone;
@@ -36,8 +36,8 @@ internal sealed class OllamaStream(ClientRequest request) : IResponseStream
         return StreamStep.Failed;
     }
 
-    public StreamStep End(ByteBuffer output) => _isDone ? StreamStep.Done : StreamStep.Failed;
+    public StreamStep Complete(ByteBuffer output) => _isDone ? StreamStep.Done : StreamStep.Failed;
 
-    public void WriteError(OpenAiError error, ByteBuffer output) =>
-        output.Append("{\"error\":"u8).Append(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(error.Message))).Append("}\n"u8);
+    public void WriteError(OpenAiError failure, ByteBuffer output) =>
+        output.Append("{\"error\":"u8).Append(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(failure.Message))).Append("}\n"u8);
 }

@@ -7,7 +7,7 @@ namespace Cube.Inference.Responses;
 /// <summary>Translates the response of <c>/v1/responses</c> out of a model server's response to a chat.</summary>
 internal sealed class ResponsesResponseTranslator : JsonResponseTranslator
 {
-    public override IResponseStream BeginStream(ClientRequest request, TimeProvider time) => new ResponsesStream(request, time);
+    public override IStreamTranslator BeginStream(ClientRequest request, TimeProvider time) => new ResponsesStream(request, time);
 
     protected override TokenUsage? Write(JsonElement root, ClientRequest request, DateTimeOffset now, ByteBuffer output)
     {

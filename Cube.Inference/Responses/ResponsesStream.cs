@@ -51,10 +51,10 @@ internal sealed class ResponsesStream(ClientRequest request, TimeProvider time) 
     }
 
     /// <summary>As OpenAI's event says it, and as SDKs look for it in any stream.</summary>
-    public override void WriteError(OpenAiError error, ByteBuffer output)
+    public override void WriteError(OpenAiError failure, ByteBuffer output)
     {
-        Begin("error"u8, output).Append(",\"code\":"u8).Append(JsonSerializer.SerializeToUtf8Bytes(error.Code)).Append(",\"message\":"u8).Append(JsonSerializer.SerializeToUtf8Bytes(error.Message))
-            .Append(",\"param\":null,"u8).Append(error.ToJson().Span[1..^1]);
+        Begin("error"u8, output).Append(",\"code\":"u8).Append(JsonSerializer.SerializeToUtf8Bytes(failure.Code)).Append(",\"message\":"u8).Append(JsonSerializer.SerializeToUtf8Bytes(failure.Message))
+            .Append(",\"param\":null,"u8).Append(failure.ToJson().Span[1..^1]);
         EndEvent(output);
     }
 

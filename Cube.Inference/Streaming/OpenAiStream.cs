@@ -5,7 +5,7 @@ namespace Cube.Inference.Streaming;
 /// <summary>
 /// Reads the events of a model server's stream in OpenAI's form, and knows a failure in whatever words. It makes no object for an event.
 /// </summary>
-internal abstract class OpenAiStream(ClientRequest request) : IResponseStream
+internal abstract class OpenAiStream(ClientRequest request) : IStreamTranslator
 {
     public string ContentType => "text/event-stream; charset=utf-8";
 
@@ -22,7 +22,7 @@ internal abstract class OpenAiStream(ClientRequest request) : IResponseStream
     {
         if (data.SequenceEqual("[DONE]"u8) || data.TrimEnd((byte)' ').SequenceEqual("[DONE]"u8))
         {
-            return End(output);
+            return Complete(output);
         }
 
         var mark = output.Length;
@@ -43,7 +43,7 @@ internal abstract class OpenAiStream(ClientRequest request) : IResponseStream
     }
 
     /// <summary>That it is done, or that nothing comes any more, is an end only where every choice has one.</summary>
-    public StreamStep End(ByteBuffer output)
+    public StreamStep Complete(ByteBuffer output)
     {
         if (Finished < Request.Choices)
         {
@@ -56,7 +56,7 @@ internal abstract class OpenAiStream(ClientRequest request) : IResponseStream
 
     protected abstract void WriteEnd(ByteBuffer output);
 
-    public virtual void WriteError(OpenAiError error, ByteBuffer output) => output.Append("data: "u8).Append(error.ToJson().Span).Append("\n\n"u8);
+    public virtual void WriteError(OpenAiError failure, ByteBuffer output) => output.Append("data: "u8).Append(failure.ToJson().Span).Append("\n\n"u8);
 
     /// <returns>False where the event says that the model server has failed.</returns>
     private bool WriteEvent(ReadOnlySpan<byte> data, ByteBuffer output)

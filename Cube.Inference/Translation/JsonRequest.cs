@@ -46,6 +46,8 @@ public sealed class JsonRequest : InferenceRequest
         {
             _document.Dispose();
         }
+
+        base.Dispose(disposing);
     }
 }
 

@@ -6,7 +6,7 @@ namespace Cube.Inference.Translation;
 public abstract class ResponseTranslator
 {
     /// <summary>Begins a streamed response. The caller disposes it where it is <see cref="IDisposable"/>.</summary>
-    public virtual IResponseStream BeginStream(ClientRequest request, TimeProvider time) => throw new NotSupportedException("The endpoint has no streamed response.");
+    public virtual IStreamTranslator BeginStream(ClientRequest request, TimeProvider time) => throw new NotSupportedException("The endpoint has no streamed response.");
 
     /// <summary>Writes a response that came as a whole.</summary>
     /// <param name="body">The model server's.</param>

@@ -15,7 +15,7 @@ namespace Cube.Proxy.Inference;
 /// what fails before is an HTTP error; what fails later is an error event and a broken connection, the one signal that every SDK notices.
 /// It reads on only when the client has taken what was written.
 /// </summary>
-internal sealed class StreamRelay(HttpContext context, IResponseStream answer, ProxyOptions options)
+internal sealed class StreamRelay(HttpContext context, IStreamTranslator answer, ProxyOptions options)
 {
     /// <summary>A connection that is aborted drops what it has not yet sent; this is for the error event.</summary>
     private static readonly TimeSpan _grace = TimeSpan.FromMilliseconds(100);
@@ -86,7 +86,7 @@ internal sealed class StreamRelay(HttpContext context, IResponseStream answer, P
             Events++;
         }
 
-        return isFinal ? answer.End(output) : StreamStep.More;
+        return isFinal ? answer.Complete(output) : StreamStep.More;
     }
 
     private TimeSpan Remaining()

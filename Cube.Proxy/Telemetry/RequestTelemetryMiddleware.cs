@@ -74,10 +74,11 @@ internal sealed partial class RequestTelemetryMiddleware
         if (_logger.IsEnabled(LogLevel.Information))
         {
             var outcome = context.Features.Get<ResponseOutcome>();
-            var usage = outcome?.Usage ?? default;
+            var (end, usage) = (EndOf(outcome?.End, status), outcome?.Usage ?? default);
+            var milliseconds = elapsed.TotalMilliseconds;
             Handled(
-                endpoint?.Name ?? "unknown", status, elapsed.TotalMilliseconds, route?.Name ?? "none", member?.DomainId, member?.Caller.UserId, context.TraceIdentifier,
-                EndOf(outcome?.End, status), usage.Prompt, usage.Completion);
+                endpoint?.Name ?? "unknown", status, milliseconds, route?.Name ?? "none", member?.DomainId, member?.Caller.UserId, context.TraceIdentifier,
+                end, usage.Prompt, usage.Completion);
         }
     }
 

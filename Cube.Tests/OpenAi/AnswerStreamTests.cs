@@ -41,7 +41,7 @@ public sealed class AnswerStreamTests
 
             if (isFinal)
             {
-                return (Essence(output), answer.End(output));
+                return (Essence(output), answer.Complete(output));
             }
         }
     }

@@ -29,7 +29,7 @@ public sealed class ToolCallTests
     private static string Event(string delta, string finish = "null", string logprobs = "null") =>
         $$"""{"model":"m","choices":[{"index":0,"delta":{{delta}},"logprobs":{{logprobs}},"finish_reason":{{finish}}}]}""";
 
-    private static (StreamStep End, string Text) Run(IResponseStream stream, IEnumerable<string> events)
+    private static (StreamStep End, string Text) Run(IStreamTranslator stream, IEnumerable<string> events)
     {
         using var output = new ByteBuffer();
         foreach (var data in events)
@@ -40,7 +40,7 @@ public sealed class ToolCallTests
             }
         }
 
-        var end = stream.End(output);
+        var end = stream.Complete(output);
         return (end, Encoding.UTF8.GetString(output.Written.Span));
     }
 

@@ -14,7 +14,7 @@ public enum StreamStep
 }
 
 /// <summary>Translates a streamed response, event by event. OpenAI's server-sent events and Ollama's lines have implementations of their own.</summary>
-public interface IResponseStream
+public interface IStreamTranslator
 {
     /// <summary>Of the client's response.</summary>
     string ContentType { get; }
@@ -33,8 +33,8 @@ public interface IResponseStream
     StreamStep Write(ReadOnlySpan<byte> data, ByteBuffer output);
 
     /// <summary>The model server has ended the stream.</summary>
-    StreamStep End(ByteBuffer output);
+    StreamStep Complete(ByteBuffer output);
 
     /// <summary>Writes the last event of a stream that breaks.</summary>
-    void WriteError(OpenAiError error, ByteBuffer output);
+    void WriteError(OpenAiError failure, ByteBuffer output);
 }
