@@ -49,7 +49,7 @@ public class AuthorizationBenchmarks
 
     /// <summary>Membership and permission of one request.</summary>
     [Benchmark(Baseline = true)]
-    public async Task<bool> Cached() => (await _authorization.AuthorizeAsync(_member.Caller.Principal, _context, _requirements)).Succeeded;
+    public async Task<bool> Cached() => (await _authorization.AuthorizeAsync(_member.Caller.ToPrincipal(), _context, _requirements)).Succeeded;
 
     /// <summary>The additional check where the caller's role is limited to named models.</summary>
     [Benchmark]

@@ -28,7 +28,7 @@ internal sealed class BearerAuthenticationHandler(IOptionsMonitor<Authentication
         var verdict = token.Length == 0 ? TokenVerdict.Invalid.Instance : await tokens.VerifyAsync(token, Context.RequestAborted);
         if (verdict is TokenVerdict.Valid { Caller: var caller })
         {
-            return AuthenticateResult.Success(new AuthenticationTicket(caller.Principal, SchemeName));
+            return AuthenticateResult.Success(new AuthenticationTicket(caller.ToPrincipal(), SchemeName));
         }
 
         _failure = verdict is TokenVerdict.Expired ? OpenAiError.TokenExpired : OpenAiError.InvalidApiKey;

@@ -12,8 +12,8 @@ internal sealed record Caller(Guid UserId, Guid CredentialId, Guid? PatId, strin
 {
     private ClaimsPrincipal? _principal;
 
-    /// <summary>The caller as ASP.NET's user. Made once for each verified token.</summary>
-    public ClaimsPrincipal Principal => _principal ??= new ClaimsPrincipal(new CallerIdentity(this));
+    /// <summary>The caller as ASP.NET's user. Created once for each verified token. A method, because the cache of personal access tokens measures callers by their public properties.</summary>
+    public ClaimsPrincipal ToPrincipal() => _principal ??= new ClaimsPrincipal(new CallerIdentity(this));
 
     /// <exception cref="InvalidOperationException">The endpoint does not require an authenticated caller.</exception>
     public static Caller Of(HttpContext context) => Find(context.User) ?? throw new InvalidOperationException("The request has no authenticated caller.");

@@ -20,7 +20,7 @@ internal static class OperationDescriptionExtensions
     public static TBuilder Describe<TBuilder>(this TBuilder endpoint, OperationDescription description, int status = StatusCodes.Status200OK, Type? response = null)
         where TBuilder : IEndpointConventionBuilder
     {
-        endpoint.WithMetadata(description, response is null ? new ProducesResponseTypeMetadata(status) : new ProducesResponseTypeMetadata(status, response, ["application/json"]));
+        endpoint.WithMetadata(description, response is null ? new ProducesResponseTypeMetadata(status, typeof(void)) : new ProducesResponseTypeMetadata(status, response, ["application/json"]));
         return endpoint;
     }
 }
