@@ -17,7 +17,14 @@ public enum BodyKind
 /// <param name="Method">The HTTP method.</param>
 /// <param name="Path">Below the domain. <c>{model}</c> at its end is a model's id, which may contain slashes and escapes.</param>
 /// <param name="Permission">What the caller's role in the domain must allow; null where only administrators of the platform may use the endpoint.</param>
-public record InferenceEndpoint(string Name, string Method, string Path, string? Permission);
+public record InferenceEndpoint(string Name, string Method, string Path, string? Permission)
+{
+    /// <summary>What a model server must support to serve the endpoint.</summary>
+    public virtual BackendFeatures RequiredFeatures { get; init; }
+
+    /// <summary>The path that the model server is asked at, before the differences of its kind. By default the endpoint's own.</summary>
+    public virtual string BackendPath { get; init; } = Path;
+}
 
 /// <summary>An endpoint that a model server answers.</summary>
 /// <param name="Body">What the client sends.</param>
@@ -29,6 +36,7 @@ public sealed record ForwardedEndpoint(string Name, string Method, string Path, 
     /// <summary>Whether it changes the models that the model server has.</summary>
     public bool ChangesModels => Permission is null;
 
-    /// <returns>The path in OpenAI's API, or in the model server's own, that stands for the endpoint before the backend's differences.</returns>
-    public string BackendPath => Request.BackendPath ?? Path;
+    public override BackendFeatures RequiredFeatures => Request.RequiredFeatures;
+
+    public override string BackendPath => Request.BackendPath ?? Path;
 }

@@ -12,10 +12,10 @@ namespace Cube.Inference;
 public static class InferenceEndpoints
 {
     public static readonly InferenceEndpoint ListModels = new("models.list", "GET", "/v1/models", "llm_read");
-    public static readonly InferenceEndpoint GetModel = new("models.get", "GET", "/v1/models/{model}", "llm_read");
-    public static readonly InferenceEndpoint OllamaRunning = new("native.ps", "GET", "/api/ps", "llm_read");
-    public static readonly InferenceEndpoint OllamaTags = new("native.tags", "GET", "/api/tags", "llm_read");
-    public static readonly InferenceEndpoint OllamaVersion = new("native.version", "GET", "/api/version", "llm_read");
+    public static readonly InferenceEndpoint GetModel = new("models.get", "GET", "/v1/models/{model}", "llm_read") { BackendPath = "/v1/models" };
+    public static readonly InferenceEndpoint OllamaRunning = new("native.ps", "GET", "/api/ps", "llm_read") { RequiredFeatures = BackendFeatures.OllamaApi };
+    public static readonly InferenceEndpoint OllamaTags = new("native.tags", "GET", "/api/tags", "llm_read") { RequiredFeatures = BackendFeatures.OllamaApi };
+    public static readonly InferenceEndpoint OllamaVersion = new("native.version", "GET", "/api/version", "llm_read") { RequiredFeatures = BackendFeatures.OllamaApi };
 
     public static readonly ForwardedEndpoint ChatCompletions = Json("chat.completions", "/v1/chat/completions", "llm_chat_completions", ChatRequestTranslator.Instance, new ChatResponseTranslator());
 
@@ -53,6 +53,14 @@ public static class InferenceEndpoints
         Management("native.copy", "POST", "/api/copy", ModelManagementTranslator.Copy),
         Management("native.delete", "DELETE", "/api/delete", ModelManagementTranslator.Delete),
     ];
+
+    /// <summary>The methods and paths of a model server that Cube uses. An agent forwards these and no others.</summary>
+    /// <param name="backend">The kind of the model server.</param>
+    /// <param name="includeModelChanges">Whether the endpoints that change the models are among them.</param>
+    public static IReadOnlyCollection<(string Method, string Path)> OfBackend(BackendProtocol backend, bool includeModelChanges) =>
+        All.Where(endpoint => backend.Supports(endpoint.RequiredFeatures) && (includeModelChanges || endpoint is not ForwardedEndpoint { ChangesModels: true }))
+            .Select(endpoint => (endpoint.Method, backend.PathOf(endpoint.BackendPath)))
+            .ToHashSet();
 
     private static ForwardedEndpoint Json(string name, string path, string permission, RequestTranslator request, ResponseTranslator response) =>
         new(name, "POST", path, permission, BodyKind.Json, request, response);

@@ -3,15 +3,14 @@ using Microsoft.Extensions.Options;
 
 namespace Cube.Agent.Backends;
 
-/// <summary>Requests <c>/</c> of Ollama, or <c>/health</c> of vLLM. Timeout: 2 seconds.</summary>
+/// <summary>Requests the health path of the model server. Timeout: 2 seconds.</summary>
 internal sealed class BackendHealthCheck(BackendClient client, IOptions<BackendOptions> options) : IHealthCheck
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
 
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        var path = options.Value.ParsedKind == BackendKind.Vllm ? "health" : "";
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(options.Value.Url!, path));
+        using var request = new HttpRequestMessage(HttpMethod.Get, options.Value is { Protocol: { } protocol, Url: { } url } ? new Uri(url, protocol.HealthPath) : null);
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(Timeout);
         try

@@ -25,8 +25,7 @@ internal static class AttestationExtensions
         }
 
         var services = builder.Services;
-        services.AddSingleton<IValidateOptions<AttestationOptions>, AttestationOptionsValidator>().AddSingleton<IValidateOptions<AttestationOptions>, AttestationOptionsCustomValidator>();
-        services.AddOptions<AttestationOptions>().BindConfiguration(AttestationOptions.Section).ValidateOnStart();
+        services.AddOptionsWithValidateOnStart<AttestationOptions, AttestationOptionsValidator>().BindConfiguration(AttestationOptions.Section);
         // Requests to the host must not use a proxy from the environment.
         services.AddHttpClient("imds", static client => (client.Timeout, client.MaxResponseContentBufferSize) = (TimeSpan.FromSeconds(5), ImdsClient.MaxResponseBytes)).ConfigurePrimaryHttpMessageHandler(BackendHttpHandler.Create);
         services.AddHttpClient("maa", static client => (client.Timeout, client.MaxResponseContentBufferSize) = (TimeSpan.FromSeconds(8), MaaProvider.MaxResponseBytes));

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Cube.ServiceDefaults.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Agent.Evidence;
@@ -29,25 +30,17 @@ internal sealed class AttestationOptions
     public Uri? Maa { get; set; }
 
     /// <summary>Maximum number of Evidence requests to the device per second, 1 to 1000.</summary>
-    [Range(1, 1000, ErrorMessage = "Attestation__PerSecond must be between 1 and 1000.")]
+    [SettingRange("Attestation__PerSecond", 1, 1000)]
     public int PerSecond { get; set; } = 20;
 
     /// <summary>Maximum number of waiting Evidence requests, 1 to 1024. Further requests are rejected.</summary>
-    [Range(1, 1024, ErrorMessage = "Attestation__Waiting must be between 1 and 1024.")]
+    [SettingRange("Attestation__Waiting", 1, 1024)]
     public int Waiting { get; set; } = 64;
 
     /// <summary>Lifetime of the key of the agent's certificate, 1 minute to 24 hours.</summary>
+    [SettingRange("Attestation__KeyLifetime", "00:01:00", "1.00:00:00")]
     public TimeSpan KeyLifetime { get; set; } = TimeSpan.FromHours(12);
 }
 
 [OptionsValidator]
 internal sealed partial class AttestationOptionsValidator : IValidateOptions<AttestationOptions>;
-
-/// <summary>The generated validator ignores the error message of a range of <see cref="TimeSpan"/>.</summary>
-internal sealed class AttestationOptionsCustomValidator : IValidateOptions<AttestationOptions>
-{
-    public ValidateOptionsResult Validate(string? name, AttestationOptions options) =>
-        options.KeyLifetime < TimeSpan.FromMinutes(1) || options.KeyLifetime > TimeSpan.FromHours(24)
-            ? ValidateOptionsResult.Fail("Attestation__KeyLifetime must be between 00:01:00 and 1.00:00:00.")
-            : ValidateOptionsResult.Success;
-}

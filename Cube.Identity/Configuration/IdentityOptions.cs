@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Cube.ServiceDefaults.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Identity.Configuration;
@@ -9,15 +10,15 @@ internal sealed class IdentityOptions
     public const string Section = "Identity";
 
     /// <summary>The lifetime of an access token, from 10 seconds to 1 day.</summary>
-    [Range(typeof(TimeSpan), "00:00:10", "1.00:00:00", ErrorMessage = "Identity__AccessTokenLifetime must be between 00:00:10 and 1.00:00:00.")]
+    [SettingRange("Identity__AccessTokenLifetime", "00:00:10", "1.00:00:00")]
     public TimeSpan AccessTokenLifetime { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>The lifetime of a refresh token, from 10 seconds to 90 days.</summary>
-    [Range(typeof(TimeSpan), "00:00:10", "90.00:00:00", ErrorMessage = "Identity__RefreshTokenLifetime must be between 00:00:10 and 90.00:00:00.")]
+    [SettingRange("Identity__RefreshTokenLifetime", "00:00:10", "90.00:00:00")]
     public TimeSpan RefreshTokenLifetime { get; set; } = TimeSpan.FromHours(24);
 
     /// <summary>How long a key signs tokens before it is rotated, from 1 minute to 1 year. An old key stays published until every token that it signed has expired.</summary>
-    [Range(typeof(TimeSpan), "00:01:00", "365.00:00:00", ErrorMessage = "Identity__SigningKeyLifetime must be between 00:01:00 and 365.00:00:00.")]
+    [SettingRange("Identity__SigningKeyLifetime", "00:01:00", "365.00:00:00")]
     public TimeSpan SigningKeyLifetime { get; set; } = TimeSpan.FromDays(30);
 
     /// <summary>The secret that encrypts the private signing keys in the database, at least 16 characters.</summary>
@@ -29,27 +30,27 @@ internal sealed class IdentityOptions
     public bool SelfRegistration { get; set; }
 
     /// <summary>How long the row of a deleted user is kept, from 1 hour to 10 years.</summary>
-    [Range(typeof(TimeSpan), "01:00:00", "3650.00:00:00", ErrorMessage = "Identity__DeletedUserRetention must be between 01:00:00 and 3650.00:00:00.")]
+    [SettingRange("Identity__DeletedUserRetention", "01:00:00", "3650.00:00:00")]
     public TimeSpan DeletedUserRetention { get; set; } = TimeSpan.FromDays(30);
 
     /// <summary>The most domains, not counting deleted ones, that a user may have created: 1 to 10000. Administrators of the platform have no limit.</summary>
-    [Range(1, 10_000, ErrorMessage = "Identity__MaxDomainsPerUser must be between 1 and 10000.")]
+    [SettingRange("Identity__MaxDomainsPerUser", 1, 10_000)]
     public int MaxDomainsPerUser { get; set; } = 10;
 
     /// <summary>The most requests that verify or hash a password at the same time: 1 to 64, or 0 for the number of processors.</summary>
-    [Range(0, 64, ErrorMessage = "Identity__PasswordsAtOnce must be between 0 and 64.")]
+    [SettingRange("Identity__PasswordsAtOnce", 0, 64)]
     public int PasswordsAtOnce { get; set; }
 
     /// <summary>The most password requests that wait: 1 to 10000. Further requests are answered with 503.</summary>
-    [Range(1, 10_000, ErrorMessage = "Identity__PasswordsWaiting must be between 1 and 10000.")]
+    [SettingRange("Identity__PasswordsWaiting", 1, 10_000)]
     public int PasswordsWaiting { get; set; } = 256;
 
     /// <summary>The most password requests of one client address that wait: 1 to 10000. Further requests are answered with 429.</summary>
-    [Range(1, 10_000, ErrorMessage = "Identity__PasswordsWaitingPerAddress must be between 1 and 10000.")]
+    [SettingRange("Identity__PasswordsWaitingPerAddress", 1, 10_000)]
     public int PasswordsWaitingPerAddress { get; set; } = 32;
 
     /// <summary>The most wrong passwords per minute from one client address, for all accounts together: 10 to 100000.</summary>
-    [Range(10, 100_000, ErrorMessage = "Identity__LoginFailuresPerAddress must be between 10 and 100000.")]
+    [SettingRange("Identity__LoginFailuresPerAddress", 10, 100_000)]
     public int LoginFailuresPerAddress { get; set; } = 100;
 
     /// <summary>The e-mail address of the administrator that is created when the platform has none; empty for none.</summary>

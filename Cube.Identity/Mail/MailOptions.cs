@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net.Mail;
 using Cube.Identity.Configuration;
+using Cube.ServiceDefaults.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Identity.Mail;
@@ -16,7 +17,7 @@ internal sealed class MailOptions
     public string Host { get; set; } = "";
 
     /// <summary>The port of the SMTP server: usually 587 for <c>starttls</c> and 465 for <c>tls</c>.</summary>
-    [Range(1, 65_535, ErrorMessage = "Mail__Port must be between 1 and 65535.")]
+    [SettingRange("Mail__Port", 1, 65_535)]
     public int Port { get; set; } = 587;
 
     /// <summary><c>starttls</c>, <c>tls</c>, or outside of Production <c>none</c>.</summary>

@@ -23,6 +23,8 @@ internal sealed partial class ModelManagementTranslator(bool isStreaming, params
 
     public static ModelManagementTranslator Delete { get; } = new(false, ("name", FieldRule.Translate()));
 
+    public override BackendFeatures RequiredFeatures => BackendFeatures.OllamaApi;
+
     internal override FieldRules Rules { get; } = RulesOf(rules);
 
     internal override ClientRequest Read(JsonElement request) => base.Read(request) with { IsStream = isStreaming && request.Member("stream") is not { ValueKind: JsonValueKind.False } };

@@ -11,6 +11,9 @@ public abstract class BackendProtocol
     /// <summary>The name that the agent's configuration and its answers use.</summary>
     public abstract string Name { get; }
 
+    /// <summary>A path, relative to the address of the model server, that answers 2xx while it can serve requests.</summary>
+    public virtual string HealthPath => "";
+
     public virtual BackendFeatures Features => BackendFeatures.None;
 
     /// <summary>Smallest accepted <c>top_p</c>; a smaller one is raised to it.</summary>

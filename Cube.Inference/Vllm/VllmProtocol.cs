@@ -7,6 +7,8 @@ internal sealed class VllmProtocol : BackendProtocol
 
     public override string Name => "vllm";
 
+    public override string HealthPath => "health";
+
     public override BackendFeatures Features =>
         BackendFeatures.MultipleChoices | BackendFeatures.TokenInput | BackendFeatures.LogitBias | BackendFeatures.CompletionLogprobs | BackendFeatures.TextParts | BackendFeatures.ToolChoice
         | BackendFeatures.PrefixCache | BackendFeatures.ContinuousUsage | BackendFeatures.Audio | BackendFeatures.VllmApi;

@@ -1,32 +1,40 @@
-using Cube.Proxy.Edge;
+using System.ComponentModel.DataAnnotations;
+using Cube.ServiceDefaults.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Proxy.Edge;
 
 /// <summary>The section <c>Proxy</c>.</summary>
-internal sealed class ProxyOptions
+internal sealed class ProxyOptions : IValidatableObject
 {
     public const string Section = "Proxy";
 
     /// <summary>Largest request body in bytes, 1 KiB to 1 GiB.</summary>
+    [SettingRange("Proxy__MaxRequestBodyBytes", 1024.0, 1073741824.0)]
     public long MaxRequestBodyBytes { get; set; } = 32 << 20;
 
     /// <summary>How many images one request may have: 1 to 1,000.</summary>
+    [SettingRange("Proxy__MaxImages", 1, 1000)]
     public int MaxImages { get; set; } = 100;
 
     /// <summary>How many million pixels the images of one request may have together: 1 to 10,000.</summary>
+    [SettingRange("Proxy__MaxImageMegapixels", 1, 10_000)]
     public int MaxImageMegapixels { get; set; } = 256;
 
     /// <summary>How long an agent may be silent within one exchange: 1 second to 1 hour. Loading a model counts.</summary>
+    [SettingRange("Proxy__ActivityTimeout", "00:00:01", "01:00:00")]
     public TimeSpan ActivityTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
     /// <summary>How long a stream may pause between two events: 1 second to 1 hour.</summary>
+    [SettingRange("Proxy__StreamIdleTimeout", "00:00:01", "01:00:00")]
     public TimeSpan StreamIdleTimeout { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>How long a whole stream may last: 1 second to 24 hours.</summary>
+    [SettingRange("Proxy__StreamTotalTimeout", "00:00:01", "1.00:00:00")]
     public TimeSpan StreamTotalTimeout { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>How long a client may take nothing of an answer before its connection is aborted: 1 second to 1 hour. A client that reads slowly is not cut off.</summary>
+    [SettingRange("Proxy__ClientStallTimeout", "00:00:01", "01:00:00")]
     public TimeSpan ClientStallTimeout { get; set; } = TimeSpan.FromMinutes(2);
 
     public CorsOriginOptions Cors { get; set; } = new();
@@ -35,67 +43,20 @@ internal sealed class ProxyOptions
     /// A secret that replicas share, so that a user's prefix cache in a model server is the same through each of them; at least 16 characters.
     /// Without one, each process has its own.
     /// </summary>
+    [MinLength(16, ErrorMessage = "Proxy__CacheSaltKey must have at least 16 characters.")]
     public string? CacheSaltKey { get; set; }
 
     /// <summary>Networks (CIDR) of load balancers in front of this proxy whose <c>X-Forwarded-For</c> counts. None by default.</summary>
     public string[] TrustedProxies { get; set; } = [];
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+    [
+        .. Cors.Origins.Where(static origin => !CorsOriginOptions.IsOrigin(origin))
+            .Select(static origin => new ValidationResult($"Proxy__Cors__Origins holds '{origin}', which is no origin such as https://app.example.com.")),
+        .. TrustedProxies.Where(static network => !System.Net.IPNetwork.TryParse(network, out _))
+            .Select(static network => new ValidationResult($"Proxy__TrustedProxies holds '{network}', which is no network such as 10.0.0.0/8.")),
+    ];
 }
 
-internal sealed class ProxyOptionsValidator : IValidateOptions<ProxyOptions>
-{
-    public ValidateOptionsResult Validate(string? name, ProxyOptions options)
-    {
-        var faults = new ValidateOptionsResultBuilder();
-        if (options.MaxRequestBodyBytes is < 1024 or > 1 << 30)
-        {
-            faults.AddError("Proxy__MaxRequestBodyBytes must be between 1024 and 1073741824.");
-        }
-
-        if (options.MaxImages is < 1 or > 1000)
-        {
-            faults.AddError("Proxy__MaxImages must be between 1 and 1000.");
-        }
-
-        if (options.MaxImageMegapixels is < 1 or > 10_000)
-        {
-            faults.AddError("Proxy__MaxImageMegapixels must be between 1 and 10000.");
-        }
-
-        if (options.ActivityTimeout < TimeSpan.FromSeconds(1) || options.ActivityTimeout > TimeSpan.FromHours(1))
-        {
-            faults.AddError("Proxy__ActivityTimeout must be between 00:00:01 and 01:00:00.");
-        }
-
-        if (options.StreamIdleTimeout < TimeSpan.FromSeconds(1) || options.StreamIdleTimeout > TimeSpan.FromHours(1))
-        {
-            faults.AddError("Proxy__StreamIdleTimeout must be between 00:00:01 and 01:00:00.");
-        }
-
-        if (options.StreamTotalTimeout < TimeSpan.FromSeconds(1) || options.StreamTotalTimeout > TimeSpan.FromHours(24))
-        {
-            faults.AddError("Proxy__StreamTotalTimeout must be between 00:00:01 and 1.00:00:00.");
-        }
-
-        if (options.ClientStallTimeout < TimeSpan.FromSeconds(1) || options.ClientStallTimeout > TimeSpan.FromHours(1))
-        {
-            faults.AddError("Proxy__ClientStallTimeout must be between 00:00:01 and 01:00:00.");
-        }
-
-        foreach (var origin in options.Cors.Origins.Where(static origin => !CorsOriginOptions.IsOrigin(origin)))
-        {
-            faults.AddError($"Proxy__Cors__Origins holds '{origin}', which is no origin such as https://app.example.com.");
-        }
-
-        if (options.CacheSaltKey is { Length: < 16 })
-        {
-            faults.AddError("Proxy__CacheSaltKey must have at least 16 characters.");
-        }
-
-        foreach (var network in options.TrustedProxies.Where(static network => !System.Net.IPNetwork.TryParse(network, out _)))
-        {
-            faults.AddError($"Proxy__TrustedProxies holds '{network}', which is no network such as 10.0.0.0/8.");
-        }
-
-        return faults.Build();
-    }
-}
+[OptionsValidator]
+internal sealed partial class ProxyOptionsValidator : IValidateOptions<ProxyOptions>;

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Cube.ServiceDefaults.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Proxy.Attestation.Verdicts;
@@ -9,7 +10,7 @@ internal sealed class VerdictOptions
     public const string Section = "Attestation";
 
     /// <summary>Days that verdicts and their evidence are kept, 1 to 3650.</summary>
-    [Range(1, 3650, ErrorMessage = "Attestation__KeepDays must be between 1 and 3650.")]
+    [SettingRange("Attestation__KeepDays", 1, 3650)]
     public int KeepDays { get; set; } = 180;
 }
 
