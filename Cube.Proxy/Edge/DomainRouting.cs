@@ -1,3 +1,5 @@
+using System.Reflection;
+
 namespace Cube.Proxy.Edge;
 
 /// <summary>Maps endpoints below a domain, in both forms of its path: <c>/proxy/{domainId}/…</c> and <c>/{domainId}/…</c>.</summary>
@@ -10,6 +12,9 @@ internal static class DomainRouting
 
     /// <summary>Which of the two forms the OpenAPI document describes.</summary>
     private const string DescribedForm = "/proxy/{domainId:domain}";
+
+    /// <summary>The OpenAPI document contains only endpoints with a method as metadata. ASP.NET does not add that to a <see cref="RequestDelegate"/>.</summary>
+    private static readonly MethodInfo _described = ((Func<HttpContext, Task>)Describe).Method;
 
     private static readonly string[] _forms = [DescribedForm, "/{domainId:domain}"];
 
@@ -28,7 +33,7 @@ internal static class DomainRouting
             // A model's id may contain slashes.
             var pattern = form + metadata.Path.Replace(ModelParameter, "{**model}", StringComparison.Ordinal);
             IEndpointConventionBuilder endpoint = handler is RequestDelegate request
-                ? endpoints.MapMethods(pattern, [method], request)
+                ? endpoints.MapMethods(pattern, [method], request).WithMetadata(_described)
                 : endpoints.MapMethods(pattern, [method], handler);
             endpoint.WithMetadata(metadata);
             configure(endpoint);
@@ -38,6 +43,8 @@ internal static class DomainRouting
             }
         }
     }
+
+    private static Task Describe(HttpContext context) => Task.CompletedTask;
 
     /// <summary>A UUID in its form with four hyphens; ASP.NET's <c>guid</c> accepts other forms too.</summary>
     private sealed class DomainIdConstraint : IRouteConstraint

@@ -22,6 +22,7 @@ internal static class ApiDocumentExtensions
             {
                 document.Info = new OpenApiInfo { Title = "Cube inference", Version = HealthEndpoints.Version };
                 document.Servers = [];
+                document.Tags = null;
                 document.Components ??= new OpenApiComponents();
                 document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
                 {
@@ -62,6 +63,8 @@ internal static class ApiDocumentExtensions
         var metadata = context.Description.ActionDescriptor.EndpointMetadata;
         var domain = metadata.OfType<DomainEndpointMetadata>().LastOrDefault();
         AddPathParameters(operation, context.Description.RelativePath ?? "");
+        // ASP.NET's tags are the names of classes.
+        operation.Tags = null;
         operation.Responses ??= [];
         operation.Responses["default"] = Json("An error.", domain is null
             ? await context.GetOrCreateSchemaAsync(typeof(ManagementError), null, ct)
