@@ -94,7 +94,8 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
         var store = await StoreAsync();
         _isEndless = true;
         Assert.Null((await store.CompleteAsync(SyntheticAmd.Shared.Make(new()).Evidence with { Crl = null }, default)).Crl);
-        Assert.InRange(_sent, 1 << 20, 32 << 20);
+        // The buffers of the sockets hold tens of megabytes.
+        Assert.InRange(_sent, 1 << 20, 512 << 20);
     }
 
     [Fact]
@@ -297,7 +298,7 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
         }
 
         var junk = new byte[64 << 10];
-        while (_isEndless && !context.RequestAborted.IsCancellationRequested && _sent < 64 << 20)
+        while (_isEndless && !context.RequestAborted.IsCancellationRequested && _sent < 1 << 30)
         {
             await context.Response.Body.WriteAsync(junk, context.RequestAborted);
             _sent += junk.Length;
