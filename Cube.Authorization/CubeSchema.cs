@@ -36,7 +36,6 @@ internal static class CubeSchema
 
     public static string Scope(string action) => action + "_scope";
 
-    public const string PlatformAdmin = "admin";
     public const string UseModels = "use_models";
     public const string UseModel = "use";
 
