@@ -115,16 +115,16 @@ public sealed class AudioForm : InferenceRequest
         }
 
         var format = Text("response_format") ?? "json";
-        FieldChecks.Value(_formats.Contains(format), "response_format", $"it must be one of {string.Join(", ", _formats)}");
-        FieldChecks.Value(
+        FieldChecks.Require(_formats.Contains(format), "response_format", $"it must be one of {string.Join(", ", _formats)}");
+        FieldChecks.Require(
             Text("temperature") is not { } temperature || (double.TryParse(temperature, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number is >= 0 and <= 1),
             "temperature", "it must be between 0 and 1");
-        FieldChecks.Value(Text("stream") is not { } stream || stream is "true" or "false", "stream", "it must be true or false");
+        FieldChecks.Require(Text("stream") is not { } stream || stream is "true" or "false", "stream", "it must be true or false");
         var isStream = Text("stream") == "true";
-        FieldChecks.Value(!isStream || format == "json", "response_format", "a stream is json");
+        FieldChecks.Require(!isStream || format == "json", "response_format", "a stream is json");
         foreach (var part in parts.Where(static part => part.Name == "timestamp_granularities[]"))
         {
-            FieldChecks.Value(part.Content.Span.SequenceEqual("word"u8) || part.Content.Span.SequenceEqual("segment"u8), "timestamp_granularities", "it must be word or segment");
+            FieldChecks.Require(part.Content.Span.SequenceEqual("word"u8) || part.Content.Span.SequenceEqual("segment"u8), "timestamp_granularities", "it must be word or segment");
         }
 
         return new ClientRequest { Model = model, IsStream = isStream, AudioFormat = format };

@@ -10,9 +10,9 @@ internal sealed class TranscriptionStream(ClientRequest request) : OpenAiStream(
 
     protected override bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output)
     {
-        var parts = Parse(choice, "delta"u8);
+        var parts = StreamedChoice.Parse(choice, "delta"u8);
         var text = ChatDelta.Parse(parts.Payload).Content;
-        if (JsonBytes.IsText(text))
+        if (JsonBytes.IsNonEmptyString(text))
         {
             if (Finished > 0)
             {
@@ -23,13 +23,13 @@ internal sealed class TranscriptionStream(ClientRequest request) : OpenAiStream(
             output.Append("data: {\"type\":\"transcript.text.delta\",\"delta\":"u8).Append(text).Append("}\n\n"u8);
         }
 
-        if (parts.Finish.IsEmpty)
+        if (parts.FinishReason.IsEmpty)
         {
             return true;
         }
 
         Finished = 1;
-        return parts.Finish.Length > 2 && !FinishReason.Of(parts.Finish[1..^1], hasCalls: false, ToolChoice.Auto).IsEmpty;
+        return parts.FinishReason.Length > 2 && !FinishReason.Of(parts.FinishReason[1..^1], hasCalls: false, ToolChoice.Auto).IsEmpty;
     }
 
     protected override void WriteEnd(ByteBuffer output)

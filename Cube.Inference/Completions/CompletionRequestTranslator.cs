@@ -12,7 +12,7 @@ internal sealed class CompletionRequestTranslator : JsonRequestTranslator
     [
         .. Sampling.Rules,
         ("prompt", FieldRule.Translate(CheckPrompt)),
-        ("suffix", FieldRule.Pass(FieldChecks.Text).Requires(BackendFeatures.Suffix)),
+        ("suffix", FieldRule.Pass(FieldChecks.String).Requires(BackendFeatures.Suffix)),
         ("max_tokens", FieldRule.Pass(FieldChecks.Integer(1, int.MaxValue))),
         ("logprobs", FieldRule.Pass(FieldChecks.Integer(0, 5)).Requires(BackendFeatures.CompletionLogprobs)),
         ("best_of", FieldRule.Drop(FieldChecks.Integer(1, 1))),
@@ -52,8 +52,8 @@ internal sealed class CompletionRequestTranslator : JsonRequestTranslator
         }
 
         // More than one prompt would be several answers, whose choices no client could tell apart here.
-        FieldChecks.Type(prompt.ValueKind == JsonValueKind.Array, param, "a string or an array");
-        FieldChecks.Value(prompt.GetArrayLength() > 0, param, "it is empty");
+        FieldChecks.RequireType(prompt.ValueKind == JsonValueKind.Array, param, "a string or an array");
+        FieldChecks.Require(prompt.GetArrayLength() > 0, param, "it is empty");
         var first = prompt[0];
         if (first.ValueKind == JsonValueKind.Number)
         {
@@ -61,15 +61,15 @@ internal sealed class CompletionRequestTranslator : JsonRequestTranslator
             return;
         }
 
-        FieldChecks.Value(prompt.GetArrayLength() == 1, param, "one prompt at a time");
+        FieldChecks.Require(prompt.GetArrayLength() == 1, param, "one prompt at a time");
         if (first.ValueKind == JsonValueKind.Array)
         {
-            FieldChecks.Value(first.GetArrayLength() > 0, $"{param}[0]", "it is empty");
+            FieldChecks.Require(first.GetArrayLength() > 0, $"{param}[0]", "it is empty");
             FieldChecks.Tokens(first, $"{param}[0]");
         }
         else
         {
-            FieldChecks.Text(first, $"{param}[0]");
+            FieldChecks.String(first, $"{param}[0]");
         }
     }
 }

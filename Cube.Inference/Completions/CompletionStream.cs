@@ -10,25 +10,25 @@ internal sealed class CompletionStream(ClientRequest request, DateTimeOffset now
 
     protected override bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output)
     {
-        var parts = Parse(choice, "text"u8);
+        var parts = StreamedChoice.Parse(choice, "text"u8);
         var index = parts.Index;
-        if ((uint)index >= (uint)_isFinished.Length || (_isFinished[index] && JsonBytes.IsText(parts.Payload)))
+        if ((uint)index >= (uint)_isFinished.Length || (_isFinished[index] && JsonBytes.IsNonEmptyString(parts.Payload)))
         {
             return false;
         }
 
         // A token without text, as the one that ends, has its entry in logprobs too.
-        if (JsonBytes.IsText(parts.Payload) || (parts.Logprobs.Length > 0 && !_isFinished[index]))
+        if (JsonBytes.IsNonEmptyString(parts.Payload) || (parts.Logprobs.Length > 0 && !_isFinished[index]))
         {
-            WriteOne(output, index, JsonBytes.IsText(parts.Payload) ? parts.Payload : "\"\""u8, parts.Logprobs, "null"u8);
+            WriteOne(output, index, JsonBytes.IsNonEmptyString(parts.Payload) ? parts.Payload : "\"\""u8, parts.Logprobs, "null"u8);
         }
 
-        if (parts.Finish.IsEmpty || _isFinished[index])
+        if (parts.FinishReason.IsEmpty || _isFinished[index])
         {
             return true;
         }
 
-        var reason = parts.Finish.Length > 2 ? FinishReason.Of(parts.Finish[1..^1], hasCalls: false, ToolChoice.Auto) : default;
+        var reason = parts.FinishReason.Length > 2 ? FinishReason.Of(parts.FinishReason[1..^1], hasCalls: false, ToolChoice.Auto) : default;
         if (reason.IsEmpty)
         {
             return false;

@@ -5,7 +5,7 @@ namespace Cube.Inference.Embeddings;
 /// <summary><c>POST /v1/embeddings</c>.</summary>
 internal sealed class EmbeddingRequestTranslator : JsonRequestTranslator
 {
-    private const int MostInputs = 2048;
+    private const int MaxInputs = 2048;
 
     public override IReadOnlyList<(string Backend, string Client)> ParameterNames { get; } = [("messages", "input")];
 
@@ -14,7 +14,7 @@ internal sealed class EmbeddingRequestTranslator : JsonRequestTranslator
         ("encoding_format", FieldRule.Translate(FieldChecks.OneOf("float", "base64"))),
         ("dimensions", FieldRule.Pass(FieldChecks.Integer(1, int.MaxValue))));
 
-    internal override ClientRequest Read(JsonElement request) => base.Read(request) with { WantsBase64 = request.Member("encoding_format") is { } format && format.ValueEquals("base64"u8) };
+    internal override ClientRequest Read(JsonElement request) => base.Read(request) with { UsesBase64 = request.Member("encoding_format") is { } format && format.ValueEquals("base64"u8) };
 
     internal override void CheckMembers(JsonElement request) => request.Required("input", "input");
 
@@ -34,27 +34,27 @@ internal sealed class EmbeddingRequestTranslator : JsonRequestTranslator
     {
         if (input.ValueKind == JsonValueKind.String)
         {
-            FieldChecks.Value(!input.ValueEquals(""u8), param, "it is empty");
+            FieldChecks.Require(!input.ValueEquals(""u8), param, "it is empty");
             return;
         }
 
-        FieldChecks.Type(input.ValueKind == JsonValueKind.Array, param, "a string or an array");
-        FieldChecks.Value(input.GetArrayLength() is > 0 and var length && length <= MostInputs, param, $"it has 1 to {MostInputs} items");
+        FieldChecks.RequireType(input.ValueKind == JsonValueKind.Array, param, "a string or an array");
+        FieldChecks.Require(input.GetArrayLength() is > 0 and var length && length <= MaxInputs, param, $"it has 1 to {MaxInputs} items");
         var kind = input[0].ValueKind;
         foreach (var item in input.EnumerateArray())
         {
-            FieldChecks.Value(item.ValueKind == kind, param, "its items are all of one kind");
+            FieldChecks.Require(item.ValueKind == kind, param, "its items are all of one kind");
             if (kind == JsonValueKind.String)
             {
-                FieldChecks.Value(!item.ValueEquals(""u8), param, "an item is empty");
+                FieldChecks.Require(!item.ValueEquals(""u8), param, "an item is empty");
             }
             else if (kind == JsonValueKind.Array)
             {
-                FieldChecks.Value(item.GetArrayLength() > 0 && item.EnumerateArray().All(static token => token.ValueKind == JsonValueKind.Number), param, "an item is no array of tokens");
+                FieldChecks.Require(item.GetArrayLength() > 0 && item.EnumerateArray().All(static token => token.ValueKind == JsonValueKind.Number), param, "an item is no array of tokens");
             }
             else
             {
-                FieldChecks.Type(kind == JsonValueKind.Number, param, "a string, an array of strings, or tokens");
+                FieldChecks.RequireType(kind == JsonValueKind.Number, param, "a string, an array of strings, or tokens");
             }
         }
     }

@@ -17,7 +17,7 @@ internal sealed class EmbeddingResponseTranslator : JsonResponseTranslator
         foreach (var item in InOrder(root.GetProperty("data")))
         {
             output.Append(index == 0 ? default : ","u8).Append("{\"object\":\"embedding\",\"index\":"u8).Append(index++).Append(",\"embedding\":"u8);
-            EmbeddingWriter.Write(item.GetProperty("embedding"), request.WantsBase64, output);
+            EmbeddingWriter.Write(item.GetProperty("embedding"), request.UsesBase64, output);
             output.Append("}"u8);
         }
 
@@ -29,7 +29,7 @@ internal sealed class EmbeddingResponseTranslator : JsonResponseTranslator
         output.Append("],\"model\":"u8);
         WriteModel(output, request);
         output.Append(",\"usage\":"u8);
-        usage.Write(output, isOfText: false);
+        usage.Write(output, includesCompletion: false);
         output.Append("}"u8);
         return usage;
     }
@@ -41,10 +41,10 @@ internal sealed class EmbeddingResponseTranslator : JsonResponseTranslator
         foreach (var embedding in embeddings.EnumerateArray())
         {
             output.Append(index == 0 ? default : ","u8).Append("{\"object\":\"embedding\",\"index\":"u8).Append(index++).Append(",\"embedding\":"u8);
-            EmbeddingWriter.Write(embedding, request.WantsBase64, output);
+            EmbeddingWriter.Write(embedding, request.UsesBase64, output);
             output.Append("}"u8);
         }
 
-        return EndEmbeddings(new TokenUsage(JsonBytes.Count(root.Member("prompt_eval_count")) ?? 0, 0), request, output);
+        return EndEmbeddings(new TokenUsage(JsonBytes.ReadInteger(root.Member("prompt_eval_count")) ?? 0, 0), request, output);
     }
 }

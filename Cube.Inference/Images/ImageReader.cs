@@ -13,26 +13,26 @@ namespace Cube.Inference.Images;
 /// </summary>
 internal static class ImageReader
 {
-    private const long MostPixels = 64 << 20;
+    private const long MaxPixels = 64 << 20;
 
     /// <summary>More than any type with its parameters.</summary>
-    private const int LongestHead = 256;
+    private const int MaxPrefixLength = 256;
 
     private static readonly string[] _types = ["image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif"];
 
     /// <returns>The image's pixels.</returns>
     public static long CheckUrl(JsonElement url, string param)
     {
-        FieldChecks.Text(url, param);
+        FieldChecks.String(url, param);
         var raw = Text(url);
-        FieldChecks.Value(TypeOf(raw, out var data) is not null, param, "it must be a data: URL with a PNG, JPEG, WebP or GIF in base64; addresses are not fetched");
+        FieldChecks.Require(TypeOf(raw, out var data) is not null, param, "it must be a data: URL with a PNG, JPEG, WebP or GIF in base64; addresses are not fetched");
         return Decode(raw[data..], param);
     }
 
     /// <returns>The pixels of an image that is base64 alone.</returns>
     public static long CheckData(JsonElement data, string param)
     {
-        FieldChecks.Text(data, param);
+        FieldChecks.String(data, param);
         return Decode(Text(data), param);
     }
 
@@ -59,7 +59,7 @@ internal static class ImageReader
     private static string? TypeOf(ReadOnlySpan<byte> url, out int data)
     {
         data = 0;
-        var comma = url[..Math.Min(url.Length, LongestHead)].IndexOf((byte)',');
+        var comma = url[..Math.Min(url.Length, MaxPrefixLength)].IndexOf((byte)',');
         if (comma < 0 || !Ascii.EqualsIgnoreCase(url[..Math.Min(url.Length, 5)], "data:"u8))
         {
             return null;
@@ -72,12 +72,12 @@ internal static class ImageReader
 
     private static long Decode(ReadOnlySpan<byte> encoded, string param)
     {
-        FieldChecks.Value(Base64.IsValid(encoded, out var length) && length > 0, param, "it is not base64");
+        FieldChecks.Require(Base64.IsValid(encoded, out var length) && length > 0, param, "it is not base64");
         var bytes = ArrayPool<byte>.Shared.Rent(length);
         try
         {
             var pixels = Base64.DecodeFromUtf8(encoded, bytes, out _, out var written) == OperationStatus.Done ? PixelsOf(bytes.AsSpan(0, written)) : 0;
-            FieldChecks.Value(pixels is > 0 and <= MostPixels, param, $"it is no image of at most {MostPixels} pixels");
+            FieldChecks.Require(pixels is > 0 and <= MaxPixels, param, $"it is no image of at most {MaxPixels} pixels");
             return pixels;
         }
         finally
@@ -88,8 +88,8 @@ internal static class ImageReader
 
     public static void CheckBase64(JsonElement data, string param)
     {
-        FieldChecks.Text(data, param);
-        FieldChecks.Value(Base64.IsValid(Text(data), out var length) && length > 0, param, "it is not base64");
+        FieldChecks.String(data, param);
+        FieldChecks.Require(Base64.IsValid(Text(data), out var length) && length > 0, param, "it is not base64");
     }
 
     /// <summary>The bytes between the quotes. Escapes would be in the way only of <c>\/</c>, which some writers make.</summary>

@@ -15,8 +15,8 @@ internal sealed partial class ModelManagementTranslator(bool isStreaming, params
     public static ModelManagementTranslator Pull { get; } = new(true, ("name", FieldRule.Translate()), ("stream", _stream), ("insecure", FieldRule.Drop(FieldChecks.UnsupportedTrue)));
 
     public static ModelManagementTranslator Create { get; } = new(true,
-        ("name", FieldRule.Translate()), ("stream", _stream), ("from", FieldRule.Pass(CheckLibrary)), ("system", FieldRule.Pass(FieldChecks.Text)), ("template", FieldRule.Pass(FieldChecks.Text)),
-        ("parameters", FieldRule.Pass(FieldChecks.Object)), ("messages", FieldRule.Translate(OllamaMessages.Check).WithMembers(OllamaMembers.Message)), ("license", FieldRule.Pass(FieldChecks.Text)), ("quantize", FieldRule.Pass(FieldChecks.Text)),
+        ("name", FieldRule.Translate()), ("stream", _stream), ("from", FieldRule.Pass(CheckLibrary)), ("system", FieldRule.Pass(FieldChecks.String)), ("template", FieldRule.Pass(FieldChecks.String)),
+        ("parameters", FieldRule.Pass(FieldChecks.Object)), ("messages", FieldRule.Translate(OllamaMessages.Check).WithMembers(OllamaMembers.Message)), ("license", FieldRule.Pass(FieldChecks.String)), ("quantize", FieldRule.Pass(FieldChecks.String)),
         ("files", FieldRule.Reject), ("adapters", FieldRule.Reject), ("modelfile", FieldRule.Reject), ("path", FieldRule.Reject));
 
     public static ModelManagementTranslator Copy { get; } = new(false, ("source", FieldRule.Pass(CheckLocal)), ("destination", FieldRule.Pass(CheckLibrary)));
@@ -50,7 +50,7 @@ internal sealed partial class ModelManagementTranslator(bool isStreaming, params
         }
     }
 
-    internal override IEnumerable<SentImage> ImagesOf(JsonElement request) =>
+    internal override IEnumerable<RequestImage> ImagesOf(JsonElement request) =>
         this == Create && request.Member("messages") is { } messages ? OllamaMessages.ImagesOf(messages, "messages") : [];
 
     internal override void WriteMembers(JsonElement request, Utf8JsonWriter json, BackendProtocol backend, CancellationToken ct)
@@ -63,18 +63,18 @@ internal sealed partial class ModelManagementTranslator(bool isStreaming, params
 
     private static void CheckLibrary(JsonElement name, string param)
     {
-        FieldChecks.Text(name, param);
+        FieldChecks.String(name, param);
         var text = name.GetString()!;
-        FieldChecks.Value(
+        FieldChecks.Require(
             text.Length <= 256 && Library().IsMatch(text) && !text.EndsWith(":cloud", StringComparison.OrdinalIgnoreCase) && !text.EndsWith("-cloud", StringComparison.OrdinalIgnoreCase),
             param, "it must be a model of the library, as llama3:8b or someone/model:tag, that runs on the machine");
     }
 
     private static void CheckLocal(JsonElement name, string param)
     {
-        FieldChecks.Text(name, param);
+        FieldChecks.String(name, param);
         var text = name.GetString()!;
-        FieldChecks.Value(text.Length <= 256 && Local().IsMatch(text) && !text.Contains("..", StringComparison.Ordinal), param, "it is no model's name");
+        FieldChecks.Require(text.Length <= 256 && Local().IsMatch(text) && !text.Contains("..", StringComparison.Ordinal), param, "it is no model's name");
     }
 
     [GeneratedRegex(@"\A(?:[A-Za-z0-9][A-Za-z0-9_-]*/)?[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*(?::[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)?\z")]

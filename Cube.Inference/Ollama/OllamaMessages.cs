@@ -12,7 +12,7 @@ internal static class OllamaMessages
     public static void Check(JsonElement messages, string param)
     {
         FieldChecks.Array(messages, param);
-        FieldChecks.Value(messages.GetArrayLength() > 0, param, "there must be at least one message");
+        FieldChecks.Require(messages.GetArrayLength() > 0, param, "there must be at least one message");
         var i = 0;
         foreach (var message in messages.EnumerateArray())
         {
@@ -23,7 +23,7 @@ internal static class OllamaMessages
             {
                 if (message.Member(name) is { } text)
                 {
-                    FieldChecks.Text(text, $"{where}.{name}");
+                    FieldChecks.String(text, $"{where}.{name}");
                 }
             }
 
@@ -39,7 +39,7 @@ internal static class OllamaMessages
         }
     }
 
-    public static IEnumerable<SentImage> ImagesOf(JsonElement messages, string param)
+    public static IEnumerable<RequestImage> ImagesOf(JsonElement messages, string param)
     {
         var i = 0;
         foreach (var message in messages.EnumerateArray())
@@ -47,7 +47,7 @@ internal static class OllamaMessages
             var where = $"{param}[{i++}].images";
             foreach (var image in message.Member("images")?.EnumerateArray() ?? default)
             {
-                yield return new SentImage(image, where, IsUrl: false);
+                yield return new RequestImage(image, where, IsUrl: false);
             }
         }
     }
@@ -87,10 +87,10 @@ internal static class OllamaMessages
             FieldChecks.Object(call, param);
             var function = call.Required("function", where);
             FieldChecks.Object(function, where);
-            FieldChecks.Text(function.Required("name", $"{where}.name"), $"{where}.name");
+            FieldChecks.String(function.Required("name", $"{where}.name"), $"{where}.name");
             if (function.Member("arguments") is { } arguments)
             {
-                FieldChecks.Type(arguments.ValueKind == JsonValueKind.Object || ToolArguments.IsNone(arguments), $"{where}.arguments", "an object");
+                FieldChecks.RequireType(arguments.ValueKind == JsonValueKind.Object || ToolArguments.IsNone(arguments), $"{where}.arguments", "an object");
             }
         }
     }

@@ -27,14 +27,14 @@ internal sealed class OllamaRequestTranslator(bool isGenerating, string[] requir
     public static OllamaRequestTranslator Chat { get; } = new(true, ["messages"], [.. _generating, ("messages", FieldRule.Translate(OllamaMessages.Check).WithMembers(OllamaMembers.Message)), ("tools", FieldRule.Translate(ChatTools.Check).WithMembers(ChatMembers.Tool))]);
 
     public static OllamaRequestTranslator Generate { get; } = new(true, ["prompt"],
-        [.. _generating, ("prompt", FieldRule.Pass(FieldChecks.Text)), ("suffix", FieldRule.Pass(FieldChecks.Text)), ("system", FieldRule.Pass(FieldChecks.Text)), ("images", FieldRule.Pass(FieldChecks.Array)), ("context", FieldRule.Pass(FieldChecks.Array))]);
+        [.. _generating, ("prompt", FieldRule.Pass(FieldChecks.String)), ("suffix", FieldRule.Pass(FieldChecks.String)), ("system", FieldRule.Pass(FieldChecks.String)), ("images", FieldRule.Pass(FieldChecks.Array)), ("context", FieldRule.Pass(FieldChecks.Array))]);
 
     public static OllamaRequestTranslator Embed { get; } = new(false, ["input"],
         ("input", FieldRule.Pass(CheckInput)), ("truncate", _flag), ("dimensions", FieldRule.Pass(FieldChecks.Integer(1, int.MaxValue))), ("options", FieldRule.Translate(FieldChecks.Object)), ("keep_alive", FieldRule.Drop()));
 
     /// <summary>The old one, for one text.</summary>
     public static OllamaRequestTranslator Embeddings { get; } = new(false, ["prompt"],
-        ("prompt", FieldRule.Pass(FieldChecks.Text)), ("options", FieldRule.Translate(FieldChecks.Object)), ("keep_alive", FieldRule.Drop()));
+        ("prompt", FieldRule.Pass(FieldChecks.String)), ("options", FieldRule.Translate(FieldChecks.Object)), ("keep_alive", FieldRule.Drop()));
 
     public override BackendFeatures RequiredFeatures => BackendFeatures.OllamaApi;
 
@@ -53,9 +53,9 @@ internal sealed class OllamaRequestTranslator(bool isGenerating, string[] requir
         }
     }
 
-    internal override IEnumerable<SentImage> ImagesOf(JsonElement request) =>
+    internal override IEnumerable<RequestImage> ImagesOf(JsonElement request) =>
         this == Chat ? OllamaMessages.ImagesOf(request.GetProperty("messages"), "messages")
-        : this == Generate && request.Member("images") is { } images ? images.EnumerateArray().Select(static image => new SentImage(image, "images", IsUrl: false))
+        : this == Generate && request.Member("images") is { } images ? images.EnumerateArray().Select(static image => new RequestImage(image, "images", IsUrl: false))
         : [];
 
     internal override void WriteMembers(JsonElement request, Utf8JsonWriter json, BackendProtocol backend, CancellationToken ct)
@@ -88,10 +88,10 @@ internal sealed class OllamaRequestTranslator(bool isGenerating, string[] requir
 
     private static void CheckInput(JsonElement input, string param)
     {
-        FieldChecks.Type(input.ValueKind is JsonValueKind.String or JsonValueKind.Array, param, "a string or an array of strings");
+        FieldChecks.RequireType(input.ValueKind is JsonValueKind.String or JsonValueKind.Array, param, "a string or an array of strings");
         if (input.ValueKind == JsonValueKind.Array)
         {
-            FieldChecks.Value(input.GetArrayLength() is > 0 and <= 2048 && input.EnumerateArray().All(static item => item.ValueKind == JsonValueKind.String), param, "it has 1 to 2048 strings");
+            FieldChecks.Require(input.GetArrayLength() is > 0 and <= 2048 && input.EnumerateArray().All(static item => item.ValueKind == JsonValueKind.String), param, "it has 1 to 2048 strings");
         }
     }
 
@@ -120,5 +120,5 @@ internal sealed class OllamaRequestTranslator(bool isGenerating, string[] requir
     }
 
     private static void CheckThink(JsonElement think, string param) =>
-        FieldChecks.Type(think.ValueKind is JsonValueKind.True or JsonValueKind.False or JsonValueKind.String, param, "a boolean or a string");
+        FieldChecks.RequireType(think.ValueKind is JsonValueKind.True or JsonValueKind.False or JsonValueKind.String, param, "a boolean or a string");
 }

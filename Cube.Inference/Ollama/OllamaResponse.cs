@@ -163,12 +163,12 @@ internal static class OllamaResponse
         return null;
     }
 
-    private static ReadOnlySpan<byte> RawOrNull(ref Utf8JsonReader reader, ReadOnlySpan<byte> json) => JsonBytes.Raw(ref reader, json) is { IsEmpty: false } raw ? raw : "null"u8;
+    private static ReadOnlySpan<byte> RawOrNull(ref Utf8JsonReader reader, ReadOnlySpan<byte> json) => JsonBytes.ReadRaw(ref reader, json) is { IsEmpty: false } raw ? raw : "null"u8;
 
     private static long CountOf(ReadOnlySpan<byte> value)
     {
         var reader = new Utf8JsonReader(value);
-        return Math.Max(JsonBytes.Count(ref reader) ?? 0, 0);
+        return Math.Max(JsonBytes.ReadInteger(ref reader) ?? 0, 0);
     }
 
     /// <summary>A member of Ollama's API, and the members of its value where that is an object or an array of objects; without them the value holds no object.</summary>

@@ -11,17 +11,17 @@ namespace Cube.Inference.Ollama;
 /// </summary>
 internal static partial class OllamaSchema
 {
-    private const int MostNested = 50;
-    private const int MostRepeated = 1000;
+    private const int MaxDepth = 50;
+    private const int MaxRepetitions = 1000;
 
     /// <summary>Four times the properties that OpenAI allows in a schema.</summary>
-    private const int MostNodes = 20_000;
+    private const int MaxNodes = 20_000;
 
     /// <summary>What one place of an answer may be, references followed: Ollama holds each beside each, and takes 15 s for 16,000.</summary>
-    private const int MostAlternatives = 5000;
+    private const int MaxAlternatives = 5000;
 
     /// <summary>Ollama's room for a grammar: this, or four times the schema.</summary>
-    private const int LeastRoom = 32_768;
+    private const int MinGrammarBytes = 32_768;
 
     private static readonly string[] _alternatives = ["anyOf", "oneOf", "allOf"];
     private static readonly string[] _definitions = ["$defs", "definitions"];
@@ -37,7 +37,7 @@ internal static partial class OllamaSchema
     {
         var walk = new Walk(schema, param, ct);
         var size = walk.Visit(schema, prefix: 0, depth: 0);
-        walk.Require(size <= Math.Max(LeastRoom, 4L * System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(schema).Length), "it has too many properties");
+        walk.Require(size <= Math.Max(MinGrammarBytes, 4L * System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(schema).Length), "it has too many properties");
         return walk.Visited;
     }
 
@@ -61,13 +61,13 @@ internal static partial class OllamaSchema
         private void Count()
         {
             ct.ThrowIfCancellationRequested();
-            Require(++Visited <= MostNodes, "it has too many parts");
+            Require(++Visited <= MaxNodes, "it has too many parts");
         }
 
         /// <returns>About how many bytes of grammar it makes.</returns>
         public long Visit(JsonElement schema, int prefix, int depth)
         {
-            Require(depth <= MostNested, $"it is nested more than {MostNested} deep");
+            Require(depth <= MaxDepth, $"it is nested more than {MaxDepth} deep");
             Count();
             Require(schema.ValueKind != JsonValueKind.False, "a schema is false");
             if (schema.ValueKind != JsonValueKind.Object)
@@ -151,8 +151,8 @@ internal static partial class OllamaSchema
             foreach (var name in _counts)
             {
                 Require(
-                    !schema.TryGetProperty(name, out var count) || (count.ValueKind == JsonValueKind.Number && count.TryGetInt32(out var number) && number is >= 0 and <= MostRepeated),
-                    $"{name} can be 0 to {MostRepeated}");
+                    !schema.TryGetProperty(name, out var count) || (count.ValueKind == JsonValueKind.Number && count.TryGetInt32(out var number) && number is >= 0 and <= MaxRepetitions),
+                    $"{name} can be 0 to {MaxRepetitions}");
             }
 
             Require(!schema.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.Array || type.GetArrayLength() > 0, "type is empty");
@@ -166,7 +166,7 @@ internal static partial class OllamaSchema
         /// </summary>
         private int AlternativesOf(JsonElement reference, int depth)
         {
-            Require(depth <= MostNested, $"its references lead more than {MostNested} deep");
+            Require(depth <= MaxDepth, $"its references lead more than {MaxDepth} deep");
             var pointer = reference.ValueKind == JsonValueKind.String ? reference.GetString()! : "";
             if (_alternativesOf.TryGetValue(pointer, out var known))
             {
@@ -183,7 +183,7 @@ internal static partial class OllamaSchema
 
         private int Expand(JsonElement schema, int depth)
         {
-            Require(depth <= MostNested, $"its references lead more than {MostNested} deep");
+            Require(depth <= MaxDepth, $"its references lead more than {MaxDepth} deep");
             Count();
             if (schema.ValueKind != JsonValueKind.Object)
             {
@@ -198,7 +198,7 @@ internal static partial class OllamaSchema
                     foreach (var item in list.EnumerateArray())
                     {
                         count += Expand(item, depth + 1);
-                        Require(count <= MostAlternatives, "one place can be too many things");
+                        Require(count <= MaxAlternatives, "one place can be too many things");
                     }
                 }
             }
@@ -225,7 +225,7 @@ internal static partial class OllamaSchema
     }
 
     private static bool IsPlain(string pattern) => pattern.Length <= 512 && Pattern().Match(pattern) is { Success: true } match
-        && match.Groups["least"].Captures.Concat(match.Groups["most"].Captures).All(static count => int.Parse(count.ValueSpan, CultureInfo.InvariantCulture) <= MostRepeated)
+        && match.Groups["least"].Captures.Concat(match.Groups["most"].Captures).All(static count => int.Parse(count.ValueSpan, CultureInfo.InvariantCulture) <= MaxRepetitions)
         && Ranges().Matches(pattern).All(static range => int.Parse(range.Groups[1].ValueSpan, CultureInfo.InvariantCulture) <= int.Parse(range.Groups[2].ValueSpan, CultureInfo.InvariantCulture));
 
     [GeneratedRegex(@"\A\^(?:(?:[A-Za-z0-9 _@:/.-]|\\\.|\[(?:a-z|A-Z|0-9|[A-Za-z0-9_.@:/ ])+-?\])(?:[*+?]|\{(?<least>[0-9]{1,4})(?:,(?<most>[0-9]{1,4})?)?\})?)*\$\z", RegexOptions.NonBacktracking)]

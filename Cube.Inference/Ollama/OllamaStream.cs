@@ -11,7 +11,7 @@ internal sealed class OllamaStream(ClientRequest request) : IStreamTranslator
 
     public string ContentType => "application/x-ndjson";
 
-    public bool IsLines => true;
+    public bool IsLineDelimited => true;
 
     public TokenUsage? Usage { get; private set; }
 

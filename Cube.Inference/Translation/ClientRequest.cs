@@ -9,7 +9,7 @@ public sealed record ClientRequest
     public bool IsStream { get; init; }
 
     /// <summary>The client wants to see the usage of a stream. The model server is always asked for it.</summary>
-    public bool WantsUsage { get; init; }
+    public bool IncludesUsage { get; init; }
 
     /// <summary>How many choices the answer has.</summary>
     public int Choices { get; init; } = 1;
@@ -20,16 +20,16 @@ public sealed record ClientRequest
     public ToolChoice ToolChoice { get; init; }
 
     /// <summary>The name under which most requests limit the tokens of an answer.</summary>
-    public const string UsualLimitName = "max_tokens";
+    public const string DefaultTokenLimitName = "max_tokens";
 
     /// <summary>The member by which the client limited the tokens of the answer.</summary>
-    public string LimitName { get; init; } = UsualLimitName;
+    public string TokenLimitName { get; init; } = DefaultTokenLimitName;
 
     /// <summary>The format of a transcription: json, text, srt, verbose_json or vtt.</summary>
     public string AudioFormat { get; init; } = "json";
 
     /// <summary>Embeddings as base64 of 32-bit floats, the least byte first.</summary>
-    public bool WantsBase64 { get; init; }
+    public bool UsesBase64 { get; init; }
 
     /// <summary>What the answer repeats of the request: members of an object, each after a comma.</summary>
     public ReadOnlyMemory<byte> Echo { get; init; }

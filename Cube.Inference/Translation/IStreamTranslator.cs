@@ -20,7 +20,7 @@ public interface IStreamTranslator
     string ContentType { get; }
 
     /// <summary>Each line of the model server's response is an event (Ollama's API).</summary>
-    bool IsLines { get; }
+    bool IsLineDelimited { get; }
 
     /// <summary>The last usage that the model server reported, also where the client did not ask for it.</summary>
     TokenUsage? Usage { get; }

@@ -20,7 +20,7 @@ public abstract class JsonRequestTranslator : RequestTranslator
     {
         Rules.CheckNames(request, ignored);
         var model = ModelOf(request);
-        FieldChecks.Text(model, "model");
+        FieldChecks.String(model, "model");
         if (model.ValueEquals(""u8))
         {
             throw new RequestRejectedException(OpenAiError.MissingParameter("model"));
@@ -28,7 +28,7 @@ public abstract class JsonRequestTranslator : RequestTranslator
 
         Rules.Check(request);
         CheckMembers(request);
-        var images = new ImageAllowance(limits.MaxImages, limits.MaxPixels);
+        var images = new ImageBudget(limits.MaxImages, limits.MaxPixels);
         foreach (var image in ImagesOf(request))
         {
             images.Take(image);
@@ -73,7 +73,7 @@ public abstract class JsonRequestTranslator : RequestTranslator
     }
 
     /// <summary>The images of a request that passed the other checks.</summary>
-    internal virtual IEnumerable<SentImage> ImagesOf(JsonElement request) => [];
+    internal virtual IEnumerable<RequestImage> ImagesOf(JsonElement request) => [];
 
     /// <summary>The rules of the endpoint's own members and of those that every endpoint has.</summary>
     internal static FieldRules RulesOf(params (string Name, FieldRule Rule)[] own)
@@ -81,7 +81,7 @@ public abstract class JsonRequestTranslator : RequestTranslator
         var rules = new Dictionary<string, FieldRule>(StringComparer.Ordinal)
         {
             ["model"] = FieldRule.Translate(),
-            ["user"] = FieldRule.Drop(FieldChecks.Text),
+            ["user"] = FieldRule.Drop(FieldChecks.String),
         };
         foreach (var (name, rule) in own)
         {

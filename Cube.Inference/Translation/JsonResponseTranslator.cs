@@ -39,7 +39,7 @@ internal abstract class JsonResponseTranslator : ResponseTranslator
 
     /// <summary>The elements by their <c>index</c>; one without an index keeps its place.</summary>
     protected static IEnumerable<JsonElement> InOrder(JsonElement elements) => elements.EnumerateArray()
-        .Select(static (element, place) => (Element: element, Index: JsonBytes.Count(element.Member("index")) ?? place))
+        .Select(static (element, place) => (Element: element, Index: JsonBytes.ReadInteger(element.Member("index")) ?? place))
         .OrderBy(static item => item.Index)
         .Select(static item => item.Element);
 

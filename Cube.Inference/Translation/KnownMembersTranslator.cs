@@ -41,7 +41,7 @@ internal class KnownMembersTranslator(params string[] members) : JsonResponseTra
                 WriteModel(output, request);
                 break;
             case "usage":
-                (UsageOf(root) ?? default).Write(output, isOfText: false);
+                (UsageOf(root) ?? default).Write(output, includesCompletion: false);
                 break;
             default:
                 output.Append(Raw(root.GetProperty(name)));

@@ -54,11 +54,11 @@ public readonly record struct TokenUsage(long Prompt, long Completion, long? Cac
         return usage;
     }
 
-    /// <param name="isOfText">False for embeddings, which complete nothing.</param>
-    public void Write(ByteBuffer output, bool isOfText = true)
+    /// <param name="includesCompletion">False for embeddings, which complete nothing.</param>
+    public void Write(ByteBuffer output, bool includesCompletion = true)
     {
         output.Append("{\"prompt_tokens\":"u8).Append(Prompt);
-        if (isOfText)
+        if (includesCompletion)
         {
             output.Append(",\"completion_tokens\":"u8).Append(Completion);
         }
@@ -77,7 +77,7 @@ public readonly record struct TokenUsage(long Prompt, long Completion, long? Cac
         output.Append("}"u8);
     }
 
-    private static long? ReadCount(ref Utf8JsonReader reader) => JsonBytes.Count(ref reader) is { } count ? Math.Max(count, 0) : null;
+    private static long? ReadCount(ref Utf8JsonReader reader) => JsonBytes.ReadInteger(ref reader) is { } count ? Math.Max(count, 0) : null;
 
     private static long? ReadDetail(ref Utf8JsonReader reader, ReadOnlySpan<byte> name)
     {

@@ -162,7 +162,7 @@ internal sealed class InferenceForwarder
             using var response = await channel.Invoker.SendAsync(message, timeout.Token);
             if (response.StatusCode != HttpStatusCode.OK)
             {
-                var error = await AgentErrors.TranslateAsync(response, exchange.Body, client.LimitName, timeout.Token);
+                var error = await AgentErrors.TranslateAsync(response, exchange.Body, client.TokenLimitName, timeout.Token);
                 return await FailAsync(context, endpoint.ChangesModels && error.Code == OpenAiError.UnknownUrl.Code ? OpenAiError.ModelsFixed : endpoint.Request.ForClient(error));
             }
 

@@ -30,7 +30,7 @@ internal sealed class StreamRelay(HttpContext context, IStreamTranslator answer,
     /// <returns>How it ended; the client has heard of it.</returns>
     public async Task<ResponseEnd> RunAsync(Stream upstream)
     {
-        using var reader = new SseReader(upstream, answer.IsLines);
+        using var reader = new SseReader(upstream, answer.IsLineDelimited);
         using var output = new ByteBuffer(16 << 10);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         try

@@ -110,7 +110,7 @@ internal sealed class ModelCatalogClient(AttestedBackends backends, ProxyConfigu
             using var response = await channel.Invoker.SendAsync(request, timeout.Token);
             if (response.StatusCode != HttpStatusCode.OK)
             {
-                var error = await AgentErrors.TranslateAsync(response, default, ClientRequest.UsualLimitName, timeout.Token);
+                var error = await AgentErrors.TranslateAsync(response, default, ClientRequest.DefaultTokenLimitName, timeout.Token);
                 throw new AgentException(error.Status >= 500 ? error : OpenAiError.UpstreamError);
             }
 
