@@ -2,9 +2,10 @@ using System.Text.Json;
 
 namespace Cube.Inference.Embeddings;
 
-/// <summary><c>POST /v1/embeddings</c>.</summary>
+/// <summary>Translates requests to <c>POST /v1/embeddings</c>.</summary>
 internal sealed class EmbeddingRequestTranslator : JsonRequestTranslator
 {
+    /// <summary>The limit of OpenAI's API.</summary>
     private const int MaxInputs = 2048;
 
     public override IReadOnlyList<(string Backend, string Client)> ParameterNames { get; } = [("messages", "input")];
@@ -23,7 +24,7 @@ internal sealed class EmbeddingRequestTranslator : JsonRequestTranslator
         var input = request.GetProperty("input");
         if (!backend.Supports(BackendFeatures.TokenInput) && input.ValueKind == JsonValueKind.Array && input[0].ValueKind != JsonValueKind.String)
         {
-            throw new RequestRejectedException(OpenAiError.UnsupportedValue("input", "this model takes text, not tokens"));
+            throw new RequestRejectedException(OpenAiError.UnsupportedValue("input", "this model supports text, not tokens"));
         }
 
         json.WriteRaw("input", input);
@@ -34,23 +35,23 @@ internal sealed class EmbeddingRequestTranslator : JsonRequestTranslator
     {
         if (input.ValueKind == JsonValueKind.String)
         {
-            FieldChecks.Require(!input.ValueEquals(""u8), param, "it is empty");
+            FieldChecks.Require(!input.ValueEquals(""u8), param, "it must not be empty");
             return;
         }
 
         FieldChecks.RequireType(input.ValueKind == JsonValueKind.Array, param, "a string or an array");
-        FieldChecks.Require(input.GetArrayLength() is > 0 and var length && length <= MaxInputs, param, $"it has 1 to {MaxInputs} items");
+        FieldChecks.Require(input.GetArrayLength() is > 0 and var length && length <= MaxInputs, param, $"it must have 1 to {MaxInputs} items");
         var kind = input[0].ValueKind;
         foreach (var item in input.EnumerateArray())
         {
-            FieldChecks.Require(item.ValueKind == kind, param, "its items are all of one kind");
+            FieldChecks.Require(item.ValueKind == kind, param, "all items must have the same type");
             if (kind == JsonValueKind.String)
             {
-                FieldChecks.Require(!item.ValueEquals(""u8), param, "an item is empty");
+                FieldChecks.Require(!item.ValueEquals(""u8), param, "an item must not be empty");
             }
             else if (kind == JsonValueKind.Array)
             {
-                FieldChecks.Require(item.GetArrayLength() > 0 && item.EnumerateArray().All(static token => token.ValueKind == JsonValueKind.Number), param, "an item is no array of tokens");
+                FieldChecks.Require(item.GetArrayLength() > 0 && item.EnumerateArray().All(static token => token.ValueKind == JsonValueKind.Number), param, "an item must be an array of tokens");
             }
             else
             {

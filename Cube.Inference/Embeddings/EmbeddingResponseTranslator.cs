@@ -8,9 +8,9 @@ internal sealed class EmbeddingResponseTranslator : JsonResponseTranslator
     protected override TokenUsage? Write(JsonElement root, ClientRequest request, DateTimeOffset now, ByteBuffer output)
     {
         output.Append("{\"object\":\"list\",\"data\":["u8);
-        if (root.Member("embeddings") is { } own)
+        if (root.Member("embeddings") is { } embeddings)
         {
-            return WriteOllamaEmbeddings(own, root, request, output);
+            return WriteOllamaEmbeddings(embeddings, root, request, output);
         }
 
         var index = 0;
@@ -34,7 +34,7 @@ internal sealed class EmbeddingResponseTranslator : JsonResponseTranslator
         return usage;
     }
 
-    /// <summary>As Ollama's own endpoint has them: arrays of numbers.</summary>
+    /// <summary>Writes the embeddings of Ollama's <c>/api/embed</c>: arrays of numbers.</summary>
     private static TokenUsage WriteOllamaEmbeddings(JsonElement embeddings, JsonElement root, ClientRequest request, ByteBuffer output)
     {
         var index = 0;

@@ -2,24 +2,25 @@ using System.Text.Json;
 
 namespace Cube.Inference.Images;
 
-/// <param name="Value">What the request has.</param>
-/// <param name="Param">What an error calls it.</param>
-/// <param name="IsUrl">Whether it is a data: URL; otherwise it is base64 alone.</param>
+/// <summary>An image in a request.</summary>
+/// <param name="Value">The JSON value with the image.</param>
+/// <param name="Param">The path of the value in an error's <c>param</c>.</param>
+/// <param name="IsUrl">Whether the value is a data URL; otherwise it is base64 only.</param>
 internal readonly record struct RequestImage(JsonElement Value, string Param, bool IsUrl);
 
-/// <summary>What is left of the images that one request may have: each is small in a body and large in a model server.</summary>
-/// <param name="most">How many there may be.</param>
-/// <param name="mostPixels">How many pixels they may have together.</param>
-internal sealed class ImageBudget(int most, long mostPixels)
+/// <summary>Limits the images of one request. A small compressed image can need much memory in a model server.</summary>
+/// <param name="most">Maximum number of images.</param>
+/// <param name="mostPixels">Maximum number of pixels of all images together.</param>
+internal sealed class ImageBudget(int maxImages, long maxPixels)
 {
     private int _images;
     private long _pixels;
 
-    /// <exception cref="RequestRejectedException">It is no image, or one too many.</exception>
-    public void Take(in RequestImage image)
+    /// <exception cref="RequestRejectedException">The image is invalid or exceeds a limit.</exception>
+    public void Add(in RequestImage image)
     {
-        FieldChecks.Require(++_images <= most, image.Param, $"a request has at most {most} images");
+        FieldChecks.Require(++_images <= maxImages, image.Param, $"a request can have at most {maxImages} images");
         _pixels += image.IsUrl ? ImageReader.CheckUrl(image.Value, image.Param) : ImageReader.CheckData(image.Value, image.Param);
-        FieldChecks.Require(_pixels <= mostPixels, image.Param, $"the images of a request have at most {mostPixels} pixels together");
+        FieldChecks.Require(_pixels <= maxPixels, image.Param, $"the images of a request can have at most {maxPixels} pixels together");
     }
 }

@@ -4,9 +4,9 @@ using Cube.Inference.Images;
 
 namespace Cube.Inference.Vllm;
 
-/// <summary>Translates requests to the endpoints that vLLM has beside OpenAI's: tokenization, scores, reranking, classification and pooling.</summary>
-/// <param name="required">Members that a request must have.</param>
-/// <param name="rules">Its other members.</param>
+/// <summary>Translates requests to vLLM's endpoints that OpenAI's API does not have: tokenization, scoring, reranking, classification and pooling.</summary>
+/// <param name="required">The required members.</param>
+/// <param name="rules">The rules of all members.</param>
 internal sealed class VllmRequestTranslator(string[] required, params (string Name, FieldRule Rule)[] rules) : JsonRequestTranslator
 {
     private static readonly FieldRule _flag = FieldRule.Pass(FieldChecks.Boolean);
@@ -68,7 +68,7 @@ internal sealed class VllmRequestTranslator(string[] required, params (string Na
         }
 
         FieldChecks.RequireType(texts.ValueKind == JsonValueKind.Array, param, "a string or an array of strings");
-        FieldChecks.Require(texts.GetArrayLength() is > 0 and <= 2048, param, "it has 1 to 2048 items");
+        FieldChecks.Require(texts.GetArrayLength() is > 0 and <= 2048, param, "it must have 1 to 2048 items");
         foreach (var text in texts.EnumerateArray())
         {
             FieldChecks.RequireType(text.ValueKind == JsonValueKind.String, param, "a string or an array of strings");
