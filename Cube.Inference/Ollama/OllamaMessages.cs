@@ -4,10 +4,10 @@ using Cube.Inference.Images;
 
 namespace Cube.Inference.Ollama;
 
-/// <summary>The messages of Ollama's own endpoints: checked member by member, written with nothing but what is known.</summary>
+/// <summary>The messages of requests of Ollama's API. They are checked member by member, and only known members are written.</summary>
 internal static class OllamaMessages
 {
-    private static readonly string[] _passed = ["role", "content", "thinking", "images", "tool_name", "tool_call_id"];
+    private static readonly string[] _copiedMembers = ["role", "content", "thinking", "images", "tool_name", "tool_call_id"];
 
     public static void Check(JsonElement messages, string param)
     {
@@ -58,7 +58,7 @@ internal static class OllamaMessages
         foreach (var message in messages.EnumerateArray())
         {
             json.WriteStartObject();
-            foreach (var name in _passed)
+            foreach (var name in _copiedMembers)
             {
                 if (message.Member(name) is { } value)
                 {
