@@ -1,4 +1,3 @@
-
 namespace Cube.Inference.Errors;
 
 /// <summary>The request is rejected. <see cref="Error"/> is the client's response.</summary>

@@ -3,7 +3,10 @@ using System.Text.Json;
 
 namespace Cube.Inference.Ollama;
 
-/// <summary>Translates the progress of a change of Ollama's models, line by line: <c>status</c>, and for downloads <c>digest</c>, and <c>total</c> and <c>completed</c> in bytes. The last status is <c>success</c>.</summary>
+/// <summary>
+/// Translates the progress of a change of Ollama's models, line by line: <c>status</c>, and for downloads <c>digest</c>, and <c>total</c> and <c>completed</c> in bytes. The last status is
+/// <c>success</c>.
+/// </summary>
 internal sealed class ModelManagementStream : IStreamTranslator
 {
     private static readonly string[] _members = ["status", "digest", "total", "completed"];

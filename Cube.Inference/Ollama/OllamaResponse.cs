@@ -53,14 +53,7 @@ internal static class OllamaResponse
             prompt = member.Is("prompt_eval_count"u8) ? CountOf(value) : prompt;
             completion = member.Is("eval_count"u8) ? CountOf(value) : completion;
             output.Append(output.Length == mark ? "{"u8 : ","u8).Append(member.Prefix);
-            if (member.Is("model"u8))
-            {
-                output.Append(model);
-            }
-            else
-            {
-                WriteValue(value, member, output);
-            }
+            WriteValue(member.Is("model"u8) ? model : value, member, output);
         }
 
         if (output.Length == mark)

@@ -36,26 +36,9 @@ internal static class ResponsesEcho
         json.WriteEndObject();
         json.WriteBoolean("store", false);
         Write("temperature", "1"u8);
-        json.WriteStartObject("text");
-        json.WritePropertyName("format");
-        if (request.Member("text")?.Member("format") is { } format)
-        {
-            json.WriteRaw(format);
-        }
-        else
-        {
-            json.WriteRawValue("""{"type":"text"}""");
-        }
-
-        json.WriteEndObject();
+        WriteText(request, json);
         Write("tool_choice", "\"auto\""u8);
-        json.WriteStartArray("tools");
-        if (request.Member("tools") is { } tools)
-        {
-            ResponsesTools.WriteEcho(tools, json);
-        }
-
-        json.WriteEndArray();
+        WriteTools(request, json);
         json.WriteNumber("top_logprobs", 0);
         Write("top_p", "1"u8);
         json.WriteString("truncation", "disabled");
@@ -72,5 +55,32 @@ internal static class ResponsesEcho
                 json.WriteRawValue(defaultValue);
             }
         }
+    }
+
+    private static void WriteText(JsonElement request, Utf8JsonWriter json)
+    {
+        json.WriteStartObject("text");
+        json.WritePropertyName("format");
+        if (request.Member("text")?.Member("format") is { } format)
+        {
+            json.WriteRaw(format);
+        }
+        else
+        {
+            json.WriteRawValue("""{"type":"text"}""");
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static void WriteTools(JsonElement request, Utf8JsonWriter json)
+    {
+        json.WriteStartArray("tools");
+        if (request.Member("tools") is { } tools)
+        {
+            ResponsesTools.WriteEcho(tools, json);
+        }
+
+        json.WriteEndArray();
     }
 }

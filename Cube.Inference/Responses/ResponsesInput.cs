@@ -128,24 +128,13 @@ internal static class ResponsesInput
                 isInCalls = false;
             }
 
-            switch (type)
+            if (type == "function_call")
             {
-                case "function_call":
-                    isInCalls = WriteCall(item, json, isInCalls);
-                    break;
-                case "function_call_output":
-                    json.WriteStartObject();
-                    json.WriteString("role", "tool");
-                    json.WriteRaw("tool_call_id", item.GetProperty("call_id"));
-                    WriteContent(item.GetProperty("output"), json);
-                    json.WriteEndObject();
-                    break;
-                default:
-                    json.WriteStartObject();
-                    json.WriteRaw("role", item.GetProperty("role"));
-                    WriteContent(item.GetProperty("content"), json);
-                    json.WriteEndObject();
-                    break;
+                isInCalls = WriteCall(item, json, isInCalls);
+            }
+            else
+            {
+                WriteMessage(item, isToolOutput: type == "function_call_output", json);
             }
         }
 
@@ -153,6 +142,23 @@ internal static class ResponsesInput
         {
             EndCalls(json);
         }
+    }
+
+    private static void WriteMessage(JsonElement item, bool isToolOutput, Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        if (isToolOutput)
+        {
+            json.WriteString("role", "tool");
+            json.WriteRaw("tool_call_id", item.GetProperty("call_id"));
+        }
+        else
+        {
+            json.WriteRaw("role", item.GetProperty("role"));
+        }
+
+        WriteContent(item.GetProperty(isToolOutput ? "output" : "content"), json);
+        json.WriteEndObject();
     }
 
     private static void EndCalls(Utf8JsonWriter json)

@@ -73,11 +73,7 @@ internal abstract class OpenAiStream(ClientRequest request) : IStreamTranslator
         {
             if (reader.ValueTextEquals("usage"u8))
             {
-                if (TokenUsage.Read(ref reader) is { } usage)
-                {
-                    (Usage, hasContent) = (usage, true);
-                }
-
+                hasContent |= ReadUsage(ref reader);
                 continue;
             }
 
@@ -107,6 +103,17 @@ internal abstract class OpenAiStream(ClientRequest request) : IStreamTranslator
         }
 
         return hasContent;
+    }
+
+    private bool ReadUsage(ref Utf8JsonReader reader)
+    {
+        if (TokenUsage.Read(ref reader) is not { } usage)
+        {
+            return false;
+        }
+
+        Usage = usage;
+        return true;
     }
 
     private bool WriteChoices(ref Utf8JsonReader reader, ReadOnlySpan<byte> data, ByteBuffer output)

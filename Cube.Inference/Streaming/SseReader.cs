@@ -79,21 +79,22 @@ public sealed class SseReader(Stream stream, bool isLineDelimited = false) : IDi
             }
         }
 
-        if (isFinal && _end > _start)
-        {
-            var rest = _buffer.AsSpan(_start, _end - _start);
-            _start = _scan = _end;
-            if (isLineDelimited)
-            {
-                data = rest;
-                return true;
-            }
+        data = default;
+        return isFinal && _end > _start && TryReadRest(out data);
+    }
 
-            return TryReadData(rest, out data);
+    /// <summary>Reads the last event, which has no line end or no blank line after it.</summary>
+    private bool TryReadRest(out ReadOnlySpan<byte> data)
+    {
+        var rest = _buffer.AsSpan(_start, _end - _start);
+        _start = _scan = _end;
+        if (isLineDelimited)
+        {
+            data = rest;
+            return true;
         }
 
-        data = default;
-        return false;
+        return TryReadData(rest, out data);
     }
 
     /// <summary>Skips a byte order mark at the start of the stream (HTML standard, section 9.2.5).</summary>

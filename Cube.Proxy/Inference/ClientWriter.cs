@@ -2,7 +2,10 @@ using System.IO.Pipelines;
 
 namespace Cube.Proxy.Inference;
 
-/// <summary>Writes a response body at the speed at which the client reads it. The connection of a client that stops reading is aborted, because it would occupy the model server's connection and the proxy's memory.</summary>
+/// <summary>
+/// Writes a response body at the speed at which the client reads it. The connection of a client that stops reading is aborted, because it would occupy the model server's connection and the
+/// proxy's memory.
+/// </summary>
 internal static class ClientWriter
 {
     /// <summary>The size of one write in bytes, small enough for a slow client to read it within the timeout.</summary>
