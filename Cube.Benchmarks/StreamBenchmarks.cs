@@ -16,7 +16,7 @@ public class StreamBenchmarks : IDisposable
     private static readonly byte[] _ollama =
         """{"id":"chatcmpl-466","object":"chat.completion.chunk","created":1795260410,"model":"smollm2:135m","system_fingerprint":"fp_ollama","choices":[{"index":0,"delta":{"role":"assistant","content":" hello"},"finish_reason":null}]}"""u8.ToArray();
 
-    private readonly ChatStream _stream = new(new ClientRequest { Model = "smollm2", WantsUsage = true }, DateTimeOffset.UnixEpoch);
+    private readonly ChatStream _stream = new(new ClientRequest { Model = "smollm2", IncludesUsage = true }, DateTimeOffset.UnixEpoch);
     private readonly ByteBuffer _output = new(16 << 10);
 
     [Benchmark(Baseline = true)]

@@ -4,7 +4,7 @@ using Cube.Inference.Vllm;
 
 namespace Cube.Inference;
 
-/// <summary>The kinds of model servers that Cube knows. A new kind is one folder with its <see cref="BackendProtocol"/> and one line here.</summary>
+/// <summary>The supported kinds of model servers. To add a kind, add a folder with its <see cref="BackendProtocol"/> and one line here.</summary>
 public static class BackendProtocols
 {
     public static BackendProtocol Ollama => OllamaProtocol.Instance;
@@ -15,6 +15,6 @@ public static class BackendProtocols
 
     public static IReadOnlyList<BackendProtocol> All { get; } = [Ollama, Vllm, Guide];
 
-    /// <returns>Null for a kind that Cube does not know.</returns>
+    /// <returns>Null for an unknown kind.</returns>
     public static BackendProtocol? Find(string? name) => All.FirstOrDefault(protocol => protocol.Name == name);
 }

@@ -1,6 +1,6 @@
 namespace Cube.Inference;
 
-/// <summary>The body of an endpoint's requests.</summary>
+/// <summary>The format of an endpoint's request bodies.</summary>
 public enum BodyKind
 {
     None,
@@ -12,11 +12,11 @@ public enum BodyKind
     Form,
 }
 
-/// <summary>An exact pair of method and path of an inference API. Cube serves no other.</summary>
-/// <param name="Name">In metrics, logs and as <c>operationId</c>.</param>
+/// <summary>A method and path of the inference API. Cube serves no other paths below a domain.</summary>
+/// <param name="Name">The name in metrics, traces and logs, and the <c>operationId</c> in the OpenAPI document.</param>
 /// <param name="Method">The HTTP method.</param>
-/// <param name="Path">Below the domain. <c>{model}</c> at its end is a model's id, which may contain slashes and escapes.</param>
-/// <param name="Permission">What the caller's role in the domain must allow; null where only administrators of the platform may use the endpoint.</param>
+/// <param name="Path">The path below the domain. A final <c>{model}</c> is a model's id, which can contain slashes and escapes.</param>
+/// <param name="Permission">The permission that the caller needs in the domain; null if only platform administrators may use the endpoint.</param>
 public record InferenceEndpoint(string Name, string Method, string Path, string? Permission)
 {
     /// <summary>What a model server must support to serve the endpoint.</summary>
@@ -26,14 +26,14 @@ public record InferenceEndpoint(string Name, string Method, string Path, string?
     public virtual string BackendPath { get; init; } = Path;
 }
 
-/// <summary>An endpoint that a model server answers.</summary>
-/// <param name="Body">What the client sends.</param>
-/// <param name="Request">Translates its requests.</param>
-/// <param name="Response">Translates its responses.</param>
+/// <summary>An endpoint whose requests are forwarded to a model server.</summary>
+/// <param name="Body">The format of the request body.</param>
+/// <param name="Request">Translates the endpoint's requests.</param>
+/// <param name="Response">Translates the endpoint's responses.</param>
 public sealed record ForwardedEndpoint(string Name, string Method, string Path, string? Permission, BodyKind Body, RequestTranslator Request, ResponseTranslator Response)
     : InferenceEndpoint(Name, Method, Path, Permission)
 {
-    /// <summary>Whether it changes the models that the model server has.</summary>
+    /// <summary>Whether the endpoint changes the models of the model server.</summary>
     public bool ChangesModels => Permission is null;
 
     public override BackendFeatures RequiredFeatures => Request.RequiredFeatures;

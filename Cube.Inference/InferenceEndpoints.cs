@@ -8,7 +8,7 @@ using Cube.Inference.Vllm;
 
 namespace Cube.Inference;
 
-/// <summary>All endpoints of the inference APIs. A new endpoint is one folder with its translators and one line here.</summary>
+/// <summary>All endpoints of the inference API. To add an endpoint, add a folder with its translators and one line here.</summary>
 public static class InferenceEndpoints
 {
     public static readonly InferenceEndpoint ListModels = new("models.list", "GET", "/v1/models", "llm_read");

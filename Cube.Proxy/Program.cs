@@ -21,11 +21,11 @@ return await ServiceHost.RunAsync(() =>
     builder.AddEdge().AddBearerAuthentication().AddDomainAuthorization().AddInFlightLimits().AddRuntimeConfiguration().AddAttestation().AddInference().AddManagement().AddApiDocument();
 
     var app = builder.Build();
-    // Settings first: a wrong one is named before anything is asked.
+    // Settings are validated before any connection is opened.
     app.Services.GetRequiredService<IStartupValidator>().Validate();
     app.Services.GetRequiredService<ProxyDatabase>().Migrate();
 
-    // The order matters.
+    // The order of the middleware matters.
     app.UseEdge();
     app.UseMiddleware<RequestTelemetryMiddleware>();
     app.UseManagementErrors();

@@ -5,13 +5,12 @@ using System.Text.Unicode;
 namespace Cube.Inference.Audio;
 
 /// <summary>
-/// The form of a transcription or translation. The proxy writes the form again from the fields that it knows, so that the model server cannot read another form than the proxy did. The bytes of the file
-/// are not changed.
+/// The form of a transcription or translation. The proxy writes a new form from the known fields, so that the model server cannot interpret the form differently. The bytes of the file are not changed.
 /// </summary>
 public sealed class AudioForm : InferenceRequest
 {
     private const int MaxTextBytes = 64 << 10;
-    private static readonly string[] _dropped = ["chunking_strategy", "include[]", "include"];
+    private static readonly string[] _droppedFields = ["chunking_strategy", "include[]", "include"];
     private static readonly string[] _formats = ["json", "text", "srt", "verbose_json", "vtt"];
 
     private readonly string _boundary;
@@ -20,18 +19,18 @@ public sealed class AudioForm : InferenceRequest
     private AudioForm(string boundary, IReadOnlyList<AudioFormPart> parts, ClientRequest client, IgnoredMembers ignored)
         : base(client, ignored) => (_boundary, _parts) = (boundary, parts);
 
-    /// <param name="boundary">The client's boundary: it occurs in no part.</param>
+    /// <param name="boundary">The client's boundary. It does not occur in any part.</param>
     /// <param name="parts">All parts of the client's form.</param>
-    /// <exception cref="RequestRejectedException">The form breaks the contract.</exception>
+    /// <exception cref="RequestRejectedException">The form is invalid.</exception>
     public static AudioForm Create(string boundary, IEnumerable<AudioFormPart> parts)
     {
-        var (kept, ignored) = (new List<AudioFormPart>(), new IgnoredMembers());
+        var (known, ignored) = (new List<AudioFormPart>(), new IgnoredMembers());
         foreach (var part in parts)
         {
-            Add(part, kept, ignored);
+            Add(part, known, ignored);
         }
 
-        return new AudioForm(boundary, kept, Read(kept), ignored);
+        return new AudioForm(boundary, known, Read(known), ignored);
     }
 
     public override string Write(ByteBuffer output, in RequestTarget target, CancellationToken ct)
@@ -55,7 +54,7 @@ public sealed class AudioForm : InferenceRequest
 
         if (Client.IsStream)
         {
-            // The proxy always asks for usage.
+            // The proxy always requests the usage.
             Append(output, $"--{_boundary}\r\nContent-Disposition: form-data; name=\"stream_include_usage\"\r\n\r\ntrue\r\n");
         }
 
@@ -65,11 +64,11 @@ public sealed class AudioForm : InferenceRequest
 
     private static void Append(ByteBuffer output, string text) => output.Append(Encoding.UTF8.GetBytes(text));
 
-    private static void Add(AudioFormPart part, List<AudioFormPart> kept, IgnoredMembers ignored)
+    private static void Add(AudioFormPart part, List<AudioFormPart> known, IgnoredMembers ignored)
     {
         if (part.Name == "file")
         {
-            AddOnce(part with { FileName = SafeName(part.FileName ?? "") }, kept);
+            AddOnce(part with { FileName = SafeName(part.FileName ?? "") }, known);
             return;
         }
 
@@ -81,13 +80,13 @@ public sealed class AudioForm : InferenceRequest
         switch (part.Name)
         {
             case "model" or "language" or "prompt" or "response_format" or "temperature" or "stream":
-                AddOnce(part with { MediaType = null }, kept);
+                AddOnce(part with { MediaType = null }, known);
                 break;
             case "timestamp_granularities[]":
-                kept.Add(part with { MediaType = null });
+                known.Add(part with { MediaType = null });
                 break;
             default:
-                if (!_dropped.Contains(part.Name))
+                if (!_droppedFields.Contains(part.Name))
                 {
                     ignored.Add(part.Name);
                 }
@@ -96,14 +95,14 @@ public sealed class AudioForm : InferenceRequest
         }
     }
 
-    private static void AddOnce(AudioFormPart part, List<AudioFormPart> kept)
+    private static void AddOnce(AudioFormPart part, List<AudioFormPart> known)
     {
-        if (kept.Exists(other => other.Name == part.Name))
+        if (known.Exists(other => other.Name == part.Name))
         {
-            throw new RequestRejectedException(OpenAiError.InvalidValue(part.Name, $"Invalid value for '{part.Name}': it is given twice."));
+            throw new RequestRejectedException(OpenAiError.InvalidValue(part.Name, $"Invalid value for '{part.Name}': it must occur only once."));
         }
 
-        kept.Add(part);
+        known.Add(part);
     }
 
     private static ClientRequest Read(List<AudioFormPart> parts)
@@ -115,16 +114,16 @@ public sealed class AudioForm : InferenceRequest
         }
 
         var format = Text("response_format") ?? "json";
-        FieldChecks.Value(_formats.Contains(format), "response_format", $"it must be one of {string.Join(", ", _formats)}");
-        FieldChecks.Value(
+        FieldChecks.Require(_formats.Contains(format), "response_format", $"it must be one of {string.Join(", ", _formats)}");
+        FieldChecks.Require(
             Text("temperature") is not { } temperature || (double.TryParse(temperature, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number is >= 0 and <= 1),
             "temperature", "it must be between 0 and 1");
-        FieldChecks.Value(Text("stream") is not { } stream || stream is "true" or "false", "stream", "it must be true or false");
+        FieldChecks.Require(Text("stream") is not { } stream || stream is "true" or "false", "stream", "it must be true or false");
         var isStream = Text("stream") == "true";
-        FieldChecks.Value(!isStream || format == "json", "response_format", "a stream is json");
+        FieldChecks.Require(!isStream || format == "json", "response_format", "it must be json for a stream");
         foreach (var part in parts.Where(static part => part.Name == "timestamp_granularities[]"))
         {
-            FieldChecks.Value(part.Content.Span.SequenceEqual("word"u8) || part.Content.Span.SequenceEqual("segment"u8), "timestamp_granularities", "it must be word or segment");
+            FieldChecks.Require(part.Content.Span.SequenceEqual("word"u8) || part.Content.Span.SequenceEqual("segment"u8), "timestamp_granularities", "it must be word or segment");
         }
 
         return new ClientRequest { Model = model, IsStream = isStream, AudioFormat = format };
@@ -132,7 +131,7 @@ public sealed class AudioForm : InferenceRequest
         string? Text(string field) => parts.Find(part => part.Name == field) is { } found ? Encoding.UTF8.GetString(found.Content.Span) : null;
     }
 
-    /// <summary>A model server recognises the kind of a file by its extension. The rest of the name stays with the client.</summary>
+    /// <summary>Replaces the file name and keeps its extension, from which a model server recognizes the format.</summary>
     private static string SafeName(string name)
     {
         var extension = Path.GetExtension(name);
@@ -140,9 +139,9 @@ public sealed class AudioForm : InferenceRequest
     }
 }
 
-/// <summary>One part of a form.</summary>
-/// <param name="Name">The field.</param>
-/// <param name="FileName">Null for a field of text.</param>
-/// <param name="MediaType">Of a file, where the client names it.</param>
+/// <summary>One part of a multipart form.</summary>
+/// <param name="Name">The name of the field.</param>
+/// <param name="FileName">The file name; null for a text field.</param>
+/// <param name="MediaType">The media type of a file; null if the client sent none.</param>
 /// <param name="Content">The bytes of the part.</param>
 public sealed record AudioFormPart(string Name, string? FileName, string? MediaType, ReadOnlyMemory<byte> Content);

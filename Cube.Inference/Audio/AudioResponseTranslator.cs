@@ -4,36 +4,36 @@ using System.Text.Json;
 
 namespace Cube.Inference.Audio;
 
-/// <summary>Translates transcriptions and translations, in the format that the client asked for.</summary>
+/// <summary>Translates transcriptions and translations, in the format that the client requested.</summary>
 internal sealed class AudioResponseTranslator : ResponseTranslator
 {
-    private static readonly string[] _verbose = ["language", "text", "segments", "words"];
+    private static readonly string[] _verboseMembers = ["language", "text", "segments", "words"];
 
     public override IStreamTranslator BeginStream(ClientRequest request, TimeProvider time) => new TranscriptionStream(request);
 
     public override BufferedResponse WriteBuffered(ReadOnlyMemory<byte> body, string? mediaType, ClientRequest request, DateTimeOffset now, ByteBuffer output) =>
         new(Write(body, mediaType, request.AudioFormat, output), null);
 
-    /// <returns>The content type of what was written.</returns>
-    private static string Write(ReadOnlyMemory<byte> answer, string? type, string format, ByteBuffer output)
+    /// <returns>The content type of the client's response.</returns>
+    private static string Write(ReadOnlyMemory<byte> body, string? mediaType, string format, ByteBuffer output)
     {
-        if (type != "application/json")
+        if (mediaType != "application/json")
         {
-            if (format is "json" or "verbose_json" || type is null || !type.StartsWith("text/", StringComparison.Ordinal))
+            if (format is "json" or "verbose_json" || mediaType is null || !mediaType.StartsWith("text/", StringComparison.Ordinal))
             {
-                throw new JsonException("The model server's answer has another format.");
+                throw new JsonException("The model server's response has another format.");
             }
 
-            output.Append(answer.Span);
-            return TypeOf(format);
+            output.Append(body.Span);
+            return ContentTypeOf(format);
         }
 
-        using var document = JsonDocument.Parse(answer);
+        using var document = JsonDocument.Parse(body);
         var root = document.RootElement;
         var text = root.ValueKind == JsonValueKind.Object ? root.Member("text") : root;
-        if (text is not { ValueKind: JsonValueKind.String } said)
+        if (text is not { ValueKind: JsonValueKind.String } transcript)
         {
-            throw new JsonException("The model server's answer has no text.");
+            throw new JsonException("The model server's response has no text.");
         }
 
         if (format is "json" or "verbose_json")
@@ -42,7 +42,7 @@ internal sealed class AudioResponseTranslator : ResponseTranslator
             json.WriteStartObject();
             if (format == "json")
             {
-                json.WriteRaw("text", said);
+                json.WriteRaw("text", transcript);
             }
             else
             {
@@ -54,21 +54,21 @@ internal sealed class AudioResponseTranslator : ResponseTranslator
             return "application/json";
         }
 
-        output.Append(Encoding.UTF8.GetBytes(said.GetString()!));
-        return TypeOf(format);
+        output.Append(Encoding.UTF8.GetBytes(transcript.GetString() ?? ""));
+        return ContentTypeOf(format);
     }
 
-    private static string TypeOf(string format) => format == "vtt" ? "text/vtt; charset=utf-8" : "text/plain; charset=utf-8";
+    private static string ContentTypeOf(string format) => format == "vtt" ? "text/vtt; charset=utf-8" : "text/plain; charset=utf-8";
 
     private static void WriteVerbose(JsonElement root, Utf8JsonWriter json)
     {
         json.WriteString("task", root.Member("task") is { ValueKind: JsonValueKind.String } task && task.ValueEquals("translate"u8) ? "translate" : "transcribe");
-        // vLLM writes the number as a text.
-        var duration = root.Member("duration") ?? throw new JsonException("The model server's answer has no duration.");
+        // vLLM writes the number as a string.
+        var duration = root.Member("duration") ?? throw new JsonException("The model server's response has no duration.");
         json.WriteNumber("duration", duration.ValueKind == JsonValueKind.Number ? duration.GetDouble()
             : double.TryParse(duration.GetString(), NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && double.IsFinite(seconds) ? seconds
-            : throw new JsonException("The model server's answer has no duration."));
-        foreach (var name in _verbose)
+            : throw new JsonException("The model server's response has no duration."));
+        foreach (var name in _verboseMembers)
         {
             if (root.Member(name) is { } value)
             {

@@ -3,16 +3,16 @@ using Cube.Inference.Streaming;
 
 namespace Cube.Inference.Audio;
 
-/// <summary>A streamed transcription: what is heard piece by piece, and at the end the whole.</summary>
+/// <summary>Translates the stream of a transcription: one event for each piece of text, and a last event with the whole text.</summary>
 internal sealed class TranscriptionStream(ClientRequest request) : OpenAiStream(request), IDisposable
 {
     private readonly ByteBuffer _text = new();
 
     protected override bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output)
     {
-        var parts = Parse(choice, "delta"u8);
-        var text = ChatDelta.Parse(parts.Payload).Content;
-        if (JsonBytes.IsText(text))
+        var part = StreamedChoice.Parse(choice, "delta"u8);
+        var text = ChatDelta.Parse(part.Payload).Content;
+        if (JsonBytes.IsNonEmptyString(text))
         {
             if (Finished > 0)
             {
@@ -23,13 +23,13 @@ internal sealed class TranscriptionStream(ClientRequest request) : OpenAiStream(
             output.Append("data: {\"type\":\"transcript.text.delta\",\"delta\":"u8).Append(text).Append("}\n\n"u8);
         }
 
-        if (parts.Finish.IsEmpty)
+        if (part.FinishReason.IsEmpty)
         {
             return true;
         }
 
         Finished = 1;
-        return parts.Finish.Length > 2 && !FinishReason.Of(parts.Finish[1..^1], hasCalls: false, ToolChoice.Auto).IsEmpty;
+        return part.FinishReason.Length > 2 && !FinishReason.Of(part.FinishReason[1..^1], hasCalls: false, ToolChoice.Auto).IsEmpty;
     }
 
     protected override void WriteEnd(ByteBuffer output)

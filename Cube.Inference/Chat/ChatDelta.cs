@@ -1,22 +1,23 @@
-using System.Text.Json;
-
 namespace Cube.Inference.Chat;
 
-/// <summary>What is new in an event of a chat: the bytes of each member as they stand, empty where there is none.</summary>
+/// <summary>The content of a <c>delta</c> or a <c>message</c>: the raw bytes of each member, empty if it is absent or null.</summary>
 internal ref struct ChatDelta
 {
     public ReadOnlySpan<byte> Content;
+
+    /// <summary><c>reasoning</c>, or <c>reasoning_content</c> as older versions of vLLM name it.</summary>
     public ReadOnlySpan<byte> Reasoning;
+
     public ReadOnlySpan<byte> Refusal;
 
-    /// <summary>An array of tool calls, or of beginnings and parts of them.</summary>
+    /// <summary>An array of tool calls, or of parts of them.</summary>
     public ReadOnlySpan<byte> Calls;
 
     public readonly bool HasCalls => Calls.Length > 2;
 
-    public readonly bool IsEmpty => !JsonBytes.IsText(Content) && !JsonBytes.IsText(Reasoning) && !JsonBytes.IsText(Refusal) && !HasCalls;
+    public readonly bool IsEmpty => !JsonBytes.IsNonEmptyString(Content) && !JsonBytes.IsNonEmptyString(Reasoning) && !JsonBytes.IsNonEmptyString(Refusal) && !HasCalls;
 
-    /// <param name="json">A <c>delta</c>, or the <c>message</c> of a whole answer; or nothing.</param>
+    /// <param name="json">The object; may be empty.</param>
     public static ChatDelta Parse(ReadOnlySpan<byte> json)
     {
         var delta = default(ChatDelta);
@@ -25,31 +26,25 @@ internal ref struct ChatDelta
             return delta;
         }
 
-        var reader = new Utf8JsonReader(json);
-        reader.Read();
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        var members = new JsonObjectReader(json);
+        while (members.TryReadName())
         {
-            if (reader.ValueTextEquals("content"u8))
+            if (members.NameEquals("content"u8))
             {
-                delta.Content = JsonBytes.Raw(ref reader, json);
+                delta.Content = members.ReadRaw();
             }
-            else if (reader.ValueTextEquals("reasoning"u8) || reader.ValueTextEquals("reasoning_content"u8))
+            else if (members.NameEquals("reasoning"u8) || members.NameEquals("reasoning_content"u8))
             {
-                var text = JsonBytes.Raw(ref reader, json);
-                delta.Reasoning = JsonBytes.IsText(text) ? text : delta.Reasoning;
+                var text = members.ReadRaw();
+                delta.Reasoning = JsonBytes.IsNonEmptyString(text) ? text : delta.Reasoning;
             }
-            else if (reader.ValueTextEquals("refusal"u8))
+            else if (members.NameEquals("refusal"u8))
             {
-                delta.Refusal = JsonBytes.Raw(ref reader, json);
+                delta.Refusal = members.ReadRaw();
             }
-            else if (reader.ValueTextEquals("tool_calls"u8))
+            else if (members.NameEquals("tool_calls"u8))
             {
-                delta.Calls = JsonBytes.Raw(ref reader, json);
-            }
-            else
-            {
-                reader.Read();
-                reader.Skip();
+                delta.Calls = members.ReadRaw();
             }
         }
 

@@ -1,6 +1,6 @@
 namespace Cube.Inference.Chat;
 
-/// <summary>The members of the objects in chat requests. Names that OpenAI defines and no model server uses are listed too, so that they are not reported as unknown.</summary>
+/// <summary>The known members of the objects in chat requests. Members of OpenAI's API that no model server uses are included, so that they are not reported as ignored.</summary>
 internal static class ChatMembers
 {
     private static readonly JsonMembers _part = JsonMembers.Of("type", "text", "refusal", "file")

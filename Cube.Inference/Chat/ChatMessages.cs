@@ -4,35 +4,27 @@ using Cube.Inference.Images;
 
 namespace Cube.Inference.Chat;
 
-/// <summary>The messages of a chat: checked member by member, written with nothing but what is known.</summary>
+/// <summary>The messages of a chat request. They are checked member by member, and only known members are written.</summary>
 internal static class ChatMessages
 {
-    private static readonly string[] _passed = ["name", "tool_call_id"];
+    private static readonly string[] _copiedMembers = ["name", "tool_call_id"];
+    private static readonly string[] _roles = ["system", "developer", "user", "assistant", "tool"];
 
     public static void Check(JsonElement messages, string param)
     {
         FieldChecks.Array(messages, param);
-        FieldChecks.Value(messages.GetArrayLength() > 0, param, "there must be at least one message");
+        FieldChecks.Require(messages.GetArrayLength() > 0, param, "there must be at least one message");
         var i = 0;
         foreach (var message in messages.EnumerateArray())
         {
-            CheckOne(message, $"{param}[{i++}]");
+            CheckMessage(message, $"{param}[{i++}]");
         }
     }
 
-    private static void CheckOne(JsonElement message, string param)
+    private static void CheckMessage(JsonElement message, string param)
     {
         FieldChecks.Object(message, param);
-        var role = message.Required("role", $"{param}.role");
-        FieldChecks.Text(role, $"{param}.role");
-        if (role.ValueEquals("function"u8))
-        {
-            throw new RequestRejectedException(OpenAiError.UnsupportedValue($"{param}.role", "use tools"));
-        }
-
-        FieldChecks.Value(
-            role.ValueEquals("system"u8) || role.ValueEquals("developer"u8) || role.ValueEquals("user"u8) || role.ValueEquals("assistant"u8) || role.ValueEquals("tool"u8),
-            $"{param}.role", "it must be one of system, developer, user, assistant, tool");
+        var role = CheckRole(message, param);
         if (message.Member("function_call") is not null)
         {
             throw new RequestRejectedException(OpenAiError.UnsupportedParameter($"{param}.function_call"));
@@ -40,30 +32,42 @@ internal static class ChatMessages
 
         if (message.Member("name") is { } name)
         {
-            FieldChecks.Text(name, $"{param}.name");
+            FieldChecks.String(name, $"{param}.name");
         }
 
-        if (role.ValueEquals("tool"u8))
+        if (role == "tool")
         {
-            FieldChecks.Text(message.Required("tool_call_id", $"{param}.tool_call_id"), $"{param}.tool_call_id");
+            FieldChecks.String(message.Required("tool_call_id", $"{param}.tool_call_id"), $"{param}.tool_call_id");
         }
 
-        var isAssistant = role.ValueEquals("assistant"u8);
-        var calls = message.Member("tool_calls");
-        if (calls is { } some)
+        var isAssistant = role == "assistant";
+        if (message.Member("tool_calls") is { } calls)
         {
-            FieldChecks.Value(isAssistant, $"{param}.tool_calls", "only the assistant calls tools");
-            CheckCalls(some, $"{param}.tool_calls");
+            FieldChecks.Require(isAssistant, $"{param}.tool_calls", "only messages of the assistant can have tool calls");
+            CheckCalls(calls, $"{param}.tool_calls");
         }
 
         if (message.Member("content") is { } content)
         {
-            CheckContent(content, $"{param}.content", isAssistant);
+            ContentParts.Check(content, $"{param}.content", isAssistant ? CheckAssistantPart : CheckPart, "text, image_url and input_audio");
         }
-        else if (!SaysSomething(message, isAssistant))
+        else if (!isAssistant || !CanOmitContent(message))
         {
             throw new RequestRejectedException(OpenAiError.MissingParameter($"{param}.content"));
         }
+    }
+
+    private static string CheckRole(JsonElement message, string param)
+    {
+        var role = message.Required("role", $"{param}.role");
+        FieldChecks.String(role, $"{param}.role");
+        if (role.ValueEquals("function"u8))
+        {
+            throw new RequestRejectedException(OpenAiError.UnsupportedValue($"{param}.role", "use tools"));
+        }
+
+        FieldChecks.Require(_roles.Any(role.ValueEquals), $"{param}.role", $"it must be one of {string.Join(", ", _roles)}");
+        return role.GetString() ?? "";
     }
 
     private static void CheckCalls(JsonElement calls, string param)
@@ -74,87 +78,46 @@ internal static class ChatMessages
         {
             var where = $"{param}[{i++}]";
             FieldChecks.Object(call, where);
-            FieldChecks.Text(call.Required("id", $"{where}.id"), $"{where}.id");
+            FieldChecks.String(call.Required("id", $"{where}.id"), $"{where}.id");
             var type = call.Required("type", $"{where}.type");
             FieldChecks.OneOf("function")(type, $"{where}.type");
             var function = call.Required("function", $"{where}.function");
             FieldChecks.Object(function, $"{where}.function");
-            FieldChecks.Text(function.Required("name", $"{where}.function.name"), $"{where}.function.name");
+            FieldChecks.String(function.Required("name", $"{where}.function.name"), $"{where}.function.name");
             ToolArguments.Check(function, $"{where}.function");
         }
     }
 
-    private static void CheckContent(JsonElement content, string param, bool isAssistant)
+    private static bool CheckPart(string type, JsonElement part, string param)
     {
-        if (content.ValueKind == JsonValueKind.String)
+        switch (type)
         {
-            return;
-        }
-
-        FieldChecks.Type(content.ValueKind == JsonValueKind.Array, param, "a string or an array of parts");
-        FieldChecks.Value(content.GetArrayLength() > 0, param, "there must be at least one part");
-        var i = 0;
-        foreach (var part in content.EnumerateArray())
-        {
-            var where = $"{param}[{i++}]";
-            FieldChecks.Object(part, where);
-            var type = part.Required("type", $"{where}.type");
-            FieldChecks.Text(type, $"{where}.type");
-            if (type.ValueEquals("text"u8))
-            {
-                FieldChecks.Text(part.Required("text", $"{where}.text"), $"{where}.text");
-            }
-            else if (type.ValueEquals("refusal"u8) && isAssistant)
-            {
-                FieldChecks.Text(part.Required("refusal", $"{where}.refusal"), $"{where}.refusal");
-            }
-            else if (type.ValueEquals("image_url"u8))
-            {
-                var image = part.Required("image_url", $"{where}.image_url");
-                FieldChecks.Object(image, $"{where}.image_url");
-                FieldChecks.Text(image.Required("url", $"{where}.image_url.url"), $"{where}.image_url.url");
-            }
-            else if (type.ValueEquals("input_audio"u8))
-            {
-                var audio = part.Required("input_audio", $"{where}.input_audio");
-                FieldChecks.Object(audio, $"{where}.input_audio");
-                ImageReader.CheckBase64(audio.Required("data", $"{where}.input_audio.data"), $"{where}.input_audio.data");
-                FieldChecks.OneOf("wav", "mp3")(audio.Required("format", $"{where}.input_audio.format"), $"{where}.input_audio.format");
-            }
-            else
-            {
-                throw new RequestRejectedException(OpenAiError.UnsupportedValue($"{where}.type", "parts can be text, image_url and input_audio"));
-            }
+            case "text":
+                return ContentParts.CheckString(part, "text", param);
+            case "image_url":
+                var image = part.Required("image_url", $"{param}.image_url");
+                FieldChecks.Object(image, $"{param}.image_url");
+                return ContentParts.CheckString(image, "url", $"{param}.image_url");
+            case "input_audio":
+                var audio = part.Required("input_audio", $"{param}.input_audio");
+                FieldChecks.Object(audio, $"{param}.input_audio");
+                ImageReader.CheckBase64(audio.Required("data", $"{param}.input_audio.data"), $"{param}.input_audio.data");
+                FieldChecks.OneOf("wav", "mp3")(audio.Required("format", $"{param}.input_audio.format"), $"{param}.input_audio.format");
+                return true;
+            default:
+                return false;
         }
     }
 
-    /// <summary>A message says something: a text, calls, or, of a model that refused, why.</summary>
-    private static bool SaysSomething(JsonElement message, bool isAssistant) =>
-        isAssistant && (message.Member("tool_calls") is { } calls && calls.GetArrayLength() > 0 || message.Member("refusal") is { ValueKind: JsonValueKind.String });
+    private static bool CheckAssistantPart(string type, JsonElement part, string param) =>
+        type == "refusal" ? ContentParts.CheckString(part, "refusal", param) : CheckPart(type, part, param);
 
-    public static IEnumerable<SentImage> ImagesOf(JsonElement messages, string param)
-    {
-        var i = -1;
-        foreach (var message in messages.EnumerateArray())
-        {
-            i++;
-            if (message.Member("content") is not { ValueKind: JsonValueKind.Array } parts)
-            {
-                continue;
-            }
+    /// <summary>A message of the assistant needs no content if it has tool calls or a refusal.</summary>
+    private static bool CanOmitContent(JsonElement message) =>
+        (message.Member("tool_calls") is { } calls && calls.GetArrayLength() > 0) || message.Member("refusal") is { ValueKind: JsonValueKind.String };
 
-            var k = 0;
-            foreach (var part in parts.EnumerateArray())
-            {
-                if (part.GetProperty("type").ValueEquals("image_url"u8))
-                {
-                    yield return new SentImage(part.GetProperty("image_url").GetProperty("url"), $"{param}[{i}].content[{k}].image_url.url", IsUrl: true);
-                }
-
-                k++;
-            }
-        }
-    }
+    public static IEnumerable<RequestImage> ImagesOf(JsonElement messages, string param) => messages.EnumerateArray()
+        .SelectMany((message, i) => ContentParts.ImagesOf(message.Member("content"), $"{param}[{i}].content", "image_url", "image_url", "url"));
 
     public static void Write(JsonElement messages, Utf8JsonWriter json, BackendProtocol backend)
     {
@@ -181,7 +144,7 @@ internal static class ChatMessages
                 json.WriteRawOrNull(message.Member("refusal"));
             }
 
-            foreach (var name in _passed)
+            foreach (var name in _copiedMembers)
             {
                 if (message.Member(name) is { } value)
                 {
@@ -211,7 +174,7 @@ internal static class ChatMessages
             var function = call.GetProperty("function");
             json.WriteStartObject("function");
             json.WriteRaw("name", function.GetProperty("name"));
-            ToolArguments.WriteText(function, json);
+            ToolArguments.WriteString(function, json);
             json.WriteEndObject();
             json.WriteEndObject();
         }
@@ -219,7 +182,7 @@ internal static class ChatMessages
         json.WriteEndArray();
     }
 
-    /// <summary>Ollama makes a separate message of each part, so content of text parts only is joined for such a server.</summary>
+    /// <summary>Ollama treats each part as a separate message. Therefore content that has only text parts is joined for such a model server.</summary>
     private static void WriteContent(JsonElement content, Utf8JsonWriter json, BackendProtocol backend)
     {
         if (content.ValueKind != JsonValueKind.Array)
@@ -246,7 +209,7 @@ internal static class ChatMessages
             json.WriteStartObject();
             var type = part.GetProperty("type");
             json.WriteRaw("type", type);
-            WritePart(type.GetString()!, part, json);
+            WritePart(type.GetString() ?? "", part, json);
             json.WriteEndObject();
         }
 
@@ -265,7 +228,7 @@ internal static class ChatMessages
         var inner = part.GetProperty(type);
         if (type == "image_url")
         {
-            // Its detail means nothing to either.
+            // Neither Ollama nor vLLM uses the detail.
             json.WritePropertyName("url");
             ImageReader.WriteUrl(inner.GetProperty("url"), json);
         }

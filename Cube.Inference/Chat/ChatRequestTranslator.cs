@@ -3,7 +3,7 @@ using Cube.Inference.Images;
 
 namespace Cube.Inference.Chat;
 
-/// <summary><c>POST /v1/chat/completions</c>.</summary>
+/// <summary>Translates requests to <c>POST /v1/chat/completions</c>.</summary>
 internal sealed class ChatRequestTranslator : JsonRequestTranslator
 {
     public static readonly FieldCheck CheckEffort = FieldChecks.OneOf("none", "minimal", "low", "medium", "high", "xhigh", "max");
@@ -26,12 +26,12 @@ internal sealed class ChatRequestTranslator : JsonRequestTranslator
         ("modalities", FieldRule.Drop(CheckModalities)),
         ("store", FieldRule.Drop(FieldChecks.UnsupportedTrue)),
         ("metadata", FieldRule.Drop(FieldChecks.Object)),
-        ("service_tier", FieldRule.Drop(FieldChecks.Text)),
+        ("service_tier", FieldRule.Drop(FieldChecks.String)),
         ("prediction", FieldRule.Drop(FieldChecks.Object)),
-        ("verbosity", FieldRule.Drop(FieldChecks.Text)),
-        ("safety_identifier", FieldRule.Drop(FieldChecks.Text)),
-        ("prompt_cache_key", FieldRule.Drop(FieldChecks.Text)),
-        ("prompt_cache_retention", FieldRule.Drop(FieldChecks.Text)),
+        ("verbosity", FieldRule.Drop(FieldChecks.String)),
+        ("safety_identifier", FieldRule.Drop(FieldChecks.String)),
+        ("prompt_cache_key", FieldRule.Drop(FieldChecks.String)),
+        ("prompt_cache_retention", FieldRule.Drop(FieldChecks.String)),
         ("audio", FieldRule.Reject),
         ("web_search_options", FieldRule.Reject),
         ("functions", FieldRule.Reject),
@@ -42,24 +42,24 @@ internal sealed class ChatRequestTranslator : JsonRequestTranslator
     {
         AllowsParallelCalls = request.Member("parallel_tool_calls") is not { ValueKind: JsonValueKind.False },
         ToolChoice = ChatTools.ChoiceOf(request),
-        LimitName = LimitNameOf(request),
+        TokenLimitName = TokenLimitNameOf(request),
     };
 
-    /// <summary>Of two limits, the smaller one counts.</summary>
-    private static string LimitNameOf(JsonElement request) =>
+    /// <summary>If the request has both limits, the smaller one applies.</summary>
+    private static string TokenLimitNameOf(JsonElement request) =>
         request.Member("max_completion_tokens") is { } newer && (request.Member("max_tokens") is not { } older || newer.GetInt32() < older.GetInt32())
             ? "max_completion_tokens"
-            : ClientRequest.UsualLimitName;
+            : ClientRequest.DefaultTokenLimitName;
 
     internal override void CheckMembers(JsonElement request)
     {
         request.Required("messages", "messages");
         Sampling.CheckStreamOptions(request);
-        FieldChecks.Value(request.Member("top_logprobs") is null || request.Member("logprobs") is { ValueKind: JsonValueKind.True }, "top_logprobs", "logprobs must be true");
+        FieldChecks.Require(request.Member("top_logprobs") is null || request.Member("logprobs") is { ValueKind: JsonValueKind.True }, "top_logprobs", "it is allowed only with logprobs set to true");
         _ = ChatTools.ChoiceOf(request);
     }
 
-    internal override IEnumerable<SentImage> ImagesOf(JsonElement request) => ChatMessages.ImagesOf(request.GetProperty("messages"), "messages");
+    internal override IEnumerable<RequestImage> ImagesOf(JsonElement request) => ChatMessages.ImagesOf(request.GetProperty("messages"), "messages");
 
     internal override void WriteMembers(JsonElement request, Utf8JsonWriter json, BackendProtocol backend, CancellationToken ct)
     {
@@ -76,11 +76,11 @@ internal sealed class ChatRequestTranslator : JsonRequestTranslator
         ChatMessages.Write(request.GetProperty("messages"), json, backend);
         Sampling.Write(request, json, backend);
         ChatTools.Write(request, json, backend, ChatTools.ChoiceOf(request), ct);
-        // Every server knows the older name; Ollama ignores the newer one without an error. Where both are given, the smaller one counts.
-        var limits = (request.Member("max_tokens"), request.Member("max_completion_tokens"));
-        if (limits.Item1 is not null || limits.Item2 is not null)
+        // Every model server supports max_tokens; Ollama ignores max_completion_tokens without an error. If the request has both, the smaller one applies.
+        var (older, newer) = (request.Member("max_tokens"), request.Member("max_completion_tokens"));
+        if (older is not null || newer is not null)
         {
-            json.WriteNumber("max_tokens", Math.Min(limits.Item1?.GetInt32() ?? int.MaxValue, limits.Item2?.GetInt32() ?? int.MaxValue));
+            json.WriteNumber("max_tokens", Math.Min(older?.GetInt32() ?? int.MaxValue, newer?.GetInt32() ?? int.MaxValue));
         }
     }
 

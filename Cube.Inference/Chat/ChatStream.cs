@@ -3,38 +3,39 @@ using Cube.Inference.Streaming;
 
 namespace Cube.Inference.Chat;
 
-/// <summary>A streamed chat.</summary>
+/// <summary>Translates the stream of a chat. The first event of each choice has the role, and the last one its finish reason.</summary>
 internal sealed class ChatStream(ClientRequest request, DateTimeOffset now) : ChunkStream(request, "chat.completion.chunk", "chatcmpl-", now)
 {
     private readonly Choice[] _choices = new Choice[request.Choices];
 
     private struct Choice
     {
-        public bool IsBegun;
+        public bool HasStarted;
         public bool IsFinished;
-
         public ToolCalls? Calls;
     }
 
     protected override bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output)
     {
-        var parts = Parse(choice, "delta"u8);
-        if ((uint)parts.Index >= (uint)_choices.Length)
+        var part = StreamedChoice.Parse(choice, "delta"u8);
+        if ((uint)part.Index >= (uint)_choices.Length)
         {
             return false;
         }
 
-        ref var state = ref _choices[parts.Index];
-        return WriteDelta(ref state, parts.Index, ChatDelta.Parse(parts.Payload), parts.Logprobs, output)
-            && (parts.Finish.IsEmpty || WriteFinish(ref state, parts.Index, parts.Finish, output));
+        ref var state = ref _choices[part.Index];
+        return WriteDelta(ref state, part.Index, ChatDelta.Parse(part.Payload), part.Logprobs, output)
+            && (part.FinishReason.IsEmpty || WriteFinish(ref state, part.Index, part.FinishReason, output));
     }
 
     private bool WriteDelta(ref Choice state, int index, ChatDelta delta, ReadOnlySpan<byte> logprobs, ByteBuffer output)
     {
-        if (!state.IsBegun)
+        if (!state.HasStarted)
         {
-            state.IsBegun = true;
-            BeginEvent(output, index).Append(delta.HasCalls && !JsonBytes.IsText(delta.Content) ? ",\"delta\":{\"role\":\"assistant\",\"content\":null},\"finish_reason\":null"u8 : ",\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null"u8);
+            state.HasStarted = true;
+            BeginEvent(output, index)
+                .Append(delta.HasCalls && !JsonBytes.IsNonEmptyString(delta.Content) ? ",\"delta\":{\"role\":\"assistant\",\"content\":null}"u8 : ",\"delta\":{\"role\":\"assistant\",\"content\":\"\"}"u8)
+                .Append(",\"finish_reason\":null"u8);
             EndEvent(output);
         }
 
@@ -44,32 +45,32 @@ internal sealed class ChatStream(ClientRequest request, DateTimeOffset now) : Ch
             return true;
         }
 
-        if (state.IsFinished)
-        {
-            return false;
-        }
+        return !state.IsFinished && WriteContent(ref state, index, delta, hasLogprobs ? logprobs : default, output);
+    }
 
+    private bool WriteContent(ref Choice state, int index, ChatDelta delta, ReadOnlySpan<byte> logprobs, ByteBuffer output)
+    {
         var mark = output.Length;
         BeginEvent(output, index).Append(",\"delta\":{"u8);
         var isFirst = true;
-        Member(output, "\"content\":"u8, delta.Content, ref isFirst);
-        Member(output, "\"reasoning\":"u8, delta.Reasoning, ref isFirst);
-        Member(output, "\"refusal\":"u8, delta.Refusal, ref isFirst);
+        WriteMember(output, "\"content\":"u8, delta.Content, ref isFirst);
+        WriteMember(output, "\"reasoning\":"u8, delta.Reasoning, ref isFirst);
+        WriteMember(output, "\"refusal\":"u8, delta.Refusal, ref isFirst);
         if (delta.HasCalls && !WriteCalls(ref state, delta.Calls, output, ref isFirst))
         {
             return false;
         }
 
-        if (isFirst && !hasLogprobs)
+        if (isFirst && logprobs.IsEmpty)
         {
-            // Nothing of it is for the client.
+            // The delta has nothing for the client.
             output.Truncate(mark);
             return true;
         }
 
-        // A token without text has its entry in logprobs too.
+        // A token without text has logprobs too.
         output.Append(isFirst ? "\"content\":\"\"}"u8 : "}"u8);
-        if (hasLogprobs)
+        if (!logprobs.IsEmpty)
         {
             output.Append(",\"logprobs\":"u8);
             Logprobs.Write(logprobs, output);
@@ -88,7 +89,7 @@ internal sealed class ChatStream(ClientRequest request, DateTimeOffset now) : Ch
         }
 
         var reason = finish.Length > 2 ? FinishReason.Of(finish[1..^1], state.Calls is { HasAny: true }, Request.ToolChoice) : default;
-        if (reason.IsEmpty || !WriteMissingArguments(state.Calls, index, FinishReason.IsCut(reason), output))
+        if (reason.IsEmpty || !WriteMissingArguments(state.Calls, index, FinishReason.IsIncomplete(reason), output))
         {
             return false;
         }
@@ -100,23 +101,23 @@ internal sealed class ChatStream(ClientRequest request, DateTimeOffset now) : Ch
         return true;
     }
 
-    /// <summary>A client parses the arguments of a call: of a call without any they are an empty object.</summary>
-    /// <returns>False where a call has no name, though the answer was not cut.</returns>
-    private bool WriteMissingArguments(ToolCalls? calls, int index, bool isCut, ByteBuffer output)
+    /// <summary>Sends <c>{}</c> for calls without arguments, because clients parse the arguments as JSON.</summary>
+    /// <returns>False if a call has no name although the response is complete.</returns>
+    private bool WriteMissingArguments(ToolCalls? calls, int index, bool isIncomplete, ByteBuffer output)
     {
-        if (calls is null || isCut)
+        if (calls is null || isIncomplete)
         {
             return true;
         }
 
         foreach (var call in calls.WithoutArguments)
         {
-            BeginEvent(output, index).Append(",\"delta\":{\"tool_calls\":[{\"index\":"u8).Append(call.Place)
+            BeginEvent(output, index).Append(",\"delta\":{\"tool_calls\":[{\"index\":"u8).Append(call.OutputIndex)
                 .Append(",\"function\":{\"arguments\":\"{}\"}}]},\"finish_reason\":null"u8);
             EndEvent(output);
         }
 
-        return calls.AreNamed;
+        return calls.AllHaveNames;
     }
 
     private bool WriteCalls(ref Choice state, ReadOnlySpan<byte> calls, ByteBuffer output, ref bool isFirst)
@@ -130,7 +131,7 @@ internal sealed class ChatStream(ClientRequest request, DateTimeOffset now) : Ch
 
         state.Calls ??= new ToolCalls(Request);
         var isOpen = false;
-        while (CallParts.TryReadNext(ref reader, calls, out var part))
+        while (ToolCallPart.TryReadNext(ref reader, calls, out var part))
         {
             if (!state.Calls.TryAdd(part, out var call, out var isNew))
             {
@@ -149,9 +150,9 @@ internal sealed class ChatStream(ClientRequest request, DateTimeOffset now) : Ch
         return true;
     }
 
-    private static void WriteCall(ToolCall call, bool isNew, in CallParts part, ByteBuffer output)
+    private static void WriteCall(ToolCall call, bool isNew, in ToolCallPart part, ByteBuffer output)
     {
-        output.Append("{\"index\":"u8).Append(call.Place);
+        output.Append("{\"index\":"u8).Append(call.OutputIndex);
         if (isNew)
         {
             output.Append(",\"id\":"u8).Append(call.Id).Append(",\"type\":\"function\",\"function\":{\"name\":"u8).Append(call.Name).Append(",\"arguments\":\""u8);
@@ -164,9 +165,9 @@ internal sealed class ChatStream(ClientRequest request, DateTimeOffset now) : Ch
         call.WriteArguments(part, output).Append("\"}}"u8);
     }
 
-    private static void Member(ByteBuffer output, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, ref bool isFirst)
+    private static void WriteMember(ByteBuffer output, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, ref bool isFirst)
     {
-        if (JsonBytes.IsText(value))
+        if (JsonBytes.IsNonEmptyString(value))
         {
             output.Append(isFirst ? default : ","u8).Append(name).Append(value);
             isFirst = false;

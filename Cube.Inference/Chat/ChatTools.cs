@@ -2,9 +2,11 @@ using System.Text.Json;
 
 namespace Cube.Inference.Chat;
 
+/// <summary>The members <c>tools</c>, <c>tool_choice</c> and <c>parallel_tool_calls</c> of a chat request.</summary>
 internal static class ChatTools
 {
-    public const int Most = 128;
+    /// <summary>The limit of OpenAI's API.</summary>
+    private const int MaxTools = 128;
 
     public static void Check(JsonElement tools, string param) => CheckEach(tools, param, static (tool, where) =>
     {
@@ -13,37 +15,37 @@ internal static class ChatTools
         CheckFunction(function, $"{where}.function");
     });
 
-    /// <param name="tools">The list.</param>
-    /// <param name="param">Its name.</param>
-    /// <param name="function">Looks at a tool that says it is a function.</param>
-    public static void CheckEach(JsonElement tools, string param, FieldCheck function)
+    /// <param name="tools">The value of <c>tools</c>.</param>
+    /// <param name="param">The path of the list.</param>
+    /// <param name="checkFunction">Checks a tool whose type is <c>function</c>.</param>
+    public static void CheckEach(JsonElement tools, string param, FieldCheck checkFunction)
     {
         FieldChecks.Array(tools, param);
-        FieldChecks.Value(tools.GetArrayLength() <= Most, param, $"there can be {Most} tools");
+        FieldChecks.Require(tools.GetArrayLength() <= MaxTools, param, $"there can be {MaxTools} tools");
         var i = 0;
         foreach (var tool in tools.EnumerateArray())
         {
             var where = $"{param}[{i++}]";
             FieldChecks.Object(tool, where);
             var type = tool.Required("type", $"{where}.type");
-            FieldChecks.Text(type, $"{where}.type");
+            FieldChecks.String(type, $"{where}.type");
             if (!type.ValueEquals("function"u8))
             {
-                throw new RequestRejectedException(OpenAiError.UnsupportedValue($"{where}.type", "tools are functions"));
+                throw new RequestRejectedException(OpenAiError.UnsupportedValue($"{where}.type", "only function is supported"));
             }
 
-            function(tool, where);
+            checkFunction(tool, where);
         }
     }
 
     public static void CheckFunction(JsonElement function, string param)
     {
         var name = function.Required("name", $"{param}.name");
-        FieldChecks.Text(name, $"{param}.name");
-        FieldChecks.Value(name.GetString() is { Length: >= 1 and <= 64 }, $"{param}.name", "it has 1 to 64 characters");
+        FieldChecks.String(name, $"{param}.name");
+        FieldChecks.Require(name.GetString() is { Length: >= 1 and <= 64 }, $"{param}.name", "it has 1 to 64 characters");
         if (function.Member("description") is { } description)
         {
-            FieldChecks.Text(description, $"{param}.description");
+            FieldChecks.String(description, $"{param}.description");
         }
 
         if (function.Member("strict") is { } strict)
@@ -62,13 +64,13 @@ internal static class ChatTools
     {
         var function = named.Required("function", $"{where}.function");
         FieldChecks.Object(function, $"{where}.function");
-        FieldChecks.Text(function.Required("name", $"{where}.function.name"), $"{where}.function.name");
+        FieldChecks.String(function.Required("name", $"{where}.function.name"), $"{where}.function.name");
     });
 
-    /// <param name="choice">A word, or an object that names a function.</param>
-    /// <param name="param">Its name.</param>
-    /// <param name="named">Looks at the object.</param>
-    public static void CheckChoice(JsonElement choice, string param, FieldCheck named)
+    /// <param name="choice">The value of <c>tool_choice</c>: a string, or an object that names a function.</param>
+    /// <param name="param">The path of the value.</param>
+    /// <param name="checkNamed">Checks the members of the object.</param>
+    public static void CheckChoice(JsonElement choice, string param, FieldCheck checkNamed)
     {
         if (choice.ValueKind == JsonValueKind.String)
         {
@@ -76,18 +78,18 @@ internal static class ChatTools
             return;
         }
 
-        FieldChecks.Type(choice.ValueKind == JsonValueKind.Object, param, "a string or an object");
+        FieldChecks.RequireType(choice.ValueKind == JsonValueKind.Object, param, "a string or an object");
         var type = choice.Required("type", $"{param}.type");
-        FieldChecks.Text(type, $"{param}.type");
+        FieldChecks.String(type, $"{param}.type");
         if (!type.ValueEquals("function"u8))
         {
-            throw new RequestRejectedException(OpenAiError.UnsupportedValue($"{param}.type", "only function is known"));
+            throw new RequestRejectedException(OpenAiError.UnsupportedValue($"{param}.type", "only function is supported"));
         }
 
-        named(choice, param);
+        checkNamed(choice, param);
     }
 
-    /// <exception cref="RequestRejectedException">It chooses a tool that is not offered.</exception>
+    /// <exception cref="RequestRejectedException">The request requires a tool that is not in <c>tools</c>.</exception>
     public static ToolChoice ChoiceOf(JsonElement request)
     {
         var tools = request.Member("tools");
@@ -99,18 +101,18 @@ internal static class ChatTools
         if (choice.ValueKind == JsonValueKind.Object)
         {
             var name = choice.GetProperty("function").GetProperty("name").GetString();
-            FieldChecks.Value(
-                tools is { } offered && offered.EnumerateArray().Any(tool => tool.GetProperty("function").GetProperty("name").ValueEquals(name)),
-                "tool_choice.function.name", "no such tool is offered");
+            FieldChecks.Require(
+                tools is { } list && list.EnumerateArray().Any(tool => tool.GetProperty("function").GetProperty("name").ValueEquals(name)),
+                "tool_choice.function.name", "the request has no tool with this name");
             return ToolChoice.Named;
         }
 
-        var wanted = choice.ValueEquals("none"u8) ? ToolChoice.None : choice.ValueEquals("required"u8) ? ToolChoice.Required : ToolChoice.Auto;
-        FieldChecks.Value(wanted != ToolChoice.Required || tools is { } some && some.GetArrayLength() > 0, "tool_choice", "no tool is offered");
-        return wanted;
+        var toolChoice = choice.ValueEquals("none"u8) ? ToolChoice.None : choice.ValueEquals("required"u8) ? ToolChoice.Required : ToolChoice.Auto;
+        FieldChecks.Require(toolChoice != ToolChoice.Required || (tools is { } available && available.GetArrayLength() > 0), "tool_choice", "the request has no tools");
+        return toolChoice;
     }
 
-    /// <summary>Where the model server has no <c>tool_choice</c>, "none" leaves the tools out, and a forced choice is rejected.</summary>
+    /// <summary>Writes the three members. If the model server does not support <c>tool_choice</c>, the tools are omitted for <c>none</c>, and <c>required</c> or a named tool is rejected.</summary>
     public static void Write(JsonElement request, Utf8JsonWriter json, BackendProtocol backend, ToolChoice choice, CancellationToken ct)
     {
         if (request.Member("tools") is not { } tools || tools.GetArrayLength() == 0)
@@ -121,10 +123,10 @@ internal static class ChatTools
         if (backend.Supports(BackendFeatures.ToolChoice))
         {
             WriteList(tools, json, backend, ct);
-            if (request.Member("tool_choice") is { } wanted)
+            if (request.Member("tool_choice") is { } value)
             {
                 json.WritePropertyName("tool_choice");
-                ChatMembers.ToolChoice.Write(wanted, json);
+                ChatMembers.ToolChoice.Write(value, json);
             }
 
             if (request.Member("parallel_tool_calls") is { } parallel)
@@ -137,7 +139,7 @@ internal static class ChatTools
 
         if (choice is ToolChoice.Required or ToolChoice.Named)
         {
-            throw new RequestRejectedException(OpenAiError.UnsupportedValue("tool_choice", "this model can only be offered tools"));
+            throw new RequestRejectedException(OpenAiError.UnsupportedValue("tool_choice", "this model supports only auto and none"));
         }
 
         if (choice != ToolChoice.None)

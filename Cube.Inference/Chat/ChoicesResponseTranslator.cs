@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Cube.Inference.Chat;
 
-/// <summary>Translates a response that is a list of choices: a chat's or a completion's.</summary>
+/// <summary>Translates the response of a chat or a completion: a list of choices.</summary>
 /// <param name="objectName">The response's <c>object</c>.</param>
 /// <param name="idPrefix">The beginning of the response's <c>id</c>.</param>
 internal abstract class ChoicesResponseTranslator(string objectName, string idPrefix) : JsonResponseTranslator
@@ -16,7 +16,7 @@ internal abstract class ChoicesResponseTranslator(string objectName, string idPr
         var choices = root.GetProperty("choices");
         if (choices.GetArrayLength() != request.Choices)
         {
-            throw new JsonException("The model server made another number of choices.");
+            throw new JsonException("The number of choices differs from the request.");
         }
 
         var index = 0;
@@ -52,8 +52,8 @@ internal abstract class ChoicesResponseTranslator(string objectName, string idPr
             output.Append("null"u8);
         }
 
-        var word = choice.GetProperty("finish_reason").GetString() ?? throw new JsonException("A choice has no finish_reason.");
-        var reason = FinishReason.Of(Encoding.UTF8.GetBytes(word), hasCalls, request.ToolChoice);
+        var finish = choice.GetProperty("finish_reason").GetString() ?? throw new JsonException("A choice has no finish_reason.");
+        var reason = FinishReason.Of(Encoding.UTF8.GetBytes(finish), hasCalls, request.ToolChoice);
         if (reason.IsEmpty)
         {
             throw new JsonException("A choice has an unknown finish_reason.");
@@ -62,7 +62,7 @@ internal abstract class ChoicesResponseTranslator(string objectName, string idPr
         output.Append(",\"finish_reason\":"u8).Append(reason);
     }
 
-    /// <summary>Writes the member that has the choice's content, after a comma.</summary>
+    /// <summary>Writes the member with the content of the choice, preceded by a comma.</summary>
     /// <returns>Whether the choice has tool calls.</returns>
     protected abstract bool WriteContent(JsonElement choice, ClientRequest request, ByteBuffer output);
 

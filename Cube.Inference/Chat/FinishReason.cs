@@ -1,21 +1,20 @@
-
 namespace Cube.Inference.Chat;
 
-/// <summary>Why a choice ends. The set is closed: a strict SDK throws at any other word.</summary>
+/// <summary>The finish reasons of OpenAI's API. Strict SDKs throw an exception for any other value.</summary>
 internal static class FinishReason
 {
-    /// <param name="word">The model server's.</param>
-    /// <param name="hasCalls">The choice has called tools.</param>
-    /// <param name="choice">What the client said of tools.</param>
-    /// <returns>As a JSON text with its quotes; empty for what is no proper end.</returns>
-    public static ReadOnlySpan<byte> Of(ReadOnlySpan<byte> word, bool hasCalls, ToolChoice choice) =>
-        word.SequenceEqual("stop"u8) ? (hasCalls && choice != ToolChoice.Named ? "\"tool_calls\""u8 : "\"stop\""u8)
-        : word.SequenceEqual("length"u8) ? "\"length\""u8
-        : word.SequenceEqual("tool_calls"u8) ? (hasCalls ? "\"tool_calls\""u8 : "\"stop\""u8)
-        : word.SequenceEqual("content_filter"u8) ? "\"content_filter\""u8
+    /// <param name="reason">The model server's finish reason, without quotes.</param>
+    /// <param name="hasCalls">Whether the choice has tool calls.</param>
+    /// <param name="choice">The <c>tool_choice</c> of the request.</param>
+    /// <returns>A JSON string with its quotes; empty for an unknown reason.</returns>
+    public static ReadOnlySpan<byte> Of(ReadOnlySpan<byte> reason, bool hasCalls, ToolChoice choice) =>
+        reason.SequenceEqual("stop"u8) ? (hasCalls && choice != ToolChoice.Named ? "\"tool_calls\""u8 : "\"stop\""u8)
+        : reason.SequenceEqual("length"u8) ? "\"length\""u8
+        : reason.SequenceEqual("tool_calls"u8) ? (hasCalls ? "\"tool_calls\""u8 : "\"stop\""u8)
+        : reason.SequenceEqual("content_filter"u8) ? "\"content_filter\""u8
         : default;
 
-    /// <param name="reason">As <see cref="Of"/> gives it.</param>
-    /// <returns>Whether the answer ended before the model had ended it.</returns>
-    public static bool IsCut(ReadOnlySpan<byte> reason) => reason.SequenceEqual("\"length\""u8) || reason.SequenceEqual("\"content_filter\""u8);
+    /// <param name="reason">A result of <see cref="Of"/>.</param>
+    /// <returns>Whether the response was truncated.</returns>
+    public static bool IsIncomplete(ReadOnlySpan<byte> reason) => reason.SequenceEqual("\"length\""u8) || reason.SequenceEqual("\"content_filter\""u8);
 }

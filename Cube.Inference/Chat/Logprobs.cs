@@ -2,18 +2,19 @@ using System.Text.Json;
 
 namespace Cube.Inference.Chat;
 
-/// <summary>How likely each token was, in the members that OpenAI always has.</summary>
+/// <summary>Writes logprobs with all members that OpenAI's API requires.</summary>
 internal static class Logprobs
 {
-    /// <summary>What vLLM writes for a probability of zero, whose logarithm is no number of JSON.</summary>
-    private static ReadOnlySpan<byte> Impossible => "-9999.0"u8;
+    /// <summary>The value that vLLM writes for probability 0, whose logarithm JSON cannot represent.</summary>
+    private static ReadOnlySpan<byte> MinLogprob => "-9999.0"u8;
 
-    /// <param name="logprobs">A model server's <c>logprobs</c> of a chat; may be empty.</param>
-    /// <returns>Whether there is an entry of at least one token.</returns>
+    /// <param name="logprobs">The <c>logprobs</c> of a model server's chat; may be empty.</param>
+    /// <returns>Whether they contain at least one token.</returns>
     public static bool HasAny(ReadOnlySpan<byte> logprobs) => logprobs.Length > 0 && logprobs[0] == '{' && ContentOf(logprobs).IndexOf((byte)'{') >= 0;
 
-    /// <param name="logprobs">A model server's object.</param>
-    /// <param name="output">Where it is written.</param>
+    /// <summary>Writes the logprobs of a chat.</summary>
+    /// <param name="logprobs">The model server's object.</param>
+    /// <param name="output">Receives the client's object.</param>
     /// <exception cref="JsonException">An entry is not an object.</exception>
     public static void Write(ReadOnlySpan<byte> logprobs, ByteBuffer output)
     {
@@ -31,9 +32,9 @@ internal static class Logprobs
         output.Append(",\"refusal\":null}"u8);
     }
 
-    /// <summary>The object of the completions endpoint: four arrays of the same length.</summary>
-    /// <param name="logprobs">A model server's value; empty for none.</param>
-    /// <param name="output">Where it is written.</param>
+    /// <summary>Writes the logprobs of a completion: four arrays of the same length.</summary>
+    /// <param name="logprobs">The model server's value; may be empty.</param>
+    /// <param name="output">Receives the client's value.</param>
     public static void WriteOfCompletion(ReadOnlySpan<byte> logprobs, ByteBuffer output)
     {
         if (logprobs.IsEmpty || logprobs[0] != '{')
@@ -42,19 +43,18 @@ internal static class Logprobs
             return;
         }
 
-        var reader = new Utf8JsonReader(logprobs);
-        reader.Read();
+        var members = new JsonObjectReader(logprobs);
         var isFirst = true;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        while (members.TryReadName())
         {
-            var name = reader.ValueTextEquals("tokens"u8) ? "tokens"u8
-                : reader.ValueTextEquals("token_logprobs"u8) ? "token_logprobs"u8
-                : reader.ValueTextEquals("top_logprobs"u8) ? "top_logprobs"u8
-                : reader.ValueTextEquals("text_offset"u8) ? "text_offset"u8
+            var name = members.NameEquals("tokens"u8) ? "tokens"u8
+                : members.NameEquals("token_logprobs"u8) ? "token_logprobs"u8
+                : members.NameEquals("top_logprobs"u8) ? "top_logprobs"u8
+                : members.NameEquals("text_offset"u8) ? "text_offset"u8
                 : default;
-            var value = JsonBytes.Raw(ref reader, logprobs);
             if (!name.IsEmpty)
             {
+                var value = members.ReadRaw();
                 output.Append(isFirst ? "{\""u8 : ",\""u8).Append(name).Append("\":"u8).Append(value.IsEmpty ? "null"u8 : value);
                 isFirst = false;
             }
@@ -66,13 +66,14 @@ internal static class Logprobs
     private static ReadOnlySpan<byte> ContentOf(ReadOnlySpan<byte> logprobs)
     {
         ReadOnlySpan<byte> content = default;
-        var reader = new Utf8JsonReader(logprobs);
-        reader.Read();
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        var members = new JsonObjectReader(logprobs);
+        while (members.TryReadName())
         {
-            var isContent = reader.ValueTextEquals("content"u8);
-            var value = JsonBytes.Raw(ref reader, logprobs);
-            content = isContent && value.Length > 0 && value[0] == '[' ? value : content;
+            if (members.NameEquals("content"u8))
+            {
+                var value = members.ReadRaw();
+                content = value.Length > 0 && value[0] == '[' ? value : content;
+            }
         }
 
         return content;
@@ -104,35 +105,29 @@ internal static class Logprobs
     private static void WriteEntry(ReadOnlySpan<byte> entry, bool hasAlternatives, ByteBuffer output)
     {
         ReadOnlySpan<byte> token = default, logprob = default, bytes = default, alternatives = default;
-        var reader = new Utf8JsonReader(entry);
-        reader.Read();
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        var members = new JsonObjectReader(entry);
+        while (members.TryReadName())
         {
-            if (reader.ValueTextEquals("token"u8))
+            if (members.NameEquals("token"u8))
             {
-                token = JsonBytes.Raw(ref reader, entry);
+                token = members.ReadRaw();
             }
-            else if (reader.ValueTextEquals("logprob"u8))
+            else if (members.NameEquals("logprob"u8))
             {
-                logprob = JsonBytes.Raw(ref reader, entry);
+                logprob = members.ReadRaw();
             }
-            else if (reader.ValueTextEquals("bytes"u8))
+            else if (members.NameEquals("bytes"u8))
             {
-                bytes = JsonBytes.Raw(ref reader, entry);
+                bytes = members.ReadRaw();
             }
-            else if (reader.ValueTextEquals("top_logprobs"u8))
+            else if (members.NameEquals("top_logprobs"u8))
             {
-                alternatives = JsonBytes.Raw(ref reader, entry);
-            }
-            else
-            {
-                reader.Read();
-                reader.Skip();
+                alternatives = members.ReadRaw();
             }
         }
 
         output.Append("{\"token\":"u8).Append(token.Length > 0 && token[0] == '"' ? token : "\"\""u8)
-            .Append(",\"logprob\":"u8).Append(logprob.Length > 0 && (logprob[0] == '-' || char.IsAsciiDigit((char)logprob[0])) ? logprob : Impossible)
+            .Append(",\"logprob\":"u8).Append(logprob.Length > 0 && (logprob[0] == '-' || char.IsAsciiDigit((char)logprob[0])) ? logprob : MinLogprob)
             .Append(",\"bytes\":"u8).Append(bytes.Length > 0 && bytes[0] == '[' ? bytes : "null"u8);
         if (hasAlternatives)
         {

@@ -3,18 +3,19 @@ using System.Text.RegularExpressions;
 
 namespace Cube.Inference.Chat;
 
-/// <summary>What form an answer must have. A schema that is none makes a model server fail; it is refused here.</summary>
+/// <summary>The member <c>response_format</c>. An invalid schema is rejected here because it makes a model server fail.</summary>
 internal static partial class ResponseFormat
 {
-    /// <summary>OpenAI's own limit.</summary>
-    private const int Most = 5000;
+    /// <summary>The limit of OpenAI's API for structured outputs.</summary>
+    private const int MaxProperties = 5000;
 
     private static readonly string[] _types = ["string", "number", "integer", "boolean", "object", "array", "null"];
+
     public static void Check(JsonElement format, string param)
     {
         FieldChecks.Object(format, param);
         var type = format.Required("type", $"{param}.type");
-        FieldChecks.Text(type, $"{param}.type");
+        FieldChecks.String(type, $"{param}.type");
         if (type.ValueEquals("text"u8) || type.ValueEquals("json_object"u8))
         {
             return;
@@ -30,16 +31,16 @@ internal static partial class ResponseFormat
         CheckNamed(schema, $"{param}.json_schema");
     }
 
-    /// <summary>A schema with its name.</summary>
+    /// <summary>Checks an object with <c>name</c> and <c>schema</c>.</summary>
     public static void CheckNamed(JsonElement named, string param)
     {
         var name = named.Required("name", $"{param}.name");
-        FieldChecks.Text(name, $"{param}.name");
-        FieldChecks.Value(Name().IsMatch(name.GetString()!), $"{param}.name", "it has 1 to 64 letters, digits, '_' and '-'");
+        FieldChecks.String(name, $"{param}.name");
+        FieldChecks.Require(Name().IsMatch(name.GetString() ?? ""), $"{param}.name", "it must have 1 to 64 letters, digits, '_' and '-'");
         var schema = named.Required("schema", $"{param}.schema");
         FieldChecks.Object(schema, $"{param}.schema");
         CheckSchema(schema, $"{param}.schema");
-        FieldChecks.Value(CountProperties(schema) <= Most, $"{param}.schema", $"it has at most {Most} properties");
+        FieldChecks.Require(CountProperties(schema) <= MaxProperties, $"{param}.schema", $"it must have at most {MaxProperties} properties");
     }
 
     private static int CountProperties(JsonElement json)
@@ -64,8 +65,8 @@ internal static partial class ResponseFormat
     }
 
     /// <summary>
-    /// Only where a schema stands: a property may well be called <c>type</c>. Each member is looked at once. A keyword in other letters means
-    /// nothing to JSON Schema and much to a decoder written in Go, so it is refused.
+    /// Checks the keywords of a schema and of all schemas in it. Names of properties are not keywords. A keyword in another letter case is rejected: JSON Schema ignores it, but Go's JSON decoder, which Ollama uses,
+    /// accepts it.
     /// </summary>
     public static void CheckSchema(JsonElement schema, string param)
     {
@@ -78,7 +79,7 @@ internal static partial class ResponseFormat
         foreach (var member in schema.EnumerateObject())
         {
             var name = member.Name;
-            FieldChecks.Value(!SchemaKeywords.IsInOtherLetters(name), param, "a keyword of its schema has other letters than it must have");
+            FieldChecks.Require(!SchemaKeywords.IsCaseVariant(name), param, "a keyword of the schema has the wrong letter case");
             switch (SchemaKeywords.KindOf(name))
             {
                 case SchemaKeyword.Value when name == "type":
@@ -155,16 +156,16 @@ internal static partial class ResponseFormat
             return;
         }
 
-        foreach (var one in type.EnumerateArray())
+        foreach (var item in type.EnumerateArray())
         {
-            CheckType(one, param);
+            CheckType(item, param);
         }
     }
 
     private static void CheckType(JsonElement type, string param)
     {
-        FieldChecks.Text(type, $"{param}.type");
-        FieldChecks.Value(_types.Any(type.ValueEquals), $"{param}.type", $"it must be one of {string.Join(", ", _types)}");
+        FieldChecks.String(type, $"{param}.type");
+        FieldChecks.Require(_types.Any(type.ValueEquals), $"{param}.type", $"it must be one of {string.Join(", ", _types)}");
     }
 
     [GeneratedRegex(@"\A[a-zA-Z0-9_-]{1,64}\z")]

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Cube.Inference.Chat;
 
-/// <summary>The members that chats and completions share: streaming, number of choices, and how tokens are chosen.</summary>
+/// <summary>The members that chats and completions share: streaming, number of choices and sampling.</summary>
 internal static class Sampling
 {
     public static (string Name, FieldRule Rule)[] Rules { get; } =
@@ -24,7 +24,7 @@ internal static class Sampling
         if (request.Member("stream_options") is { } options)
         {
             FieldChecks.Object(options, "stream_options");
-            FieldChecks.Value(request.Member("stream") is { ValueKind: JsonValueKind.True }, "stream_options", "it is for streams only");
+            FieldChecks.Require(request.Member("stream") is { ValueKind: JsonValueKind.True }, "stream_options", "it is allowed only with stream set to true");
             if (options.Member("include_usage") is { } usage)
             {
                 FieldChecks.Boolean(usage, "stream_options.include_usage");
@@ -32,10 +32,10 @@ internal static class Sampling
         }
     }
 
-    public static ClientRequest Read(JsonElement request, ClientRequest read) => read with
+    public static ClientRequest Read(JsonElement request, ClientRequest client) => client with
     {
         IsStream = request.Member("stream") is { ValueKind: JsonValueKind.True },
-        WantsUsage = request.Member("stream_options")?.Member("include_usage") is { ValueKind: JsonValueKind.True },
+        IncludesUsage = request.Member("stream_options")?.Member("include_usage") is { ValueKind: JsonValueKind.True },
         Choices = request.Member("n")?.GetInt32() ?? 1,
     };
 
@@ -46,7 +46,7 @@ internal static class Sampling
         {
             if (!backend.Supports(BackendFeatures.MultipleChoices))
             {
-                throw new RequestRejectedException(OpenAiError.UnsupportedValue("n", "this model makes one choice"));
+                throw new RequestRejectedException(OpenAiError.UnsupportedValue("n", "this model supports one choice"));
             }
 
             json.WriteNumber("n", choices);
@@ -67,7 +67,7 @@ internal static class Sampling
     }
 
     /// <summary>
-    /// Always asks for usage. The value is explicit because one server takes an empty object for true and another for false. Usage with each event makes it known also where the client ends the stream.
+    /// Always requests the usage. The value is explicit because model servers have different defaults for an empty object. Usage in each event is known also if the client closes the stream early.
     /// </summary>
     private static void WriteStreamOptions(JsonElement request, Utf8JsonWriter json, BackendProtocol backend)
     {

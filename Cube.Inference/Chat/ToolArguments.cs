@@ -3,22 +3,21 @@ using System.Text.Json;
 namespace Cube.Inference.Chat;
 
 /// <summary>
-/// The arguments of a call that a history repeats. OpenAI takes any text, also none, for a call without arguments; both model servers parse
-/// it and fail where it is empty. So a call without arguments is written with <c>{}</c>.
+/// The arguments of tool calls in the messages of a request. OpenAI accepts an empty string for a call without arguments. Ollama and vLLM parse the string and fail if it is empty, so the proxy sends <c>{}</c>.
 /// </summary>
 internal static class ToolArguments
 {
-    /// <exception cref="RequestRejectedException">They are neither a text nor absent.</exception>
+    /// <exception cref="RequestRejectedException">The arguments are not a string.</exception>
     public static void Check(JsonElement owner, string param)
     {
         if (owner.Member("arguments") is { } arguments)
         {
-            FieldChecks.Text(arguments, $"{param}.arguments");
+            FieldChecks.String(arguments, $"{param}.arguments");
         }
     }
 
-    /// <summary>As OpenAI has them: a text.</summary>
-    public static void WriteText(JsonElement owner, Utf8JsonWriter json)
+    /// <summary>Writes the arguments as a string with JSON text (OpenAI's format).</summary>
+    public static void WriteString(JsonElement owner, Utf8JsonWriter json)
     {
         json.WritePropertyName("arguments");
         if (owner.Member("arguments") is not { } arguments || IsNone(arguments))
@@ -31,7 +30,7 @@ internal static class ToolArguments
         }
     }
 
-    /// <summary>As Ollama has them: an object.</summary>
+    /// <summary>Writes the arguments as an object (Ollama's format).</summary>
     public static void WriteObject(JsonElement owner, Utf8JsonWriter json)
     {
         json.WritePropertyName("arguments");
@@ -46,7 +45,7 @@ internal static class ToolArguments
         }
     }
 
-    /// <returns>Whether the text says that there are none.</returns>
+    /// <returns>Whether the value is an empty string or the JSON text <c>null</c>.</returns>
     public static bool IsNone(JsonElement arguments) =>
         arguments.ValueKind == JsonValueKind.String && arguments.GetString() is var text && (string.IsNullOrWhiteSpace(text) || text.AsSpan().Trim() is "null");
 }

@@ -1,29 +1,30 @@
 using System.Buffers;
+using System.Buffers.Text;
 using System.Text;
 
 namespace Cube.Inference.Chat;
 
-/// <summary>One tool call of an answer, as far as it has come.</summary>
-/// <param name="index">The index that the model server gave it; null where it gave none.</param>
+/// <summary>One tool call of a response, as far as the model server has sent it.</summary>
+/// <param name="index">The model server's index of the call; null if it sent none.</param>
 internal sealed class ToolCall(int? index)
 {
-    private const int MostHeld = 4 << 20;
+    private const int MaxBufferedBytes = 4 << 20;
 
     private byte[] _serverId = [];
     private byte[] _id = [];
     private byte[] _name = [];
-    private ArrayBufferWriter<byte>? _held;
+    private ArrayBufferWriter<byte>? _buffered;
     private ArgumentScan _scan;
 
     public int? Index => index;
 
-    /// <summary>Its index in the client's answer; below zero until its name is known.</summary>
-    public int Place { get; set; } = -1;
+    /// <summary>The index in the client's response; negative until the name is known.</summary>
+    public int OutputIndex { get; set; } = -1;
 
-    /// <summary>With its quotes; made by the proxy where the model server gave none or the id of another call.</summary>
+    /// <summary>The id with its quotes. The proxy generates it if the model server sent none, or one that another call has.</summary>
     public ReadOnlySpan<byte> Id => _id.Length > 0 ? _id : _id = Encoding.ASCII.GetBytes($"\"call_{Guid.NewGuid():N}\"");
 
-    /// <summary>With its quotes.</summary>
+    /// <summary>The name with its quotes; empty if it is not known yet.</summary>
     public ReadOnlySpan<byte> Name => _name;
 
     public bool HasName => _name.Length > 0;
@@ -32,24 +33,24 @@ internal sealed class ToolCall(int? index)
 
     public bool HasArguments { get; private set; }
 
-    /// <summary>Its arguments so far are a whole JSON object or array.</summary>
+    /// <summary>Whether the arguments received so far are a complete JSON object or array.</summary>
     public bool IsComplete => _scan.IsComplete;
 
     public bool HasId(ReadOnlySpan<byte> id) => _serverId.AsSpan().SequenceEqual(id);
 
-    public bool HasNameOf(in CallParts part) => _name.AsSpan().SequenceEqual(part.Name);
+    public bool HasNameOf(in ToolCallPart part) => _name.AsSpan().SequenceEqual(part.Name);
 
-    /// <param name="part">What the model server has said of it now.</param>
-    /// <param name="isIdTaken">Another call of the answer has the same id.</param>
-    public void Complete(in CallParts part, bool isIdTaken)
+    /// <param name="part">The next part of the call.</param>
+    /// <param name="isIdTaken">Whether another call of the response has the same id.</param>
+    public void Merge(in ToolCallPart part, bool isIdTaken)
     {
-        if (!HasServerId && JsonBytes.IsText(part.Id))
+        if (!HasServerId && JsonBytes.IsNonEmptyString(part.Id))
         {
             _serverId = part.Id.ToArray();
             _id = _id.Length == 0 && !isIdTaken ? _serverId : _id;
         }
 
-        if (!HasName && JsonBytes.IsText(part.Name))
+        if (!HasName && JsonBytes.IsNonEmptyString(part.Name))
         {
             _name = part.Name.ToArray();
         }
@@ -61,32 +62,32 @@ internal sealed class ToolCall(int? index)
         }
     }
 
-    /// <summary>Keeps the arguments until the name is known.</summary>
-    /// <returns>False where there are too many.</returns>
-    public bool TryHold(in CallParts part)
+    /// <summary>Buffers the arguments until the name is known.</summary>
+    /// <returns>False if the buffered arguments exceed 4 MiB.</returns>
+    public bool TryBuffer(in ToolCallPart part)
     {
-        _held ??= new ArrayBufferWriter<byte>();
-        _held.Write(part.ArgumentsText());
-        return _held.WrittenCount <= MostHeld;
+        _buffered ??= new ArrayBufferWriter<byte>();
+        _buffered.Write(part.ArgumentsText());
+        return _buffered.WrittenCount <= MaxBufferedBytes;
     }
 
-    /// <summary>Appends what was held and what has come now, as the inside of a JSON text.</summary>
-    public ByteBuffer WriteArguments(in CallParts part, ByteBuffer output)
+    /// <summary>Appends the buffered arguments and those of the part, as the content of a JSON string without its quotes.</summary>
+    public ByteBuffer WriteArguments(in ToolCallPart part, ByteBuffer output)
     {
-        if (_held is { } held)
+        if (_buffered is { } buffered)
         {
-            output.Append(held.WrittenSpan);
-            _held = null;
+            output.Append(buffered.WrittenSpan);
+            _buffered = null;
         }
 
         return output.Append(part.ArgumentsText());
     }
 
-    /// <summary>Follows the nesting of JSON that is itself written as a JSON text, to see where it ends.</summary>
+    /// <summary>Tracks the nesting of JSON text inside a JSON string, to detect its end.</summary>
     private struct ArgumentScan
     {
         private int _depth;
-        private bool _isInText;
+        private bool _isInString;
         private bool _isEscaped;
 
         public bool IsComplete { get; private set; }
@@ -105,11 +106,11 @@ internal sealed class ToolCall(int? index)
             }
         }
 
-        /// <summary>Of the escapes of the outer text, only those of quotes, backslashes and brackets have a meaning inside.</summary>
+        /// <summary>Decodes an escape of the outer string. Only quotes, backslashes and brackets matter for the nesting; other characters become spaces.</summary>
         private static byte Unescape(ReadOnlySpan<byte> text, ref int i)
         {
             var escape = text[++i];
-            if (escape != 'u' || !System.Buffers.Text.Utf8Parser.TryParse(text.Slice(i + 1, Math.Min(4, text.Length - i - 1)), out ushort code, out var read, 'X'))
+            if (escape != 'u' || !Utf8Parser.TryParse(text.Slice(i + 1, Math.Min(4, text.Length - i - 1)), out ushort code, out var read, 'X'))
             {
                 return escape is (byte)'"' or (byte)'\\' ? escape : (byte)' ';
             }
@@ -124,13 +125,13 @@ internal sealed class ToolCall(int? index)
             {
                 _isEscaped = false;
             }
-            else if (_isInText)
+            else if (_isInString)
             {
-                (_isInText, _isEscaped) = (character != '"', character == '\\');
+                (_isInString, _isEscaped) = (character != '"', character == '\\');
             }
             else if (character == '"')
             {
-                _isInText = true;
+                _isInString = true;
             }
             else if (character is (byte)'{' or (byte)'[')
             {

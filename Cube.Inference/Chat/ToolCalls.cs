@@ -1,31 +1,30 @@
-
 namespace Cube.Inference.Chat;
 
 /// <summary>
-/// The tool calls of one choice. Model servers number the parts of a streamed call in different ways: by index, by id, by both, with the same index for all calls, or not at all.
-/// A new id, or a name after a complete call, begins a call. A call reaches the client when its name is known, with an index and an id of its own.
+/// The tool calls of one choice. Model servers identify the parts of a streamed call in different ways: by index, by id, by both, with the same index for all calls, or not at all.
+/// A new id, or a name after a complete call, starts a call. A call is sent to the client when its name is known, with a unique index and id.
 /// </summary>
 internal sealed class ToolCalls(ClientRequest request)
 {
-    private const int Most = 1024;
+    private const int MaxCalls = 1024;
 
     private readonly List<ToolCall> _calls = [];
-    private readonly List<ToolCall> _named = [];
+    private readonly List<ToolCall> _sent = [];
 
-    /// <summary>The answer calls a tool that the client gets to see.</summary>
-    public bool HasAny => _named.Count > 0;
+    /// <summary>Whether the client receives at least one call.</summary>
+    public bool HasAny => _sent.Count > 0;
 
-    /// <summary>False where a call has come without its name.</summary>
-    public bool AreNamed => _named.Count == _calls.Count;
+    /// <summary>False if the name of a call is missing.</summary>
+    public bool AllHaveNames => _sent.Count == _calls.Count;
 
-    /// <summary>Calls that the client has been told of and whose arguments were empty.</summary>
-    public IEnumerable<ToolCall> WithoutArguments => _named.Where(call => !call.HasArguments && IsWanted(call));
+    /// <summary>Calls that were sent to the client without arguments.</summary>
+    public IEnumerable<ToolCall> WithoutArguments => _sent.Where(call => !call.HasArguments && IsAllowed(call));
 
-    /// <param name="part">A part of a call.</param>
-    /// <param name="call">The call to write the part for; null where there is nothing to write.</param>
-    /// <param name="isNew">The client has not been told of the call yet.</param>
-    /// <returns>False where the part belongs to no call, or there is too much of it.</returns>
-    public bool TryAdd(in CallParts part, out ToolCall? call, out bool isNew)
+    /// <param name="part">A part of a streamed call.</param>
+    /// <param name="call">The call that the part belongs to; null if nothing must be written.</param>
+    /// <param name="isNew">Whether this part is the first one that is written for the call.</param>
+    /// <returns>False if the part belongs to no call, or a limit is exceeded.</returns>
+    public bool TryAdd(in ToolCallPart part, out ToolCall? call, out bool isNew)
     {
         (call, isNew) = (null, false);
         if (part.IsEmpty || request.ToolChoice == ToolChoice.None)
@@ -34,76 +33,76 @@ internal sealed class ToolCalls(ClientRequest request)
         }
 
         var found = Find(part);
-        if (found is null && part.Index is null && !JsonBytes.IsText(part.Id) && !JsonBytes.IsText(part.Name))
+        if (found is null && part.Index is null && !JsonBytes.IsNonEmptyString(part.Id) && !JsonBytes.IsNonEmptyString(part.Name))
         {
             return false;
         }
 
-        return TryAdd(found ?? new ToolCall(part.Index), isBegun: found is not null, part, out call, out isNew);
+        return TryAdd(found ?? new ToolCall(part.Index), hasStarted: found is not null, part, out call, out isNew);
     }
 
-    /// <summary>Adds a call of an answer that is not streamed: each is a whole one, whatever its index says.</summary>
-    /// <inheritdoc cref="TryAdd(in CallParts, out ToolCall?, out bool)"/>
-    public bool TryAddWhole(in CallParts part, out ToolCall? call)
+    /// <summary>Adds a call of a buffered response: each element is a complete call, regardless of its index.</summary>
+    /// <inheritdoc cref="TryAdd(in ToolCallPart, out ToolCall?, out bool)"/>
+    public bool TryAddComplete(in ToolCallPart part, out ToolCall? call)
     {
         call = null;
         return part.IsEmpty || request.ToolChoice == ToolChoice.None
-            || (JsonBytes.IsText(part.Name) && TryAdd(new ToolCall(null), isBegun: false, part, out call, out _));
+            || (JsonBytes.IsNonEmptyString(part.Name) && TryAdd(new ToolCall(null), hasStarted: false, part, out call, out _));
     }
 
-    private bool TryAdd(ToolCall found, bool isBegun, in CallParts part, out ToolCall? call, out bool isNew)
+    private bool TryAdd(ToolCall found, bool hasStarted, in ToolCallPart part, out ToolCall? call, out bool isNew)
     {
         (call, isNew) = (null, false);
-        if (!isBegun && _calls.Count == Most)
+        if (!hasStarted && _calls.Count == MaxCalls)
         {
             return false;
         }
 
-        found.Complete(part, isIdTaken: FindId(part.Id) is { } other && other != found);
-        if (!isBegun)
+        found.Merge(part, isIdTaken: FindById(part.Id) is { } other && other != found);
+        if (!hasStarted)
         {
             _calls.Add(found);
         }
 
         if (!found.HasName)
         {
-            return found.TryHold(part);
+            return found.TryBuffer(part);
         }
 
-        if (found.Place < 0)
+        if (found.OutputIndex < 0)
         {
-            found.Place = _named.Count;
-            _named.Add(found);
+            found.OutputIndex = _sent.Count;
+            _sent.Add(found);
             isNew = true;
         }
 
-        call = IsWanted(found) ? found : null;
+        call = IsAllowed(found) ? found : null;
         return true;
     }
 
-    private bool IsWanted(ToolCall call) => call.Place == 0 || request.AllowsParallelCalls;
+    private bool IsAllowed(ToolCall call) => call.OutputIndex == 0 || request.AllowsParallelCalls;
 
-    /// <returns>The call that a part continues; null where it begins one.</returns>
-    private ToolCall? Find(in CallParts part)
+    /// <returns>The call that the part continues; null if it starts a new one.</returns>
+    private ToolCall? Find(in ToolCallPart part)
     {
-        var current = Current(part.Index);
-        var hasName = JsonBytes.IsText(part.Name);
-        if (!JsonBytes.IsText(part.Id))
+        var current = FindLast(part.Index);
+        var hasName = JsonBytes.IsNonEmptyString(part.Name);
+        if (!JsonBytes.IsNonEmptyString(part.Id))
         {
             return current is { HasName: true } && hasName && (part.Index is null || current.IsComplete || !current.HasNameOf(part)) ? null : current;
         }
 
-        if (FindId(part.Id) is { } same && (!hasName || part.Index is null || same.Index is null || same.Index == part.Index))
+        if (FindById(part.Id) is { } same && (!hasName || part.Index is null || same.Index is null || same.Index == part.Index))
         {
             return same;
         }
 
-        // The id may come after the name, or the name after the id.
+        // The id may follow in a later part than the name, or the name in a later part than the id.
         return current is { HasServerId: false } && (!hasName || !current.HasName) ? current : null;
     }
 
-    /// <returns>The last call with the index, or without one the last call.</returns>
-    private ToolCall? Current(int? index)
+    /// <returns>The last call with the index; without an index, the last call.</returns>
+    private ToolCall? FindLast(int? index)
     {
         for (var i = _calls.Count - 1; i >= 0; i--)
         {
@@ -116,7 +115,7 @@ internal sealed class ToolCalls(ClientRequest request)
         return null;
     }
 
-    private ToolCall? FindId(ReadOnlySpan<byte> id)
+    private ToolCall? FindById(ReadOnlySpan<byte> id)
     {
         for (var i = _calls.Count - 1; i >= 0 && !id.IsEmpty; i--)
         {

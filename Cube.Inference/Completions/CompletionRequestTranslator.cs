@@ -3,7 +3,7 @@ using Cube.Inference.Chat;
 
 namespace Cube.Inference.Completions;
 
-/// <summary><c>POST /v1/completions</c>, the old endpoint.</summary>
+/// <summary>Translates requests to <c>POST /v1/completions</c>.</summary>
 internal sealed class CompletionRequestTranslator : JsonRequestTranslator
 {
     public override IReadOnlyList<(string Backend, string Client)> ParameterNames { get; } = [("messages", "prompt")];
@@ -12,7 +12,7 @@ internal sealed class CompletionRequestTranslator : JsonRequestTranslator
     [
         .. Sampling.Rules,
         ("prompt", FieldRule.Translate(CheckPrompt)),
-        ("suffix", FieldRule.Pass(FieldChecks.Text).Requires(BackendFeatures.Suffix)),
+        ("suffix", FieldRule.Pass(FieldChecks.String).Requires(BackendFeatures.Suffix)),
         ("max_tokens", FieldRule.Pass(FieldChecks.Integer(1, int.MaxValue))),
         ("logprobs", FieldRule.Pass(FieldChecks.Integer(0, 5)).Requires(BackendFeatures.CompletionLogprobs)),
         ("best_of", FieldRule.Drop(FieldChecks.Integer(1, 1))),
@@ -34,7 +34,7 @@ internal sealed class CompletionRequestTranslator : JsonRequestTranslator
         {
             if (prompt.GetArrayLength() != 1 || prompt[0].ValueKind != JsonValueKind.String)
             {
-                throw new RequestRejectedException(OpenAiError.UnsupportedValue("prompt", "this model takes one text"));
+                throw new RequestRejectedException(OpenAiError.UnsupportedValue("prompt", "this model supports only one prompt, as text"));
             }
 
             prompt = prompt[0];
@@ -51,9 +51,9 @@ internal sealed class CompletionRequestTranslator : JsonRequestTranslator
             return;
         }
 
-        // More than one prompt would be several answers, whose choices no client could tell apart here.
-        FieldChecks.Type(prompt.ValueKind == JsonValueKind.Array, param, "a string or an array");
-        FieldChecks.Value(prompt.GetArrayLength() > 0, param, "it is empty");
+        // Several prompts are rejected: their choices could not be assigned to the prompts.
+        FieldChecks.RequireType(prompt.ValueKind == JsonValueKind.Array, param, "a string or an array");
+        FieldChecks.Require(prompt.GetArrayLength() > 0, param, "it must not be empty");
         var first = prompt[0];
         if (first.ValueKind == JsonValueKind.Number)
         {
@@ -61,15 +61,15 @@ internal sealed class CompletionRequestTranslator : JsonRequestTranslator
             return;
         }
 
-        FieldChecks.Value(prompt.GetArrayLength() == 1, param, "one prompt at a time");
+        FieldChecks.Require(prompt.GetArrayLength() == 1, param, "only one prompt is supported");
         if (first.ValueKind == JsonValueKind.Array)
         {
-            FieldChecks.Value(first.GetArrayLength() > 0, $"{param}[0]", "it is empty");
+            FieldChecks.Require(first.GetArrayLength() > 0, $"{param}[0]", "it must not be empty");
             FieldChecks.Tokens(first, $"{param}[0]");
         }
         else
         {
-            FieldChecks.Text(first, $"{param}[0]");
+            FieldChecks.String(first, $"{param}[0]");
         }
     }
 }

@@ -3,32 +3,32 @@ using Cube.Inference.Streaming;
 
 namespace Cube.Inference.Completions;
 
-/// <summary>A streamed answer of the old endpoint.</summary>
+/// <summary>Translates the stream of <c>/v1/completions</c>.</summary>
 internal sealed class CompletionStream(ClientRequest request, DateTimeOffset now) : ChunkStream(request, "text_completion", "cmpl-", now)
 {
     private readonly bool[] _isFinished = new bool[request.Choices];
 
     protected override bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output)
     {
-        var parts = Parse(choice, "text"u8);
-        var index = parts.Index;
-        if ((uint)index >= (uint)_isFinished.Length || (_isFinished[index] && JsonBytes.IsText(parts.Payload)))
+        var part = StreamedChoice.Parse(choice, "text"u8);
+        var index = part.Index;
+        if ((uint)index >= (uint)_isFinished.Length || (_isFinished[index] && JsonBytes.IsNonEmptyString(part.Payload)))
         {
             return false;
         }
 
-        // A token without text, as the one that ends, has its entry in logprobs too.
-        if (JsonBytes.IsText(parts.Payload) || (parts.Logprobs.Length > 0 && !_isFinished[index]))
+        // A token without text, such as an end token, has logprobs too.
+        if (JsonBytes.IsNonEmptyString(part.Payload) || (part.Logprobs.Length > 0 && !_isFinished[index]))
         {
-            WriteOne(output, index, JsonBytes.IsText(parts.Payload) ? parts.Payload : "\"\""u8, parts.Logprobs, "null"u8);
+            WriteChunk(output, index, JsonBytes.IsNonEmptyString(part.Payload) ? part.Payload : "\"\""u8, part.Logprobs, "null"u8);
         }
 
-        if (parts.Finish.IsEmpty || _isFinished[index])
+        if (part.FinishReason.IsEmpty || _isFinished[index])
         {
             return true;
         }
 
-        var reason = parts.Finish.Length > 2 ? FinishReason.Of(parts.Finish[1..^1], hasCalls: false, ToolChoice.Auto) : default;
+        var reason = part.FinishReason.Length > 2 ? FinishReason.Of(part.FinishReason[1..^1], hasCalls: false, ToolChoice.Auto) : default;
         if (reason.IsEmpty)
         {
             return false;
@@ -36,11 +36,11 @@ internal sealed class CompletionStream(ClientRequest request, DateTimeOffset now
 
         _isFinished[index] = true;
         Finished++;
-        WriteOne(output, index, "\"\""u8, default, reason);
+        WriteChunk(output, index, "\"\""u8, default, reason);
         return true;
     }
 
-    private void WriteOne(ByteBuffer output, int index, ReadOnlySpan<byte> text, ReadOnlySpan<byte> logprobs, ReadOnlySpan<byte> finish)
+    private void WriteChunk(ByteBuffer output, int index, ReadOnlySpan<byte> text, ReadOnlySpan<byte> logprobs, ReadOnlySpan<byte> finish)
     {
         BeginEvent(output, index).Append(",\"text\":"u8).Append(text).Append(",\"logprobs\":"u8);
         Logprobs.WriteOfCompletion(logprobs, output);

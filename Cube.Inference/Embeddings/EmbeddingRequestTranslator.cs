@@ -2,10 +2,11 @@ using System.Text.Json;
 
 namespace Cube.Inference.Embeddings;
 
-/// <summary><c>POST /v1/embeddings</c>.</summary>
+/// <summary>Translates requests to <c>POST /v1/embeddings</c>.</summary>
 internal sealed class EmbeddingRequestTranslator : JsonRequestTranslator
 {
-    private const int MostInputs = 2048;
+    /// <summary>The limit of OpenAI's API.</summary>
+    private const int MaxInputs = 2048;
 
     public override IReadOnlyList<(string Backend, string Client)> ParameterNames { get; } = [("messages", "input")];
 
@@ -14,7 +15,7 @@ internal sealed class EmbeddingRequestTranslator : JsonRequestTranslator
         ("encoding_format", FieldRule.Translate(FieldChecks.OneOf("float", "base64"))),
         ("dimensions", FieldRule.Pass(FieldChecks.Integer(1, int.MaxValue))));
 
-    internal override ClientRequest Read(JsonElement request) => base.Read(request) with { WantsBase64 = request.Member("encoding_format") is { } format && format.ValueEquals("base64"u8) };
+    internal override ClientRequest Read(JsonElement request) => base.Read(request) with { UsesBase64 = request.Member("encoding_format") is { } format && format.ValueEquals("base64"u8) };
 
     internal override void CheckMembers(JsonElement request) => request.Required("input", "input");
 
@@ -23,7 +24,7 @@ internal sealed class EmbeddingRequestTranslator : JsonRequestTranslator
         var input = request.GetProperty("input");
         if (!backend.Supports(BackendFeatures.TokenInput) && input.ValueKind == JsonValueKind.Array && input[0].ValueKind != JsonValueKind.String)
         {
-            throw new RequestRejectedException(OpenAiError.UnsupportedValue("input", "this model takes text, not tokens"));
+            throw new RequestRejectedException(OpenAiError.UnsupportedValue("input", "this model supports text, not tokens"));
         }
 
         json.WriteRaw("input", input);
@@ -34,27 +35,27 @@ internal sealed class EmbeddingRequestTranslator : JsonRequestTranslator
     {
         if (input.ValueKind == JsonValueKind.String)
         {
-            FieldChecks.Value(!input.ValueEquals(""u8), param, "it is empty");
+            FieldChecks.Require(!input.ValueEquals(""u8), param, "it must not be empty");
             return;
         }
 
-        FieldChecks.Type(input.ValueKind == JsonValueKind.Array, param, "a string or an array");
-        FieldChecks.Value(input.GetArrayLength() is > 0 and var length && length <= MostInputs, param, $"it has 1 to {MostInputs} items");
+        FieldChecks.RequireType(input.ValueKind == JsonValueKind.Array, param, "a string or an array");
+        FieldChecks.Require(input.GetArrayLength() is > 0 and var length && length <= MaxInputs, param, $"it must have 1 to {MaxInputs} items");
         var kind = input[0].ValueKind;
         foreach (var item in input.EnumerateArray())
         {
-            FieldChecks.Value(item.ValueKind == kind, param, "its items are all of one kind");
+            FieldChecks.Require(item.ValueKind == kind, param, "all items must have the same type");
             if (kind == JsonValueKind.String)
             {
-                FieldChecks.Value(!item.ValueEquals(""u8), param, "an item is empty");
+                FieldChecks.Require(!item.ValueEquals(""u8), param, "an item must not be empty");
             }
             else if (kind == JsonValueKind.Array)
             {
-                FieldChecks.Value(item.GetArrayLength() > 0 && item.EnumerateArray().All(static token => token.ValueKind == JsonValueKind.Number), param, "an item is no array of tokens");
+                FieldChecks.Require(item.GetArrayLength() > 0 && item.EnumerateArray().All(static token => token.ValueKind == JsonValueKind.Number), param, "an item must be an array of tokens");
             }
             else
             {
-                FieldChecks.Type(kind == JsonValueKind.Number, param, "a string, an array of strings, or tokens");
+                FieldChecks.RequireType(kind == JsonValueKind.Number, param, "a string, an array of strings, or tokens");
             }
         }
     }

@@ -8,16 +8,16 @@ internal sealed class EmbeddingResponseTranslator : JsonResponseTranslator
     protected override TokenUsage? Write(JsonElement root, ClientRequest request, DateTimeOffset now, ByteBuffer output)
     {
         output.Append("{\"object\":\"list\",\"data\":["u8);
-        if (root.Member("embeddings") is { } own)
+        if (root.Member("embeddings") is { } embeddings)
         {
-            return WriteOllamaEmbeddings(own, root, request, output);
+            return WriteOllamaEmbeddings(embeddings, root, request, output);
         }
 
         var index = 0;
         foreach (var item in InOrder(root.GetProperty("data")))
         {
             output.Append(index == 0 ? default : ","u8).Append("{\"object\":\"embedding\",\"index\":"u8).Append(index++).Append(",\"embedding\":"u8);
-            EmbeddingWriter.Write(item.GetProperty("embedding"), request.WantsBase64, output);
+            EmbeddingWriter.Write(item.GetProperty("embedding"), request.UsesBase64, output);
             output.Append("}"u8);
         }
 
@@ -29,22 +29,22 @@ internal sealed class EmbeddingResponseTranslator : JsonResponseTranslator
         output.Append("],\"model\":"u8);
         WriteModel(output, request);
         output.Append(",\"usage\":"u8);
-        usage.Write(output, isOfText: false);
+        usage.Write(output, includesCompletion: false);
         output.Append("}"u8);
         return usage;
     }
 
-    /// <summary>As Ollama's own endpoint has them: arrays of numbers.</summary>
+    /// <summary>Writes the embeddings of Ollama's <c>/api/embed</c>: arrays of numbers.</summary>
     private static TokenUsage WriteOllamaEmbeddings(JsonElement embeddings, JsonElement root, ClientRequest request, ByteBuffer output)
     {
         var index = 0;
         foreach (var embedding in embeddings.EnumerateArray())
         {
             output.Append(index == 0 ? default : ","u8).Append("{\"object\":\"embedding\",\"index\":"u8).Append(index++).Append(",\"embedding\":"u8);
-            EmbeddingWriter.Write(embedding, request.WantsBase64, output);
+            EmbeddingWriter.Write(embedding, request.UsesBase64, output);
             output.Append("}"u8);
         }
 
-        return EndEmbeddings(new TokenUsage(JsonBytes.Count(root.Member("prompt_eval_count")) ?? 0, 0), request, output);
+        return EndEmbeddings(new TokenUsage(JsonBytes.ReadInteger(root.Member("prompt_eval_count")) ?? 0, 0), request, output);
     }
 }

@@ -6,10 +6,10 @@ using System.Text.Json;
 
 namespace Cube.Inference.Embeddings;
 
-/// <summary>One embedding, in the encoding that the client asked for, whichever the model server used: numbers, or base64 of 32-bit floats, the least byte first.</summary>
+/// <summary>Writes one embedding in the encoding that the client requested, regardless of the model server's: an array of numbers, or base64 of little-endian 32-bit floats.</summary>
 internal static class EmbeddingWriter
 {
-    /// <exception cref="JsonException">It is neither numbers nor base64 of floats.</exception>
+    /// <exception cref="JsonException">The embedding is neither an array of numbers nor base64 of floats.</exception>
     public static void Write(JsonElement embedding, bool asBase64, ByteBuffer output)
     {
         switch (embedding.ValueKind, asBase64)
@@ -42,11 +42,11 @@ internal static class EmbeddingWriter
     private static void WriteBase64(JsonElement numbers, ByteBuffer output)
     {
         var floats = new byte[sizeof(float) * numbers.GetArrayLength()];
-        var at = 0;
+        var offset = 0;
         foreach (var number in numbers.EnumerateArray())
         {
-            BinaryPrimitives.WriteSingleLittleEndian(floats.AsSpan(at), number.GetSingle());
-            at += sizeof(float);
+            BinaryPrimitives.WriteSingleLittleEndian(floats.AsSpan(offset), number.GetSingle());
+            offset += sizeof(float);
         }
 
         output.Append("\""u8).Append(Encoding.ASCII.GetBytes(Convert.ToBase64String(floats))).Append("\""u8);
@@ -55,15 +55,15 @@ internal static class EmbeddingWriter
     private static void WriteNumbers(ReadOnlySpan<byte> floats, ByteBuffer output)
     {
         output.Append("["u8);
-        for (var at = 0; at < floats.Length; at += sizeof(float))
+        for (var offset = 0; offset < floats.Length; offset += sizeof(float))
         {
-            var number = BinaryPrimitives.ReadSingleLittleEndian(floats[at..]);
+            var number = BinaryPrimitives.ReadSingleLittleEndian(floats[offset..]);
             if (!float.IsFinite(number))
             {
-                throw new JsonException("An embedding has an element that JSON has no number for.");
+                throw new JsonException("An embedding has an element that is not finite.");
             }
 
-            output.Append(at == 0 ? default : ","u8);
+            output.Append(offset == 0 ? default : ","u8);
             number.TryFormat(output.GetSpan(32), out var written, provider: CultureInfo.InvariantCulture);
             output.Advance(written);
         }

@@ -6,18 +6,18 @@ using System.Text.Json.Serialization;
 namespace Cube.Inference.Errors;
 
 /// <summary>
-/// OpenAI's error envelope: exactly <c>message</c>, <c>type</c>, <c>param</c>, <c>code</c>. The message never names a backend, an address or an exception.
+/// An error in OpenAI's format: <c>message</c>, <c>type</c>, <c>param</c> and <c>code</c>. The message never names a backend, an address or an exception.
 /// </summary>
 public sealed record OpenAiError(int Status, string Type, string Code, string Message, string? Param = null)
 {
-    /// <summary>Seconds to wait, 1 to 60: SDKs hammer at once without it and sleep helplessly with more.</summary>
+    /// <summary>The header <c>retry-after</c> in seconds, 1 to 60. OpenAI's SDKs use shorter delays of their own for other values.</summary>
     public int? RetryAfter { get; init; }
 
-    /// <summary>False where another try cannot help.</summary>
+    /// <summary>The header <c>x-should-retry</c>: false if a retry cannot succeed.</summary>
     public bool ShouldRetry { get; init; } = true;
 
-    /// <summary>Reads an envelope that another part of Cube wrote.</summary>
-    /// <returns>Null where it is none.</returns>
+    /// <summary>Reads an error that another component of Cube wrote.</summary>
+    /// <returns>Null if the JSON is not an error in OpenAI's format.</returns>
     public static OpenAiError? Parse(int status, ReadOnlySpan<byte> json)
     {
         try
@@ -41,7 +41,7 @@ public sealed record OpenAiError(int Status, string Type, string Code, string Me
 
     internal sealed record Body(string? Message, string? Type, string? Code, string? Param);
 
-    /// <summary>The envelope.</summary>
+    /// <summary>Writes the JSON object <c>{"error":{…}}</c>.</summary>
     public ReadOnlyMemory<byte> ToJson()
     {
         var buffer = new ArrayBufferWriter<byte>(256);
@@ -67,48 +67,48 @@ public sealed record OpenAiError(int Status, string Type, string Code, string Me
     private static OpenAiError Invalid(int status, string code, string message, string? param = null) =>
         new(status, InvalidRequest, code, message, param) { ShouldRetry = false };
 
-    public static OpenAiError MissingApiKey { get; } = Invalid(401, "missing_api_key", "No API key was given: send 'Authorization: Bearer <token>'.");
+    public static OpenAiError MissingApiKey { get; } = Invalid(401, "missing_api_key", "The request has no API key. Send 'Authorization: Bearer <token>'.");
     public static OpenAiError InvalidApiKey { get; } = Invalid(401, "invalid_api_key", "The API key is not valid.");
-    public static OpenAiError TokenExpired { get; } = Invalid(401, "token_expired", "The token has expired; refresh it.");
+    public static OpenAiError TokenExpired { get; } = Invalid(401, "token_expired", "The token has expired. Refresh it.");
     public static OpenAiError PermissionDenied { get; } =
         new(403, "permission_error", "permission_denied", "You have no access to this domain.") { ShouldRetry = false };
     public static OpenAiError InsufficientPermissions { get; } =
         new(403, "permission_error", "insufficient_permissions", "Your role or token does not allow this.") { ShouldRetry = false };
     public static OpenAiError DomainDisabled { get; } =
         new(403, "permission_error", "domain_disabled", "This domain is disabled.") { ShouldRetry = false };
-    public static OpenAiError InvalidPath { get; } = Invalid(400, "invalid_path", "The path is not well formed.");
+    public static OpenAiError InvalidPath { get; } = Invalid(400, "invalid_path", "The path is malformed.");
     public static OpenAiError InvalidJson { get; } = Invalid(400, "invalid_json", "The body is not a JSON object.");
-    public static OpenAiError InvalidRequestBody { get; } = Invalid(400, "invalid_value", "The model server cannot carry out this request as it stands.");
-    public static OpenAiError BadHttp { get; } = Invalid(400, "invalid_request", "The request is not well formed HTTP.");
+    public static OpenAiError InvalidRequestBody { get; } = Invalid(400, "invalid_value", "The model server rejected the request.");
+    public static OpenAiError BadHttp { get; } = Invalid(400, "invalid_request", "The request is not valid HTTP.");
     public static OpenAiError ContextLengthExceeded { get; } =
         Invalid(400, "context_length_exceeded", "The prompt is longer than the model's context.", "messages");
-    public static OpenAiError UnknownUrl { get; } = Invalid(404, "unknown_url", "There is no such endpoint.");
+    public static OpenAiError UnknownUrl { get; } = Invalid(404, "unknown_url", "This endpoint does not exist.");
     public static OpenAiError ModelNotFound { get; } = Invalid(404, "model_not_found", "The model does not exist or you have no access to it.", "model");
     public static OpenAiError NotServed { get; } = Invalid(404, "unknown_url", "The model does not serve this endpoint.");
     public static OpenAiError MethodNotAllowed { get; } = Invalid(405, "method_not_allowed", "This endpoint does not support the method.");
     public static OpenAiError RequestTooLarge { get; } = Invalid(413, "request_too_large", "The request body is too large.");
-    public static OpenAiError UnsupportedMediaType { get; } = Invalid(415, "unsupported_media_type", "The body must be application/json, not compressed.");
-    public static OpenAiError UnsupportedFormType { get; } = Invalid(415, "unsupported_media_type", "The body must be multipart/form-data, not compressed.");
-    public static OpenAiError InvalidForm { get; } = Invalid(400, "invalid_form", "The body is not a well formed multipart form.");
+    public static OpenAiError UnsupportedMediaType { get; } = Invalid(415, "unsupported_media_type", "The body must be application/json without compression.");
+    public static OpenAiError UnsupportedFormType { get; } = Invalid(415, "unsupported_media_type", "The body must be multipart/form-data without compression.");
+    public static OpenAiError InvalidForm { get; } = Invalid(400, "invalid_form", "The body is not a valid multipart form.");
     public static OpenAiError ModelsFixed { get; } =
-        new(403, "permission_error", "models_fixed", "The models of this machine are fixed: its attestation policy or the machine itself does not let them be changed.") { ShouldRetry = false };
+        new(403, "permission_error", "models_fixed", "The models of this machine cannot be changed. The attestation policy or the machine does not allow it.") { ShouldRetry = false };
     public static OpenAiError HeadersTooLarge { get; } = Invalid(431, "headers_too_large", "The request headers are too large.");
     public static OpenAiError InternalError { get; } = new(500, Server, "internal_error", "Cube failed to handle the request.") { RetryAfter = 1 };
-    public static OpenAiError UpstreamError { get; } = new(502, Server, "upstream_error", "The model server gave no usable answer.") { RetryAfter = 1 };
-    public static OpenAiError ModelChangeFailed { get; } = new(502, Server, "upstream_error", "The machine could not change its models: the model library or its disk failed.") { RetryAfter = 1 };
+    public static OpenAiError UpstreamError { get; } = new(502, Server, "upstream_error", "The model server returned no valid response.") { RetryAfter = 1 };
+    public static OpenAiError ModelChangeFailed { get; } = new(502, Server, "upstream_error", "The machine could not change its models. The model library or the disk failed.") { RetryAfter = 1 };
     public static OpenAiError Unavailable { get; } = new(503, Server, "unavailable", "Cube cannot check this request now.") { RetryAfter = 2 };
-    public static OpenAiError NoRoute { get; } = new(502, Server, "no_route", "No route leads to a model server for this request.") { RetryAfter = 60, ShouldRetry = false };
+    public static OpenAiError NoRoute { get; } = new(502, Server, "no_route", "No route matches this request.") { RetryAfter = 60, ShouldRetry = false };
     public static OpenAiError AttestationRequired { get; } =
-        new(503, Server, "attestation_required", "No attested model server is there yet.") { RetryAfter = 5 };
+        new(503, Server, "attestation_required", "No attested model server is available yet.") { RetryAfter = 5 };
     public static OpenAiError AttestationRefused { get; } =
         new(503, Server, "attestation_required", "No model server satisfies the attestation policy of this domain.") { RetryAfter = 60, ShouldRetry = false };
     public static OpenAiError AttestationFailed { get; } =
-        new(503, Server, "attestation_failed", "The model server could not prove what it is.") { RetryAfter = 60, ShouldRetry = false };
-    public static OpenAiError EvidenceUnavailable { get; } = new(503, Server, "evidence_unavailable", "The machine has no evidence now.") { RetryAfter = 2 };
+        new(503, Server, "attestation_failed", "The attestation of the model server failed.") { RetryAfter = 60, ShouldRetry = false };
+    public static OpenAiError EvidenceUnavailable { get; } = new(503, Server, "evidence_unavailable", "The machine cannot provide evidence now.") { RetryAfter = 2 };
     public static OpenAiError InvalidAttestationRequest { get; } = Invalid(
-        400, "invalid_value", "Give report_data (at most 64 bytes) and nonce (at most 32) in base64, and to_json.");
+        400, "invalid_value", "report_data (at most 64 bytes) and nonce (at most 32 bytes) must be base64, and to_json must be a boolean.");
     public static OpenAiError Overloaded { get; } = new(503, Server, "overloaded", "The model server is busy.") { RetryAfter = 2 };
-    public static OpenAiError TooBusy { get; } = new(503, Server, "overloaded", "Cube handles as many requests as it can now.") { RetryAfter = 2 };
+    public static OpenAiError TooBusy { get; } = new(503, Server, "overloaded", "Cube has reached its limit of concurrent requests.") { RetryAfter = 2 };
     public static OpenAiError TooManyRequests { get; } =
         new(429, "rate_limit_error", "rate_limit_exceeded", "Too many requests, or too much data in them, are in progress at the same time.") { RetryAfter = 2 };
     public static OpenAiError TooManyTokens { get; } = Invalid(413, "request_too_large", "The request body has too many JSON values.");
@@ -119,7 +119,7 @@ public sealed record OpenAiError(int Status, string Type, string Code, string Me
 
     public static OpenAiError InvalidValue(string param, string message) => Invalid(400, "invalid_value", message, param);
 
-    /// <summary>Known to OpenAI, and not to Cube or to this model.</summary>
+    /// <summary>A member of OpenAI's API that Cube or the model does not support.</summary>
     public static OpenAiError UnsupportedParameter(string param) =>
         Invalid(400, "unsupported_parameter", $"Unsupported parameter: '{param}' is not supported here.", param);
 

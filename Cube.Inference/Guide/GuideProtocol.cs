@@ -1,6 +1,6 @@
 namespace Cube.Inference.Guide;
 
-/// <summary>Cube's own <c>cube-guide</c>: OpenAI's chats, completions and models, without the optional features.</summary>
+/// <summary>The protocol of Cube's <c>cube-guide</c>: chats, completions and models of OpenAI's API, with only the feature <c>suffix</c>.</summary>
 internal sealed class GuideProtocol : BackendProtocol
 {
     public static GuideProtocol Instance { get; } = new();

@@ -8,58 +8,63 @@ using System.Text.Json;
 namespace Cube.Inference.Images;
 
 /// <summary>
-/// Images come in the request itself or not at all: an address would have the model server fetch it, from wherever it stands. Their
-/// declared size is read from their headers, so that none unpacks to more than a model server can hold.
+/// Checks images. Only images in the request itself are accepted, because a model server would fetch other URLs from its own network. The size is read from the image's header, to limit the memory that the model
+/// server needs to decode the image.
 /// </summary>
 internal static class ImageReader
 {
-    private const long MostPixels = 64 << 20;
+    /// <summary>Maximum number of pixels of one image.</summary>
+    private const long MaxPixels = 64 << 20;
 
-    /// <summary>More than any type with its parameters.</summary>
-    private const int LongestHead = 256;
+    /// <summary>Maximum length of a data URL up to its comma.</summary>
+    private const int MaxPrefixLength = 256;
 
     private static readonly string[] _types = ["image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif"];
 
-    /// <returns>The image's pixels.</returns>
+    /// <returns>The number of pixels of the image.</returns>
+    /// <exception cref="RequestRejectedException">The URL is not a data URL with a supported image.</exception>
     public static long CheckUrl(JsonElement url, string param)
     {
-        FieldChecks.Text(url, param);
-        var raw = Text(url);
-        FieldChecks.Value(TypeOf(raw, out var data) is not null, param, "it must be a data: URL with a PNG, JPEG, WebP or GIF in base64; addresses are not fetched");
+        FieldChecks.String(url, param);
+        var raw = StringBytes(url);
+        FieldChecks.Require(TypeOf(raw, out var data) is not null, param, "it must be a data: URL with a PNG, JPEG, WebP or GIF image in base64; other URLs are not supported");
         return Decode(raw[data..], param);
     }
 
-    /// <returns>The pixels of an image that is base64 alone.</returns>
+    /// <param name="data">The image in base64, without a data URL.</param>
+    /// <param name="param">The path of the value.</param>
+    /// <returns>The number of pixels of the image.</returns>
+    /// <exception cref="RequestRejectedException">The value is not a supported image.</exception>
     public static long CheckData(JsonElement data, string param)
     {
-        FieldChecks.Text(data, param);
-        return Decode(Text(data), param);
+        FieldChecks.String(data, param);
+        return Decode(StringBytes(data), param);
     }
 
-    /// <summary>Writes a URL that was checked without parameters and in small letters: that is the one form that every model server reads.</summary>
+    /// <summary>Writes a checked data URL without parameters and with a lower-case prefix. Every model server accepts this form.</summary>
     public static void WriteUrl(JsonElement url, Utf8JsonWriter json)
     {
-        var raw = Text(url);
-        var head = $"data:{TypeOf(raw, out var data)};base64,";
-        if (raw.StartsWith(Encoding.ASCII.GetBytes(head)))
+        var raw = StringBytes(url);
+        var prefix = $"data:{TypeOf(raw, out var data)};base64,";
+        if (raw.StartsWith(Encoding.ASCII.GetBytes(prefix)))
         {
             json.WriteRaw(url);
             return;
         }
 
-        var written = new byte[head.Length + raw.Length - data];
-        raw[data..].CopyTo(written.AsSpan(Encoding.ASCII.GetBytes(head, written)));
+        var written = new byte[prefix.Length + raw.Length - data];
+        raw[data..].CopyTo(written.AsSpan(Encoding.ASCII.GetBytes(prefix, written)));
         json.WriteStringValue(written);
     }
 
-    /// <summary>RFC 2397: <c>data:[type][;parameter]*[;base64],data</c>, the words in any case, the parameters in any order.</summary>
-    /// <param name="url">The bytes of the URL.</param>
-    /// <param name="data">Where the data begins.</param>
-    /// <returns>The type in small letters; null for what is no image in base64.</returns>
+    /// <summary>Parses <c>data:[type][;parameter]*[;base64],data</c> (RFC 2397). The prefix is case-insensitive.</summary>
+    /// <param name="url">The URL in UTF-8.</param>
+    /// <param name="data">The offset of the data.</param>
+    /// <returns>The media type in lower case; null if the URL is not a supported image in base64.</returns>
     private static string? TypeOf(ReadOnlySpan<byte> url, out int data)
     {
         data = 0;
-        var comma = url[..Math.Min(url.Length, LongestHead)].IndexOf((byte)',');
+        var comma = url[..Math.Min(url.Length, MaxPrefixLength)].IndexOf((byte)',');
         if (comma < 0 || !Ascii.EqualsIgnoreCase(url[..Math.Min(url.Length, 5)], "data:"u8))
         {
             return null;
@@ -72,12 +77,12 @@ internal static class ImageReader
 
     private static long Decode(ReadOnlySpan<byte> encoded, string param)
     {
-        FieldChecks.Value(Base64.IsValid(encoded, out var length) && length > 0, param, "it is not base64");
+        FieldChecks.Require(Base64.IsValid(encoded, out var length) && length > 0, param, "it must be base64");
         var bytes = ArrayPool<byte>.Shared.Rent(length);
         try
         {
             var pixels = Base64.DecodeFromUtf8(encoded, bytes, out _, out var written) == OperationStatus.Done ? PixelsOf(bytes.AsSpan(0, written)) : 0;
-            FieldChecks.Value(pixels is > 0 and <= MostPixels, param, $"it is no image of at most {MostPixels} pixels");
+            FieldChecks.Require(pixels is > 0 and <= MaxPixels, param, $"it must be a PNG, JPEG, WebP or GIF image of at most {MaxPixels} pixels");
             return pixels;
         }
         finally
@@ -86,20 +91,21 @@ internal static class ImageReader
         }
     }
 
+    /// <exception cref="RequestRejectedException">The value is not a string with base64.</exception>
     public static void CheckBase64(JsonElement data, string param)
     {
-        FieldChecks.Text(data, param);
-        FieldChecks.Value(Base64.IsValid(Text(data), out var length) && length > 0, param, "it is not base64");
+        FieldChecks.String(data, param);
+        FieldChecks.Require(Base64.IsValid(StringBytes(data), out var length) && length > 0, param, "it must be base64");
     }
 
-    /// <summary>The bytes between the quotes. Escapes would be in the way only of <c>\/</c>, which some writers make.</summary>
-    private static ReadOnlySpan<byte> Text(JsonElement value)
+    /// <summary>The content of a JSON string in UTF-8. It is decoded only if it contains escapes: some JSON writers escape '/'.</summary>
+    private static ReadOnlySpan<byte> StringBytes(JsonElement value)
     {
         var raw = JsonMarshal.GetRawUtf8Value(value)[1..^1];
-        return raw.Contains((byte)'\\') ? Encoding.UTF8.GetBytes(value.GetString()!) : raw;
+        return raw.Contains((byte)'\\') ? Encoding.UTF8.GetBytes(value.GetString() ?? "") : raw;
     }
 
-    /// <returns>Width times height as the header says; 0 for what is none of the four.</returns>
+    /// <returns>Width times height from the image's header; 0 if the format is unknown.</returns>
     internal static long PixelsOf(ReadOnlySpan<byte> image)
     {
         if (image.Length >= 8 && image[0] == 0x89 && image[1..8].SequenceEqual("PNG\r\n\u001a\n"u8))
@@ -120,45 +126,45 @@ internal static class ImageReader
         return image.Length > 4 && image[0] == 0xFF && image[1] == 0xD8 ? PixelsOfJpeg(image) : 0;
     }
 
-    /// <summary>The largest of all that its chunks say: a canvas may be smaller than the frame that is unpacked.</summary>
+    /// <summary>The largest size in the chunks of the image, because a frame can be larger than the canvas.</summary>
     private static long PixelsOfWebP(ReadOnlySpan<byte> image)
     {
-        var most = 0L;
-        for (var at = 12L; at + 8 < image.Length; at += 8 + (long)BinaryPrimitives.ReadUInt32LittleEndian(image[((int)at + 4)..]))
+        var max = 0L;
+        for (var offset = 12L; offset + 8 < image.Length; offset += 8 + (long)BinaryPrimitives.ReadUInt32LittleEndian(image[((int)offset + 4)..]))
         {
-            at += at & 1;
-            if (at + 18 > image.Length)
+            offset += offset & 1;
+            if (offset + 18 > image.Length)
             {
                 break;
             }
 
-            var kind = image.Slice((int)at, 4);
-            var chunk = image[((int)at + 8)..];
+            var kind = image.Slice((int)offset, 4);
+            var chunk = image[((int)offset + 8)..];
             var pixels = kind.SequenceEqual("VP8X"u8) ? Canvas(chunk[4..])
                 : kind.SequenceEqual("ANMF"u8) ? (chunk.Length < 12 ? long.MaxValue : Canvas(chunk[6..]))
                 : kind.SequenceEqual("VP8L"u8) ? Lossless(BinaryPrimitives.ReadUInt32LittleEndian(chunk[1..]))
                 : kind.SequenceEqual("VP8 "u8) ? (long)(BinaryPrimitives.ReadUInt16LittleEndian(chunk[6..]) & 0x3FFF) * (BinaryPrimitives.ReadUInt16LittleEndian(chunk[8..]) & 0x3FFF)
                 : 0;
-            most = Math.Max(most, pixels);
+            max = Math.Max(max, pixels);
         }
 
-        return most;
+        return max;
 
         static long Canvas(ReadOnlySpan<byte> size) => (1L + (size[0] | (size[1] << 8) | (size[2] << 16))) * (1 + (size[3] | (size[4] << 8) | (size[5] << 16)));
 
         static long Lossless(uint bits) => (1L + (bits & 0x3FFF)) * (1 + ((bits >> 14) & 0x3FFF));
     }
 
-    /// <summary>From segment to segment, to the first that starts a frame. A marker without a length before it is no image here: readers differ on what follows.</summary>
+    /// <summary>Reads the size from the first frame header. An image with a marker without a length before that header is rejected, because decoders interpret it differently.</summary>
     private static long PixelsOfJpeg(ReadOnlySpan<byte> image)
     {
-        var at = 2;
-        while (at + 9 < image.Length && image[at] == 0xFF)
+        var offset = 2;
+        while (offset + 9 < image.Length && image[offset] == 0xFF)
         {
-            var marker = image[at + 1];
+            var marker = image[offset + 1];
             if (marker is >= 0xC0 and <= 0xCF and not (0xC4 or 0xC8 or 0xCC))
             {
-                return (long)BinaryPrimitives.ReadUInt16BigEndian(image[(at + 5)..]) * BinaryPrimitives.ReadUInt16BigEndian(image[(at + 7)..]);
+                return (long)BinaryPrimitives.ReadUInt16BigEndian(image[(offset + 5)..]) * BinaryPrimitives.ReadUInt16BigEndian(image[(offset + 7)..]);
             }
 
             if (marker is <= 0x01 or (>= 0xD0 and <= 0xDA))
@@ -166,7 +172,7 @@ internal static class ImageReader
                 return 0;
             }
 
-            at += marker == 0xFF ? 1 : 2 + BinaryPrimitives.ReadUInt16BigEndian(image[(at + 2)..]);
+            offset += marker == 0xFF ? 1 : 2 + BinaryPrimitives.ReadUInt16BigEndian(image[(offset + 2)..]);
         }
 
         return 0;

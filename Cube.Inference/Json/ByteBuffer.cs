@@ -3,14 +3,14 @@ using System.Globalization;
 
 namespace Cube.Inference.Json;
 
-/// <summary>A rented buffer that grows, is written to, and can be taken back to where it was. Cleared when it is returned: it held content.</summary>
+/// <summary>A growing buffer of rented memory. The memory is cleared when it is returned because it contained prompts or responses.</summary>
 public sealed class ByteBuffer(int size = 4096) : IBufferWriter<byte>, IDisposable
 {
     private byte[] _bytes = LargeArrays.Rent(size);
 
     public int Length { get; private set; }
 
-    /// <summary>Bytes of memory that it holds.</summary>
+    /// <summary>The size of the rented memory in bytes.</summary>
     public int Capacity => _bytes.Length;
 
     public ReadOnlyMemory<byte> Written => _bytes.AsMemory(0, Length);
@@ -43,7 +43,7 @@ public sealed class ByteBuffer(int size = 4096) : IBufferWriter<byte>, IDisposab
         return this;
     }
 
-    /// <summary>Forgets what was written since it was this long.</summary>
+    /// <summary>Discards the bytes after the first <paramref name="length"/> ones.</summary>
     public void Truncate(int length) => Length = length;
 
     public void Dispose()

@@ -1,28 +1,29 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace Cube.Inference.Json;
 
-/// <summary>Looks at one member of a request.</summary>
-/// <param name="value">Never null: a member that is null is one that is not there.</param>
-/// <param name="param">What an error calls it, as <c>messages[1].role</c>.</param>
-/// <exception cref="RequestRejectedException">It is not what it must be.</exception>
+/// <summary>Checks one member of a request.</summary>
+/// <param name="value">Never a JSON null: a member that is null counts as absent.</param>
+/// <param name="param">The path of the member in an error's <c>param</c>, such as <c>messages[1].role</c>.</param>
+/// <exception cref="RequestRejectedException">The value is not allowed.</exception>
 internal delegate void FieldCheck(JsonElement value, string param);
 
-/// <summary>The checks that several members share.</summary>
+/// <summary>Checks that several members share.</summary>
 internal static class FieldChecks
 {
-    public static readonly FieldCheck Boolean = static (value, param) => Type(value.ValueKind is JsonValueKind.True or JsonValueKind.False, param, "a boolean");
-    public static readonly FieldCheck Text = static (value, param) => Type(value.ValueKind == JsonValueKind.String, param, "a string");
-    public static readonly FieldCheck Object = static (value, param) => Type(value.ValueKind == JsonValueKind.Object, param, "an object");
-    public static readonly FieldCheck Array = static (value, param) => Type(value.ValueKind == JsonValueKind.Array, param, "an array");
+    public static readonly FieldCheck Boolean = static (value, param) => RequireType(value.ValueKind is JsonValueKind.True or JsonValueKind.False, param, "a boolean");
+    public static readonly FieldCheck String = static (value, param) => RequireType(value.ValueKind == JsonValueKind.String, param, "a string");
+    public static readonly FieldCheck Object = static (value, param) => RequireType(value.ValueKind == JsonValueKind.Object, param, "an object");
+    public static readonly FieldCheck Array = static (value, param) => RequireType(value.ValueKind == JsonValueKind.Array, param, "an array");
 
-    /// <summary>Digits with a sign, however many: a seed may be longer than any number type.</summary>
-    public static readonly FieldCheck AnyInteger = static (value, param) => Type(IsInteger(value), param, "an integer");
+    /// <summary>An integer of any length: a seed may exceed every .NET number type.</summary>
+    public static readonly FieldCheck AnyInteger = static (value, param) => RequireType(IsInteger(value), param, "an integer");
 
-    /// <summary>Known to OpenAI, and nothing that Cube can do.</summary>
+    /// <summary>Rejects a member that OpenAI's API has and Cube does not support.</summary>
     public static readonly FieldCheck Unsupported = static (_, param) => throw new RequestRejectedException(OpenAiError.UnsupportedParameter(param));
 
-    /// <summary>Harmless where it is false.</summary>
+    /// <summary>Accepts false and rejects true.</summary>
     public static readonly FieldCheck UnsupportedTrue = static (value, param) =>
     {
         Boolean(value, param);
@@ -34,7 +35,7 @@ internal static class FieldChecks
 
     private static readonly FieldCheck _token = Integer(0, int.MaxValue);
 
-    /// <summary>A string, or up to four.</summary>
+    /// <summary>A string, or an array of one to four strings.</summary>
     public static readonly FieldCheck Stop = static (value, param) =>
     {
         if (value.ValueKind == JsonValueKind.String)
@@ -42,17 +43,20 @@ internal static class FieldChecks
             return;
         }
 
-        Type(value.ValueKind == JsonValueKind.Array, param, "a string or an array of strings");
-        Value(value.GetArrayLength() is >= 1 and <= 4, param, "there can be one to four stop sequences");
+        RequireType(value.ValueKind == JsonValueKind.Array, param, "a string or an array of strings");
+        Require(value.GetArrayLength() is >= 1 and <= 4, param, "there can be one to four stop sequences");
         foreach (var item in value.EnumerateArray())
         {
-            Type(item.ValueKind == JsonValueKind.String, param, "a string or an array of strings");
+            RequireType(item.ValueKind == JsonValueKind.String, param, "a string or an array of strings");
         }
     };
 
-    /// <summary>The numbers of a prompt that is already in tokens.</summary>
+    /// <summary>A prompt as an array of token ids.</summary>
     public static void Tokens(JsonElement tokens, string param) => Tokens(tokens, param, isIndexed: true);
 
+    /// <param name="tokens">The array.</param>
+    /// <param name="param">The path of the array.</param>
+    /// <param name="isIndexed">Whether the error names the index of the invalid token.</param>
     public static void Tokens(JsonElement tokens, string param, bool isIndexed)
     {
         Array(tokens, param);
@@ -68,35 +72,43 @@ internal static class FieldChecks
         }
     }
 
-    public static FieldCheck Integer(long least, long most) => (value, param) =>
+    public static FieldCheck Integer(long min, long max) => (value, param) =>
     {
         AnyInteger(value, param);
-        Value(value.TryGetInt64(out var number) && number >= least && number <= most, param, most == long.MaxValue ? $"it must be {least} or more" : $"it must be between {least} and {most}");
+        Require(value.TryGetInt64(out var number) && number >= min && number <= max, param, max == long.MaxValue ? $"it must be {min} or more" : $"it must be between {min} and {max}");
     };
 
-    public static FieldCheck Number(double least, double most) => (value, param) =>
+    public static FieldCheck Number(double min, double max) => (value, param) =>
     {
-        Type(value.ValueKind == JsonValueKind.Number, param, "a number");
-        Value(value.TryGetDouble(out var number) && number >= least && number <= most, param, $"it must be between {least} and {most}");
+        RequireType(value.ValueKind == JsonValueKind.Number, param, "a number");
+        Require(value.TryGetDouble(out var number) && number >= min && number <= max, param, $"it must be between {min} and {max}");
     };
 
     public static FieldCheck OneOf(params string[] values) => (value, param) =>
     {
-        Text(value, param);
-        Value(values.Any(value.ValueEquals), param, $"it must be one of {string.Join(", ", values)}");
+        String(value, param);
+        Require(values.Any(value.ValueEquals), param, $"it must be one of {string.Join(", ", values)}");
     };
 
-    public static void Type(bool isRight, string param, string expected)
+    /// <param name="isValid">Whether the value has the expected type.</param>
+    /// <param name="param">The path of the member.</param>
+    /// <param name="expected">The expected type with its article.</param>
+    /// <exception cref="RequestRejectedException"><paramref name="isValid"/> is false.</exception>
+    public static void RequireType(bool isValid, string param, string expected)
     {
-        if (!isRight)
+        if (!isValid)
         {
             throw new RequestRejectedException(OpenAiError.InvalidType(param, expected));
         }
     }
 
-    public static void Value(bool isRight, string param, string rule)
+    /// <param name="isValid">Whether the value satisfies the rule.</param>
+    /// <param name="param">The path of the member.</param>
+    /// <param name="rule">The rule as a clause without a full stop.</param>
+    /// <exception cref="RequestRejectedException"><paramref name="isValid"/> is false.</exception>
+    public static void Require(bool isValid, string param, string rule)
     {
-        if (!isRight)
+        if (!isValid)
         {
             throw new RequestRejectedException(OpenAiError.InvalidValue(param, $"Invalid value for '{param}': {rule}."));
         }
@@ -109,7 +121,7 @@ internal static class FieldChecks
             return false;
         }
 
-        foreach (var character in System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(value))
+        foreach (var character in JsonMarshal.GetRawUtf8Value(value))
         {
             if (character is (byte)'.' or (byte)'e' or (byte)'E')
             {

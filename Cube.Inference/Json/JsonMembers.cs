@@ -4,22 +4,21 @@ using System.Text.Json;
 namespace Cube.Inference.Json;
 
 /// <summary>
-/// The members that an object of a request may have, at every depth. What passes to a model server is written from them. A decoder written in
-/// Go matches names without regard to letter case, so a known name in other letters is refused: the checks here would not see that member,
-/// and the model server would.
+/// The members that an object of a request may have, at every depth. Only known members are written for a model server. Go's JSON decoder, which Ollama uses, ignores letter case in names. Therefore a known
+/// name in another letter case is rejected: the checks here would not find the member, and the model server would.
 /// </summary>
-/// <param name="known">Each name, with what its value may hold; null where the value is copied as it is.</param>
+/// <param name="known">The names, each with the members of its value; null if the value is copied unchanged.</param>
 public sealed class JsonMembers(params (string Name, JsonMembers? Inner)[] known)
 {
-    private readonly FrozenDictionary<string, JsonMembers?> _known = known.ToFrozenDictionary(static one => one.Name, static one => one.Inner, StringComparer.Ordinal);
-    private readonly FrozenSet<string> _folded = known.Select(static one => Fold(one.Name)).ToFrozenSet(StringComparer.Ordinal);
+    private readonly FrozenDictionary<string, JsonMembers?> _known = known.ToFrozenDictionary(static member => member.Name, static member => member.Inner, StringComparer.Ordinal);
+    private readonly FrozenSet<string> _folded = known.Select(static member => Fold(member.Name)).ToFrozenSet(StringComparer.Ordinal);
 
-    /// <summary>Objects whose members are all copied as they are.</summary>
+    /// <summary>Creates a set whose members are all copied unchanged.</summary>
     public static JsonMembers Of(params string[] names) => new([.. names.Select(static name => (name, (JsonMembers?)null))]);
 
-    public JsonMembers With(string name, JsonMembers inner) => new([.. _known.Select(static one => (one.Key, one.Value)), (name, inner)]);
+    public JsonMembers With(string name, JsonMembers inner) => new([.. _known.Select(static member => (member.Key, member.Value)), (name, inner)]);
 
-    /// <summary>Folds a name as Go's decoder does: beside the ASCII letters, U+017F is an s and U+212A is a k.</summary>
+    /// <summary>Folds the letter case of a name as Go's decoder does: ASCII letters, U+017F to 's' and U+212A to 'k'.</summary>
     public static string Fold(string name) => string.Create(name.Length, name, static (folded, name) =>
     {
         for (var i = 0; i < folded.Length; i++)
@@ -34,12 +33,12 @@ public sealed class JsonMembers(params (string Name, JsonMembers? Inner)[] known
         }
     });
 
-    /// <summary>Looks at the names of an object, or of each object of an array.</summary>
-    /// <param name="value">The object; a value of another type has no names.</param>
-    /// <param name="param">What an error calls it.</param>
-    /// <param name="path">What <c>x-cube-ignored</c> calls it.</param>
-    /// <param name="ignored">Takes the names that are not known.</param>
-    /// <exception cref="RequestRejectedException">A name is a known one in other letters.</exception>
+    /// <summary>Checks the member names of an object, or of each object in an array.</summary>
+    /// <param name="value">The value; only objects and arrays are checked.</param>
+    /// <param name="param">The path of the value in an error's <c>param</c>.</param>
+    /// <param name="path">The path of the value in <c>x-cube-ignored</c>.</param>
+    /// <param name="ignored">Receives the unknown names.</param>
+    /// <exception cref="RequestRejectedException">A name differs from a known one only in letter case.</exception>
     public void Check(JsonElement value, string param, string path, IgnoredMembers ignored)
     {
         if (value.ValueKind == JsonValueKind.Array)
@@ -65,7 +64,7 @@ public sealed class JsonMembers(params (string Name, JsonMembers? Inner)[] known
         }
     }
 
-    /// <summary>Writes the object, or each object of the array, from the known members.</summary>
+    /// <summary>Writes the known members of an object, or of each object in an array.</summary>
     public void Write(JsonElement value, Utf8JsonWriter json)
     {
         switch (value.ValueKind)
@@ -111,14 +110,14 @@ public sealed class JsonMembers(params (string Name, JsonMembers? Inner)[] known
             return;
         }
 
-        FieldChecks.Value(!_folded.Contains(Fold(name)), param, "a member's name has other letters than it must have");
+        FieldChecks.Require(!_folded.Contains(Fold(name)), param, "the name of a member has the wrong letter case");
         ignored.Add(path, name);
     }
 }
 
-internal static class MembersExtensions
+internal static class JsonMembersExtensions
 {
-    /// <summary>Copies the value where nothing is said of what it holds.</summary>
+    /// <summary>Writes the known members; copies the value unchanged if no members are listed.</summary>
     public static void WriteOrCopy(this JsonMembers? members, JsonElement value, Utf8JsonWriter json)
     {
         if (members is null)

@@ -3,9 +3,9 @@ using System.Text.Json;
 
 namespace Cube.Inference.Json;
 
+/// <summary>Writes JSON values as their raw bytes, so that numbers keep all their digits.</summary>
 public static class RawJson
 {
-    /// <summary>Copies the value's own bytes: no number loses a digit.</summary>
     public static void WriteRaw(this Utf8JsonWriter json, string name, JsonElement value)
     {
         json.WritePropertyName(name);

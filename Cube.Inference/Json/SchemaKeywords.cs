@@ -2,21 +2,22 @@ using System.Collections.Frozen;
 
 namespace Cube.Inference.Json;
 
-/// <summary>What stands under a keyword of JSON Schema.</summary>
+/// <summary>The kind of value that a keyword of JSON Schema has.</summary>
 internal enum SchemaKeyword
 {
-    /// <summary>A name that the specification does not have.</summary>
+    /// <summary>The specification does not define the keyword.</summary>
     Unknown,
 
-    /// <summary>No schema: a number, a text, any value.</summary>
+    /// <summary>A value that contains no schema.</summary>
     Value,
 
+    /// <summary>One schema.</summary>
     Schema,
 
-    /// <summary>Schemas one after the other.</summary>
+    /// <summary>An array of schemas.</summary>
     List,
 
-    /// <summary>Schemas by names that are the client's own.</summary>
+    /// <summary>An object whose values are schemas; the names are the client's.</summary>
     Map,
 }
 
@@ -40,6 +41,6 @@ internal static class SchemaKeywords
 
     public static SchemaKeyword KindOf(string name) => _kinds.GetValueOrDefault(name);
 
-    /// <summary>Whether a decoder written in Go takes the name for a keyword that it is not.</summary>
-    public static bool IsInOtherLetters(string name) => !_kinds.ContainsKey(name) && _folded.Contains(JsonMembers.Fold(name));
+    /// <summary>Whether the name differs from a keyword only in letter case. Go's JSON decoder, which Ollama uses, would accept it as the keyword.</summary>
+    public static bool IsCaseVariant(string name) => !_kinds.ContainsKey(name) && _folded.Contains(JsonMembers.Fold(name));
 }

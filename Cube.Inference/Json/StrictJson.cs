@@ -5,33 +5,33 @@ using System.Text.Unicode;
 namespace Cube.Inference.Json;
 
 /// <summary>
-/// Reads a body so that no later reader can read it differently: UTF-8 without a byte order mark, one object, no member twice on any level,
-/// nothing after it, no text with half of a surrogate pair.
+/// Reads a body so strictly that no other JSON reader can interpret it differently. The body must be UTF-8 without a byte order mark, one object and nothing else, without duplicate members at any depth, and
+/// without strings that contain a lone surrogate.
 /// </summary>
 public static class StrictJson
 {
-    /// <summary>Deeper nesting than any schema of a tool has.</summary>
+    /// <summary>Maximum nesting; the schemas of tools need the most.</summary>
     private const int MaxDepth = 256;
 
-    /// <summary>For what is written of a body: the form of a model server may wrap a value in some more objects.</summary>
+    /// <summary>For rewritten bodies: the request format of a model server may nest a value in a few more objects.</summary>
     public static readonly JsonDocumentOptions Rewritten = new() { MaxDepth = MaxDepth + 16 };
 
-    /// <summary>JsonDocument keeps 12 bytes for each token, in an array that doubles and is copied; the check for duplicates and the copy that is sent come on top.</summary>
+    /// <summary>Memory for each token. JsonDocument uses 12 bytes in an array that is doubled and copied; the check for duplicates and the rewritten body add to that.</summary>
     private const int BytesPerToken = 48;
 
     private static readonly JsonDocumentOptions _options = new() { MaxDepth = MaxDepth, AllowDuplicateProperties = false };
 
-    /// <param name="json">Lives as long as the document.</param>
-    /// <exception cref="RequestRejectedException">It is not such a body.</exception>
+    /// <param name="json">The body. Must stay unchanged while the document is used.</param>
+    /// <exception cref="RequestRejectedException">The body breaks one of the rules.</exception>
     public static JsonDocument Parse(ReadOnlyMemory<byte> json) => Parse(json, int.MaxValue, reserve: null);
 
-    /// <param name="json">Lives as long as the document.</param>
-    /// <param name="maxTokens">How many values and member names there may be.</param>
-    /// <param name="reserve">Is given the bytes of memory of the document before it is built; may throw.</param>
-    /// <exception cref="RequestRejectedException">It is not such a body, has more tokens, or the budget has no room for it.</exception>
+    /// <param name="json">The body. Must stay unchanged while the document is used.</param>
+    /// <param name="maxTokens">Maximum number of values and member names.</param>
+    /// <param name="reserve">Called with the document's memory in bytes before the document is built; may throw.</param>
+    /// <exception cref="RequestRejectedException">The body breaks one of the rules, or has more tokens, or <paramref name="reserve"/> rejected it.</exception>
     public static JsonDocument Parse(ReadOnlyMemory<byte> json, int maxTokens, Action<long>? reserve)
     {
-        if (!Utf8.IsValid(json.Span) || HasHalfAPair(json.Span))
+        if (!Utf8.IsValid(json.Span) || HasLoneSurrogate(json.Span))
         {
             throw new RequestRejectedException(OpenAiError.InvalidJson);
         }
@@ -72,8 +72,8 @@ public static class StrictJson
         return tokens;
     }
 
-    /// <summary>Looks at escapes only; what is no escape was looked at as UTF-8.</summary>
-    private static bool HasHalfAPair(ReadOnlySpan<byte> json)
+    /// <summary>Checks escapes only; unescaped characters were validated as UTF-8.</summary>
+    private static bool HasLoneSurrogate(ReadOnlySpan<byte> json)
     {
         while (json.IndexOf((byte)'\\') is >= 0 and var at && at + 1 < json.Length)
         {
@@ -84,7 +84,7 @@ public static class StrictJson
                 continue;
             }
 
-            if (Unit(json) is not { } first)
+            if (ReadEscapedUnit(json) is not { } first)
             {
                 return false;
             }
@@ -97,7 +97,7 @@ public static class StrictJson
 
             if (first is >= 0xD800 and <= 0xDBFF)
             {
-                if (Unit(json) is not (>= 0xDC00 and <= 0xDFFF))
+                if (ReadEscapedUnit(json) is not (>= 0xDC00 and <= 0xDFFF))
                 {
                     return true;
                 }
@@ -109,6 +109,7 @@ public static class StrictJson
         return false;
     }
 
-    private static int? Unit(ReadOnlySpan<byte> json) =>
+    /// <returns>The UTF-16 code unit of an escape <c>\uXXXX</c> at the start of the text; null if there is none.</returns>
+    private static int? ReadEscapedUnit(ReadOnlySpan<byte> json) =>
         json.Length >= 6 && json[0] == '\\' && json[1] == 'u' && Utf8Parser.TryParse(json.Slice(2, 4), out ushort unit, out var read, 'x') && read == 4 ? unit : null;
 }

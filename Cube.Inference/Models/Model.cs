@@ -2,13 +2,13 @@ using System.Text.Json;
 
 namespace Cube.Inference.Models;
 
-/// <summary>A model that a model server has.</summary>
-/// <param name="Id">The exact name at the server.</param>
-/// <param name="Created">Seconds since 1970-01-01 UTC; 0 where the server does not report it.</param>
-/// <param name="OwnedBy">As the server reports it.</param>
+/// <summary>A model of a model server.</summary>
+/// <param name="Id">The exact id at the model server.</param>
+/// <param name="Created">Creation time in seconds since 1970-01-01 UTC; 0 if the model server does not report it.</param>
+/// <param name="OwnedBy">The owner that the model server reports; <c>library</c> if it reports none.</param>
 public sealed record Model(string Id, long Created, string OwnedBy)
 {
-    /// <summary>Reads the models of a response to <c>GET /v1/models</c>. Ollama without models answers <c>data: null</c>.</summary>
+    /// <summary>Reads the models of a response to <c>GET /v1/models</c>. Without models, Ollama returns <c>data: null</c>.</summary>
     /// <exception cref="InvalidOperationException">A model's id is not a string.</exception>
     public static IEnumerable<Model> ReadList(JsonElement body)
     {
@@ -28,8 +28,8 @@ public sealed record Model(string Id, long Created, string OwnedBy)
         }
     }
 
-    /// <summary>Writes OpenAI's four members. What else a server reports, such as the path of the weights, stays inside.</summary>
-    /// <param name="id">The name that the domain publishes the model under.</param>
+    /// <summary>Writes the four members of OpenAI's API. Other members, such as the path of the weights, are not passed to the client.</summary>
+    /// <param name="id">The id under which the domain publishes the model.</param>
     public void Write(string id, Utf8JsonWriter json)
     {
         json.WriteStartObject();

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Cube.Inference.Ollama;
 
-/// <summary>What Ollama says of a model's make. Its parent is named by the path of the weights, and that stays inside.</summary>
+/// <summary>Writes the member <c>details</c> of a model. <c>parent_model</c> is emptied, because it can contain the path of the weights.</summary>
 public static class ModelDetails
 {
     private static readonly string[] _members = ["format", "family", "families", "parameter_size", "quantization_level"];

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Cube.Inference.Ollama;
 
-/// <summary>Translates the response to a change of models: <c>{"status":"success"}</c>, where the model server answers so or with no body.</summary>
+/// <summary>Translates the response to a change of models to <c>{"status":"success"}</c>. Ollama returns the same or an empty body.</summary>
 internal sealed class ModelManagementResponseTranslator : ResponseTranslator
 {
     public static ModelManagementResponseTranslator Instance { get; } = new();

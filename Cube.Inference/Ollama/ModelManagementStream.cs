@@ -3,7 +3,10 @@ using System.Text.Json;
 
 namespace Cube.Inference.Ollama;
 
-/// <summary>How a change of Ollama's models goes on, line by line: <c>status</c>, and of what is fetched <c>digest</c>, <c>total</c> and <c>completed</c>, in bytes. The last says <c>success</c>.</summary>
+/// <summary>
+/// Translates the progress of a change of Ollama's models, line by line: <c>status</c>, and for downloads <c>digest</c>, and <c>total</c> and <c>completed</c> in bytes. The last status is
+/// <c>success</c>.
+/// </summary>
 internal sealed class ModelManagementStream : IStreamTranslator
 {
     private static readonly string[] _members = ["status", "digest", "total", "completed"];
@@ -11,7 +14,7 @@ internal sealed class ModelManagementStream : IStreamTranslator
 
     public string ContentType => "application/x-ndjson";
 
-    public bool IsLines => true;
+    public bool IsLineDelimited => true;
 
     public TokenUsage? Usage => null;
 
@@ -46,7 +49,7 @@ internal sealed class ModelManagementStream : IStreamTranslator
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // No line of JSON.
+            // The line is not a JSON object.
         }
 
         Failure = data.IndexOf("file does not exist"u8) >= 0 ? OpenAiError.ModelNotFound : OpenAiError.ModelChangeFailed;

@@ -5,8 +5,7 @@ using Cube.Inference.Images;
 namespace Cube.Inference.Ollama;
 
 /// <summary>
-/// What changes the models that Ollama has. Models come from its library and from nowhere else: a name with a host in it would have the
-/// machine connect wherever the name says, and a cloud model would answer from outside.
+/// Translates requests that change Ollama's models. Only models of Ollama's library are accepted: a name with a host would make the machine connect to that host, and a cloud model runs on another machine.
 /// </summary>
 internal sealed partial class ModelManagementTranslator(bool isStreaming, params (string Name, FieldRule Rule)[] rules) : JsonRequestTranslator
 {
@@ -15,11 +14,11 @@ internal sealed partial class ModelManagementTranslator(bool isStreaming, params
     public static ModelManagementTranslator Pull { get; } = new(true, ("name", FieldRule.Translate()), ("stream", _stream), ("insecure", FieldRule.Drop(FieldChecks.UnsupportedTrue)));
 
     public static ModelManagementTranslator Create { get; } = new(true,
-        ("name", FieldRule.Translate()), ("stream", _stream), ("from", FieldRule.Pass(CheckLibrary)), ("system", FieldRule.Pass(FieldChecks.Text)), ("template", FieldRule.Pass(FieldChecks.Text)),
-        ("parameters", FieldRule.Pass(FieldChecks.Object)), ("messages", FieldRule.Translate(OllamaMessages.Check).WithMembers(OllamaMembers.Message)), ("license", FieldRule.Pass(FieldChecks.Text)), ("quantize", FieldRule.Pass(FieldChecks.Text)),
+        ("name", FieldRule.Translate()), ("stream", _stream), ("from", FieldRule.Pass(CheckLibraryName)), ("system", FieldRule.Pass(FieldChecks.String)), ("template", FieldRule.Pass(FieldChecks.String)),
+        ("parameters", FieldRule.Pass(FieldChecks.Object)), ("messages", FieldRule.Translate(OllamaMessages.Check).WithMembers(OllamaMembers.Message)), ("license", FieldRule.Pass(FieldChecks.String)), ("quantize", FieldRule.Pass(FieldChecks.String)),
         ("files", FieldRule.Reject), ("adapters", FieldRule.Reject), ("modelfile", FieldRule.Reject), ("path", FieldRule.Reject));
 
-    public static ModelManagementTranslator Copy { get; } = new(false, ("source", FieldRule.Pass(CheckLocal)), ("destination", FieldRule.Pass(CheckLibrary)));
+    public static ModelManagementTranslator Copy { get; } = new(false, ("source", FieldRule.Pass(CheckLocalName)), ("destination", FieldRule.Pass(CheckLibraryName)));
 
     public static ModelManagementTranslator Delete { get; } = new(false, ("name", FieldRule.Translate()));
 
@@ -39,11 +38,11 @@ internal sealed partial class ModelManagementTranslator(bool isStreaming, params
         }
         else if (this == Delete)
         {
-            CheckLocal(ModelOf(request), "model");
+            CheckLocalName(ModelOf(request), "model");
         }
         else
         {
-            CheckLibrary(ModelOf(request), "model");
+            CheckLibraryName(ModelOf(request), "model");
         }
 
         if (this == Create)
@@ -52,7 +51,7 @@ internal sealed partial class ModelManagementTranslator(bool isStreaming, params
         }
     }
 
-    internal override IEnumerable<SentImage> ImagesOf(JsonElement request) =>
+    internal override IEnumerable<RequestImage> ImagesOf(JsonElement request) =>
         this == Create && request.Member("messages") is { } messages ? OllamaMessages.ImagesOf(messages, "messages") : [];
 
     internal override void WriteMembers(JsonElement request, Utf8JsonWriter json, BackendProtocol backend, CancellationToken ct)
@@ -63,25 +62,25 @@ internal sealed partial class ModelManagementTranslator(bool isStreaming, params
         }
     }
 
-    private static void CheckLibrary(JsonElement name, string param)
+    private static void CheckLibraryName(JsonElement name, string param)
     {
-        FieldChecks.Text(name, param);
-        var text = name.GetString()!;
-        FieldChecks.Value(
-            text.Length <= 256 && Library().IsMatch(text) && !text.EndsWith(":cloud", StringComparison.OrdinalIgnoreCase) && !text.EndsWith("-cloud", StringComparison.OrdinalIgnoreCase),
-            param, "it must be a model of the library, as llama3:8b or someone/model:tag, that runs on the machine");
+        FieldChecks.String(name, param);
+        var text = name.GetString() ?? "";
+        FieldChecks.Require(
+            text.Length <= 256 && LibraryName().IsMatch(text) && !text.EndsWith(":cloud", StringComparison.OrdinalIgnoreCase) && !text.EndsWith("-cloud", StringComparison.OrdinalIgnoreCase),
+            param, "it must be a model of Ollama's library that runs on the machine, such as llama3:8b or user/model:tag");
     }
 
-    private static void CheckLocal(JsonElement name, string param)
+    private static void CheckLocalName(JsonElement name, string param)
     {
-        FieldChecks.Text(name, param);
-        var text = name.GetString()!;
-        FieldChecks.Value(text.Length <= 256 && Local().IsMatch(text) && !text.Contains("..", StringComparison.Ordinal), param, "it is no model's name");
+        FieldChecks.String(name, param);
+        var text = name.GetString() ?? "";
+        FieldChecks.Require(text.Length <= 256 && LocalName().IsMatch(text) && !text.Contains("..", StringComparison.Ordinal), param, "it must be the name of a model");
     }
 
     [GeneratedRegex(@"\A(?:[A-Za-z0-9][A-Za-z0-9_-]*/)?[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*(?::[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)?\z")]
-    private static partial Regex Library();
+    private static partial Regex LibraryName();
 
     [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9._:/@-]*\z")]
-    private static partial Regex Local();
+    private static partial Regex LocalName();
 }

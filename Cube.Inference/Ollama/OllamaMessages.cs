@@ -4,15 +4,15 @@ using Cube.Inference.Images;
 
 namespace Cube.Inference.Ollama;
 
-/// <summary>The messages of Ollama's own endpoints: checked member by member, written with nothing but what is known.</summary>
+/// <summary>The messages of requests of Ollama's API. They are checked member by member, and only known members are written.</summary>
 internal static class OllamaMessages
 {
-    private static readonly string[] _passed = ["role", "content", "thinking", "images", "tool_name", "tool_call_id"];
+    private static readonly string[] _copiedMembers = ["role", "content", "thinking", "images", "tool_name", "tool_call_id"];
 
     public static void Check(JsonElement messages, string param)
     {
         FieldChecks.Array(messages, param);
-        FieldChecks.Value(messages.GetArrayLength() > 0, param, "there must be at least one message");
+        FieldChecks.Require(messages.GetArrayLength() > 0, param, "there must be at least one message");
         var i = 0;
         foreach (var message in messages.EnumerateArray())
         {
@@ -23,7 +23,7 @@ internal static class OllamaMessages
             {
                 if (message.Member(name) is { } text)
                 {
-                    FieldChecks.Text(text, $"{where}.{name}");
+                    FieldChecks.String(text, $"{where}.{name}");
                 }
             }
 
@@ -39,7 +39,7 @@ internal static class OllamaMessages
         }
     }
 
-    public static IEnumerable<SentImage> ImagesOf(JsonElement messages, string param)
+    public static IEnumerable<RequestImage> ImagesOf(JsonElement messages, string param)
     {
         var i = 0;
         foreach (var message in messages.EnumerateArray())
@@ -47,7 +47,7 @@ internal static class OllamaMessages
             var where = $"{param}[{i++}].images";
             foreach (var image in message.Member("images")?.EnumerateArray() ?? default)
             {
-                yield return new SentImage(image, where, IsUrl: false);
+                yield return new RequestImage(image, where, IsUrl: false);
             }
         }
     }
@@ -58,7 +58,7 @@ internal static class OllamaMessages
         foreach (var message in messages.EnumerateArray())
         {
             json.WriteStartObject();
-            foreach (var name in _passed)
+            foreach (var name in _copiedMembers)
             {
                 if (message.Member(name) is { } value)
                 {
@@ -87,10 +87,10 @@ internal static class OllamaMessages
             FieldChecks.Object(call, param);
             var function = call.Required("function", where);
             FieldChecks.Object(function, where);
-            FieldChecks.Text(function.Required("name", $"{where}.name"), $"{where}.name");
+            FieldChecks.String(function.Required("name", $"{where}.name"), $"{where}.name");
             if (function.Member("arguments") is { } arguments)
             {
-                FieldChecks.Type(arguments.ValueKind == JsonValueKind.Object || ToolArguments.IsNone(arguments), $"{where}.arguments", "an object");
+                FieldChecks.RequireType(arguments.ValueKind == JsonValueKind.Object || ToolArguments.IsNone(arguments), $"{where}.arguments", "an object");
             }
         }
     }

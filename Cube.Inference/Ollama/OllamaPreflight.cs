@@ -4,16 +4,16 @@ using System.Text.Json;
 namespace Cube.Inference.Ollama;
 
 /// <summary>
-/// At OpenAI's paths Ollama alters two kinds of requests without an error: it cuts a prompt that is longer than the context, and it drops images that the model cannot read. Its own endpoints report
-/// both, so they are asked first where a request could be one of these.
+/// At OpenAI's paths Ollama changes two kinds of requests without an error: it truncates prompts that exceed the context length, and it drops images that the model does not support. The endpoints of Ollama's API report
+/// both, so the proxy calls them first if a request could be affected.
 /// </summary>
 internal static class OllamaPreflight
 {
-    /// <summary>In bytes. No context of Ollama's is smaller than this many tokens, and a token has at least one byte, so a shorter request fits.</summary>
-    private const int AlwaysFits = 2048;
+    /// <summary>The smallest context length of Ollama in tokens. A token has at least one byte, so a request of at most this many bytes always fits.</summary>
+    private const int MinContextLength = 2048;
 
-    /// <param name="path">The path of the request.</param>
-    /// <param name="body">The request as Ollama would get it.</param>
+    /// <param name="path">The request's path in OpenAI's API.</param>
+    /// <param name="body">The request body for Ollama.</param>
     public static IReadOnlyList<PreflightQuestion> For(string path, ReadOnlyMemory<byte> body)
     {
         var isChat = path == "/v1/chat/completions";
@@ -23,7 +23,7 @@ internal static class OllamaPreflight
         }
 
         var hasImages = isChat && body.Span.IndexOf("\"image_url\""u8) >= 0;
-        if (body.Length <= AlwaysFits && !hasImages)
+        if (body.Length <= MinContextLength && !hasImages)
         {
             return [];
         }
@@ -49,18 +49,18 @@ internal static class OllamaPreflight
         .Any(static message => message.Member("content") is { ValueKind: JsonValueKind.Array } parts && parts.EnumerateArray().Any(static part => part.GetProperty("type").ValueEquals("image_url"u8)));
 
     private static OpenAiError? FindErrorOfShow(int status, ReadOnlyMemory<byte> body) =>
-        status == 200 && !SeesImages(body) ? OpenAiError.UnsupportedValue("messages", "this model reads no images") : null;
+        status == 200 && !SupportsImages(body) ? OpenAiError.UnsupportedValue("messages", "this model does not support images") : null;
 
     private static OpenAiError? FindErrorOfPrompt(int status, ReadOnlyMemory<byte> body) =>
         status == 400 && body.Span.IndexOf("exceeds the context length"u8) >= 0 ? OpenAiError.ContextLengthExceeded : null;
 
-    /// <summary>A server that does not say what its model can is taken at its answer.</summary>
-    private static bool SeesImages(ReadOnlyMemory<byte> show)
+    /// <summary>True if the server does not report the capabilities.</summary>
+    private static bool SupportsImages(ReadOnlyMemory<byte> show)
     {
         try
         {
             using var json = JsonDocument.Parse(show);
-            return json.RootElement.Member("capabilities") is not { ValueKind: JsonValueKind.Array } capabilities || capabilities.EnumerateArray().Any(static one => one.ValueEquals("vision"u8));
+            return json.RootElement.Member("capabilities") is not { ValueKind: JsonValueKind.Array } capabilities || capabilities.EnumerateArray().Any(static capability => capability.ValueEquals("vision"u8));
         }
         catch (JsonException)
         {
@@ -68,8 +68,8 @@ internal static class OllamaPreflight
         }
     }
 
-    /// <summary>The same prompt in Ollama's own words, for one token and without being cut.</summary>
-    /// <returns>Null where it cannot be said so.</returns>
+    /// <summary>Writes the same prompt as a request of Ollama's API that generates one token and does not truncate the prompt.</summary>
+    /// <returns>Null if Ollama's API cannot express the prompt.</returns>
     private static byte[]? WriteChat(JsonElement request, string model)
     {
         using var output = new ByteBuffer(4096);
@@ -137,7 +137,7 @@ internal static class OllamaPreflight
         {
             if (part.ValueKind == JsonValueKind.Object && part.Member("image_url")?.Member("url") is { } url)
             {
-                images.Add(url.GetString()!);
+                images.Add(url.GetString() ?? "");
                 continue;
             }
 
@@ -152,32 +152,39 @@ internal static class OllamaPreflight
             json.WriteEndArray();
         }
 
-        if (message.Member("tool_calls") is { } calls)
+        if (message.Member("tool_calls") is { } calls && !TryWriteCalls(calls, json))
         {
-            json.WriteStartArray("tool_calls");
-            foreach (var call in calls.EnumerateArray())
-            {
-                var function = call.GetProperty("function");
-                try
-                {
-                    using var arguments = JsonDocument.Parse(function.GetProperty("arguments").GetString()!);
-                    json.WriteStartObject();
-                    json.WriteStartObject("function");
-                    json.WriteRaw("name", function.GetProperty("name"));
-                    json.WriteRaw("arguments", arguments.RootElement);
-                    json.WriteEndObject();
-                    json.WriteEndObject();
-                }
-                catch (JsonException)
-                {
-                    return false;
-                }
-            }
-
-            json.WriteEndArray();
+            return false;
         }
 
         json.WriteEndObject();
+        return true;
+    }
+
+    /// <returns>False if the arguments of a call are not JSON.</returns>
+    private static bool TryWriteCalls(JsonElement calls, Utf8JsonWriter json)
+    {
+        json.WriteStartArray("tool_calls");
+        foreach (var call in calls.EnumerateArray())
+        {
+            var function = call.GetProperty("function");
+            try
+            {
+                using var arguments = JsonDocument.Parse(function.GetProperty("arguments").GetString() ?? "");
+                json.WriteStartObject();
+                json.WriteStartObject("function");
+                json.WriteRaw("name", function.GetProperty("name"));
+                json.WriteRaw("arguments", arguments.RootElement);
+                json.WriteEndObject();
+                json.WriteEndObject();
+            }
+            catch (JsonException)
+            {
+                return false;
+            }
+        }
+
+        json.WriteEndArray();
         return true;
     }
 }

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Cube.Inference.Ollama;
 
-/// <summary>How Ollama's server differs from OpenAI's API.</summary>
+/// <summary>The protocol of Ollama.</summary>
 internal sealed class OllamaProtocol : BackendProtocol
 {
     public static OllamaProtocol Instance { get; } = new();
@@ -11,7 +11,7 @@ internal sealed class OllamaProtocol : BackendProtocol
 
     public override BackendFeatures Features => BackendFeatures.Suffix | BackendFeatures.OllamaApi;
 
-    /// <summary>At OpenAI's path Ollama cuts an input that is longer than the context without an error. At its own path the request can forbid that.</summary>
+    /// <summary>At <c>/v1/embeddings</c> Ollama truncates an input that exceeds the context length without an error. At <c>/api/embed</c> the request can prevent this.</summary>
     public override string PathOf(string path) => path == "/v1/embeddings" ? "/api/embed" : path;
 
     /// <summary>Ollama rejects OpenAI's lowest and highest values.</summary>

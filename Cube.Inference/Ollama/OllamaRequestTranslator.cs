@@ -5,43 +5,42 @@ using Cube.Inference.Images;
 namespace Cube.Inference.Ollama;
 
 /// <summary>
-/// Ollama's own endpoints. What passes is what shapes an answer; what would steer the server (how long a model stays, how much memory it
-/// takes, which template it has) does not.
+/// Translates requests to the endpoints of Ollama's API. Members that affect the response are forwarded. Members that control the server, such as how long a model stays loaded, its memory or its template, are not.
 /// </summary>
-internal sealed class OllamaRequestTranslator(bool isGenerating, string[] required, params (string Name, FieldRule Rule)[] rules) : JsonRequestTranslator
+internal sealed class OllamaRequestTranslator(bool isGeneration, string[] required, params (string Name, FieldRule Rule)[] rules) : JsonRequestTranslator
 {
     private static readonly FieldRule _flag = FieldRule.Pass(FieldChecks.Boolean);
 
-    private static readonly string[] _options =
+    private static readonly string[] _allowedOptions =
     [
         "num_predict", "temperature", "top_k", "top_p", "min_p", "typical_p", "seed", "stop", "repeat_penalty", "repeat_last_n",
         "presence_penalty", "frequency_penalty", "mirostat", "mirostat_eta", "mirostat_tau", "penalize_newline", "tfs_z",
     ];
 
-    private static readonly (string Name, FieldRule Rule)[] _generating =
+    private static readonly (string Name, FieldRule Rule)[] _generationRules =
     [
         ("stream", FieldRule.Pass(FieldChecks.Boolean)), ("options", FieldRule.Translate(FieldChecks.Object)), ("format", FieldRule.Translate(CheckFormat)), ("think", FieldRule.Pass(CheckThink)),
         ("logprobs", _flag), ("top_logprobs", FieldRule.Pass(FieldChecks.Integer(0, 20))), ("truncate", _flag), ("shift", _flag), ("keep_alive", FieldRule.Drop()),
     ];
 
-    public static OllamaRequestTranslator Chat { get; } = new(true, ["messages"], [.. _generating, ("messages", FieldRule.Translate(OllamaMessages.Check).WithMembers(OllamaMembers.Message)), ("tools", FieldRule.Translate(ChatTools.Check).WithMembers(ChatMembers.Tool))]);
+    public static OllamaRequestTranslator Chat { get; } = new(true, ["messages"], [.. _generationRules, ("messages", FieldRule.Translate(OllamaMessages.Check).WithMembers(OllamaMembers.Message)), ("tools", FieldRule.Translate(ChatTools.Check).WithMembers(ChatMembers.Tool))]);
 
     public static OllamaRequestTranslator Generate { get; } = new(true, ["prompt"],
-        [.. _generating, ("prompt", FieldRule.Pass(FieldChecks.Text)), ("suffix", FieldRule.Pass(FieldChecks.Text)), ("system", FieldRule.Pass(FieldChecks.Text)), ("images", FieldRule.Pass(FieldChecks.Array)), ("context", FieldRule.Pass(FieldChecks.Array))]);
+        [.. _generationRules, ("prompt", FieldRule.Pass(FieldChecks.String)), ("suffix", FieldRule.Pass(FieldChecks.String)), ("system", FieldRule.Pass(FieldChecks.String)), ("images", FieldRule.Pass(FieldChecks.Array)), ("context", FieldRule.Pass(FieldChecks.Array))]);
 
     public static OllamaRequestTranslator Embed { get; } = new(false, ["input"],
         ("input", FieldRule.Pass(CheckInput)), ("truncate", _flag), ("dimensions", FieldRule.Pass(FieldChecks.Integer(1, int.MaxValue))), ("options", FieldRule.Translate(FieldChecks.Object)), ("keep_alive", FieldRule.Drop()));
 
-    /// <summary>The old one, for one text.</summary>
+    /// <summary>The older endpoint, for one text.</summary>
     public static OllamaRequestTranslator Embeddings { get; } = new(false, ["prompt"],
-        ("prompt", FieldRule.Pass(FieldChecks.Text)), ("options", FieldRule.Translate(FieldChecks.Object)), ("keep_alive", FieldRule.Drop()));
+        ("prompt", FieldRule.Pass(FieldChecks.String)), ("options", FieldRule.Translate(FieldChecks.Object)), ("keep_alive", FieldRule.Drop()));
 
     public override BackendFeatures RequiredFeatures => BackendFeatures.OllamaApi;
 
     public override IReadOnlyList<(string Backend, string Client)> ParameterNames => this == Generate ? [("messages", "prompt")] : this == Embed ? [("messages", "input")] : [];
 
-    /// <summary>In parts, unless that is declined: the other way round than OpenAI's.</summary>
-    internal override ClientRequest Read(JsonElement request) => base.Read(request) with { IsStream = isGenerating && request.Member("stream") is not { ValueKind: JsonValueKind.False } };
+    /// <summary>Unlike in OpenAI's API, the response is a stream unless <c>stream</c> is false.</summary>
+    internal override ClientRequest Read(JsonElement request) => base.Read(request) with { IsStream = isGeneration && request.Member("stream") is not { ValueKind: JsonValueKind.False } };
 
     internal override FieldRules Rules { get; } = RulesOf(rules);
 
@@ -53,14 +52,14 @@ internal sealed class OllamaRequestTranslator(bool isGenerating, string[] requir
         }
     }
 
-    internal override IEnumerable<SentImage> ImagesOf(JsonElement request) =>
+    internal override IEnumerable<RequestImage> ImagesOf(JsonElement request) =>
         this == Chat ? OllamaMessages.ImagesOf(request.GetProperty("messages"), "messages")
-        : this == Generate && request.Member("images") is { } images ? images.EnumerateArray().Select(static image => new SentImage(image, "images", IsUrl: false))
+        : this == Generate && request.Member("images") is { } images ? images.EnumerateArray().Select(static image => new RequestImage(image, "images", IsUrl: false))
         : [];
 
     internal override void WriteMembers(JsonElement request, Utf8JsonWriter json, BackendProtocol backend, CancellationToken ct)
     {
-        if (isGenerating && request.Member("format") is { } format)
+        if (isGeneration && request.Member("format") is { } format)
         {
             WriteFormat(format, json, ct);
         }
@@ -77,7 +76,7 @@ internal sealed class OllamaRequestTranslator(bool isGenerating, string[] requir
         if (request.Member("options") is { } options)
         {
             json.WriteStartObject("options");
-            foreach (var option in options.EnumerateObject().Where(static option => _options.Contains(option.Name)))
+            foreach (var option in options.EnumerateObject().Where(static option => _allowedOptions.Contains(option.Name)))
             {
                 json.WriteRaw(option.Name, option.Value);
             }
@@ -88,10 +87,10 @@ internal sealed class OllamaRequestTranslator(bool isGenerating, string[] requir
 
     private static void CheckInput(JsonElement input, string param)
     {
-        FieldChecks.Type(input.ValueKind is JsonValueKind.String or JsonValueKind.Array, param, "a string or an array of strings");
+        FieldChecks.RequireType(input.ValueKind is JsonValueKind.String or JsonValueKind.Array, param, "a string or an array of strings");
         if (input.ValueKind == JsonValueKind.Array)
         {
-            FieldChecks.Value(input.GetArrayLength() is > 0 and <= 2048 && input.EnumerateArray().All(static item => item.ValueKind == JsonValueKind.String), param, "it has 1 to 2048 strings");
+            FieldChecks.Require(input.GetArrayLength() is > 0 and <= 2048 && input.EnumerateArray().All(static item => item.ValueKind == JsonValueKind.String), param, "it must have 1 to 2048 strings");
         }
     }
 
@@ -120,5 +119,5 @@ internal sealed class OllamaRequestTranslator(bool isGenerating, string[] requir
     }
 
     private static void CheckThink(JsonElement think, string param) =>
-        FieldChecks.Type(think.ValueKind is JsonValueKind.True or JsonValueKind.False or JsonValueKind.String, param, "a boolean or a string");
+        FieldChecks.RequireType(think.ValueKind is JsonValueKind.True or JsonValueKind.False or JsonValueKind.String, param, "a boolean or a string");
 }

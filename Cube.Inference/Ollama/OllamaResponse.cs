@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Cube.Inference.Ollama;
 
-/// <summary>One object of Ollama's own API: a line of a stream, or a whole answer. Members that the API does not have are left out, at every depth.</summary>
+/// <summary>Translates one object of Ollama's API: a line of a stream, or a buffered response. Members that the API does not have are omitted, at every depth.</summary>
 internal static class OllamaResponse
 {
     private static readonly KnownMember[] _logprob = [new("token"u8), new("logprob"u8), new("bytes"u8)];
@@ -14,15 +14,15 @@ internal static class OllamaResponse
         new("embedding"u8), new("embeddings"u8),
         new("message"u8, new("role"u8), new("content"u8), new("thinking"u8), new("images"u8), new("tool_name"u8), new("tool_call_id"u8), ToolCalls()),
         ToolCalls(),
-        new("logprobs"u8, [.. _logprob, new("top_logprobs"u8, _logprob) { IsAlwaysThere = true }]),
+        new("logprobs"u8, [.. _logprob, new("top_logprobs"u8, _logprob) { IsRequired = true }]),
     ];
 
-    /// <param name="data">The object.</param>
+    /// <param name="data">The model server's object.</param>
     /// <param name="model">The model's name as the client wrote it, with its quotes.</param>
-    /// <param name="output">Where it is written.</param>
-    /// <param name="usage">What it cost, where it says so.</param>
-    /// <param name="isDone">It says that it is the last.</param>
-    /// <returns>False where it is an error, or has no member of the API.</returns>
+    /// <param name="output">Receives the client's object.</param>
+    /// <param name="usage">The usage; null if the object has none.</param>
+    /// <param name="isDone">Whether the object is the last one (<c>done</c>).</param>
+    /// <returns>False if the object is an error, or has no member of the API.</returns>
     public static bool Write(ReadOnlySpan<byte> data, ReadOnlySpan<byte> model, ByteBuffer output, out TokenUsage? usage, out bool isDone)
     {
         (usage, isDone) = (null, false);
@@ -53,14 +53,7 @@ internal static class OllamaResponse
             prompt = member.Is("prompt_eval_count"u8) ? CountOf(value) : prompt;
             completion = member.Is("eval_count"u8) ? CountOf(value) : completion;
             output.Append(output.Length == mark ? "{"u8 : ","u8).Append(member.Prefix);
-            if (member.Is("model"u8))
-            {
-                output.Append(model);
-            }
-            else
-            {
-                WriteValue(value, member, output);
-            }
+            WriteValue(member.Is("model"u8) ? model : value, member, output);
         }
 
         if (output.Length == mark)
@@ -73,21 +66,21 @@ internal static class OllamaResponse
         return true;
     }
 
-    private static KnownMember ToolCalls() => new("tool_calls"u8, new("id"u8), new("function"u8, new("index"u8), new("name"u8), new("description"u8), new("arguments"u8) { IsFree = true }));
+    private static KnownMember ToolCalls() => new("tool_calls"u8, new("id"u8), new("function"u8, new("index"u8), new("name"u8), new("description"u8), new("arguments"u8) { AllowsAnyValue = true }));
 
-    /// <summary>Writes a value as it is, or with the members that are known where these are listed.</summary>
-    /// <exception cref="JsonException">An object is where the API has none, or none is where it has one.</exception>
+    /// <summary>Copies a value. If known members are listed, only these are written.</summary>
+    /// <exception cref="JsonException">The type of the value differs from the API.</exception>
     private static void WriteValue(ReadOnlySpan<byte> value, KnownMember member, ByteBuffer output)
     {
         if (member.Children.Length == 0 || value.SequenceEqual("null"u8))
         {
-            // In an array, the byte begins an object or stands in a text; no text of the API's arrays has it: they hold numbers and base64.
-            if (!member.IsFree && value[0] is (byte)'{' or (byte)'[' && value.Contains((byte)'{'))
+            // In an array, '{' starts an object or occurs in a string. Strings in the API's arrays are base64, which has no '{'.
+            if (!member.AllowsAnyValue && value[0] is (byte)'{' or (byte)'[' && value.Contains((byte)'{'))
             {
-                throw new JsonException("A member of Ollama's answer has an object that the API does not have.");
+                throw new JsonException("A member of Ollama's response has an unexpected object.");
             }
 
-            output.Append(member.IsAlwaysThere && value.SequenceEqual("null"u8) ? "[]"u8 : value);
+            output.Append(member.IsRequired && value.SequenceEqual("null"u8) ? "[]"u8 : value);
             return;
         }
 
@@ -101,7 +94,7 @@ internal static class OllamaResponse
 
         if (reader.TokenType != JsonTokenType.StartArray)
         {
-            throw new JsonException("A member of Ollama's answer is no object and no array.");
+            throw new JsonException("A member of Ollama's response is neither an object nor an array.");
         }
 
         output.Append("["u8);
@@ -110,7 +103,7 @@ internal static class OllamaResponse
         {
             if (reader.TokenType != JsonTokenType.StartObject)
             {
-                throw new JsonException("An element of Ollama's answer is not an object.");
+                throw new JsonException("An element of Ollama's response is not an object.");
             }
 
             output.Append(isFirst ? default : ","u8);
@@ -121,27 +114,27 @@ internal static class OllamaResponse
         output.Append("]"u8);
     }
 
-    private static void WriteObject(ref Utf8JsonReader reader, ReadOnlySpan<byte> json, KnownMember of, ByteBuffer output)
+    private static void WriteObject(ref Utf8JsonReader reader, ReadOnlySpan<byte> json, KnownMember parent, ByteBuffer output)
     {
         output.Append("{"u8);
         var (mark, isMissing) = (output.Length, true);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (Find(of.Children, ref reader) is not { } member)
+            if (Find(parent.Children, ref reader) is not { } member)
             {
                 reader.Read();
                 reader.Skip();
                 continue;
             }
 
-            isMissing &= !member.IsAlwaysThere;
+            isMissing &= !member.IsRequired;
             output.Append(output.Length == mark ? default : ","u8).Append(member.Prefix);
             WriteValue(RawOrNull(ref reader, json), member, output);
         }
 
-        foreach (var member in of.Children)
+        foreach (var member in parent.Children)
         {
-            if (isMissing && member.IsAlwaysThere)
+            if (isMissing && member.IsRequired)
             {
                 output.Append(output.Length == mark ? default : ","u8).Append(member.Prefix).Append("[]"u8);
             }
@@ -163,31 +156,31 @@ internal static class OllamaResponse
         return null;
     }
 
-    private static ReadOnlySpan<byte> RawOrNull(ref Utf8JsonReader reader, ReadOnlySpan<byte> json) => JsonBytes.Raw(ref reader, json) is { IsEmpty: false } raw ? raw : "null"u8;
+    private static ReadOnlySpan<byte> RawOrNull(ref Utf8JsonReader reader, ReadOnlySpan<byte> json) => JsonBytes.ReadRaw(ref reader, json) is { IsEmpty: false } raw ? raw : "null"u8;
 
     private static long CountOf(ReadOnlySpan<byte> value)
     {
         var reader = new Utf8JsonReader(value);
-        return Math.Max(JsonBytes.Count(ref reader) ?? 0, 0);
+        return Math.Max(JsonBytes.ReadInteger(ref reader) ?? 0, 0);
     }
 
-    /// <summary>A member of Ollama's API, and the members of its value where that is an object or an array of objects; without them the value holds no object.</summary>
+    /// <summary>A member of Ollama's API. If its value is an object or an array of objects, the children are the known members; otherwise the value contains no object.</summary>
     private sealed class KnownMember(ReadOnlySpan<byte> name, params KnownMember[] children)
     {
         private readonly byte[] _name = name.ToArray();
 
         public ReadOnlySpan<byte> Name => _name;
 
-        /// <summary>The name as it is written, with the colon.</summary>
+        /// <summary>The name with its quotes and the colon.</summary>
         public byte[] Prefix { get; } = [(byte)'"', .. name, (byte)'"', (byte)':'];
 
         public KnownMember[] Children { get; } = children;
 
-        /// <summary>The value is any JSON: the arguments of a call are the model's own.</summary>
-        public bool IsFree { get; init; }
+        /// <summary>Whether the value can be any JSON, such as the arguments of a tool call.</summary>
+        public bool AllowsAnyValue { get; init; }
 
-        /// <summary>An array that is written as an empty one where Ollama leaves it out. An object has at most one such member.</summary>
-        public bool IsAlwaysThere { get; init; }
+        /// <summary>Whether the member is an array that is written as an empty one if Ollama omits it. An object has at most one such member.</summary>
+        public bool IsRequired { get; init; }
 
         public bool Is(ReadOnlySpan<byte> name) => _name.AsSpan().SequenceEqual(name);
     }

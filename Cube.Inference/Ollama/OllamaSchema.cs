@@ -1,43 +1,43 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 
 namespace Cube.Inference.Ollama;
 
 /// <summary>
-/// Holds a schema against what Ollama survives. It makes a grammar of it, and one that it cannot make or cannot read ends the process that
-/// holds the model, or Ollama itself, and with it everybody's answers. Measured on 0.17.4: a pattern <c>[</c> ends Ollama; a list of more
-/// than 2,000 items, some 240 optional properties, references in a circle, an empty <c>anyOf</c> end the model's process.
+/// Rejects JSON schemas that crash Ollama. Ollama compiles a schema to a grammar. A schema that it cannot compile ends the process of the model, or Ollama itself, and with it the responses of all users. Measured with
+/// Ollama 0.17.4: a pattern <c>[</c> ends Ollama; a list of more than 2,000 items, about 240 optional properties, circular references or an empty <c>anyOf</c> end the process of the model.
 /// </summary>
 internal static partial class OllamaSchema
 {
-    private const int MostNested = 50;
-    private const int MostRepeated = 1000;
+    private const int MaxDepth = 50;
+    private const int MaxRepetitions = 1000;
 
     /// <summary>Four times the properties that OpenAI allows in a schema.</summary>
-    private const int MostNodes = 20_000;
+    private const int MaxNodes = 20_000;
 
-    /// <summary>What one place of an answer may be, references followed: Ollama holds each beside each, and takes 15 s for 16,000.</summary>
-    private const int MostAlternatives = 5000;
+    /// <summary>Maximum number of alternatives at one position after references are resolved. Ollama 0.17.4 keeps all of them in memory and needs 15 s for 16,000.</summary>
+    private const int MaxAlternatives = 5000;
 
-    /// <summary>Ollama's room for a grammar: this, or four times the schema.</summary>
-    private const int LeastRoom = 32_768;
+    /// <summary>Ollama limits the size of a grammar to this number of bytes, or to four times the size of the schema if that is more.</summary>
+    private const int MinGrammarBytes = 32_768;
 
     private static readonly string[] _alternatives = ["anyOf", "oneOf", "allOf"];
     private static readonly string[] _definitions = ["$defs", "definitions"];
     private static readonly string[] _counts = ["minItems", "maxItems", "minLength", "maxLength"];
     private static readonly string[] _inner = ["items", "additionalProperties", "not", "contains", "if", "then", "else"];
 
-    /// <param name="schema">A schema that is one.</param>
-    /// <param name="param">Its name for the client.</param>
-    /// <param name="ct">Ends the work where the client has gone.</param>
-    /// <returns>How many nodes were visited: each once, and each definition a second time where something refers to it.</returns>
-    /// <exception cref="RequestRejectedException">Ollama might not survive it.</exception>
+    /// <param name="schema">A valid JSON schema.</param>
+    /// <param name="param">The path of the schema in an error's <c>param</c>.</param>
+    /// <param name="ct">Cancels the check when the client disconnects.</param>
+    /// <returns>The number of visited nodes. Each is visited once; definitions with references to them twice.</returns>
+    /// <exception cref="RequestRejectedException">The schema could crash Ollama.</exception>
     public static int Check(JsonElement schema, string param, CancellationToken ct)
     {
         var walk = new Walk(schema, param, ct);
         var size = walk.Visit(schema, prefix: 0, depth: 0);
-        walk.Require(size <= Math.Max(LeastRoom, 4L * System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(schema).Length), "it has too many properties");
+        walk.Require(size <= Math.Max(MinGrammarBytes, 4L * JsonMarshal.GetRawUtf8Value(schema).Length), "it has too many properties");
         return walk.Visited;
     }
 
@@ -45,31 +45,31 @@ internal static partial class OllamaSchema
     {
         private readonly Dictionary<string, JsonElement> _defined = DefinitionsOf(root);
 
-        /// <summary>How many alternatives each definition is; 0 while that is being counted.</summary>
+        /// <summary>The number of alternatives of each definition; 0 while it is being counted.</summary>
         private readonly Dictionary<string, int> _alternativesOf = new(StringComparer.Ordinal);
 
         public int Visited { get; private set; }
 
-        public void Require(bool isRight, string reason)
+        public void Require(bool isValid, string reason)
         {
-            if (!isRight)
+            if (!isValid)
             {
-                throw new RequestRejectedException(OpenAiError.UnsupportedValue(param, $"this model cannot follow the schema: {reason}"));
+                throw new RequestRejectedException(OpenAiError.UnsupportedValue(param, $"this model does not support the schema: {reason}"));
             }
         }
 
         private void Count()
         {
             ct.ThrowIfCancellationRequested();
-            Require(++Visited <= MostNodes, "it has too many parts");
+            Require(++Visited <= MaxNodes, "it has too many parts");
         }
 
-        /// <returns>About how many bytes of grammar it makes.</returns>
+        /// <returns>The approximate size of the grammar in bytes.</returns>
         public long Visit(JsonElement schema, int prefix, int depth)
         {
-            Require(depth <= MostNested, $"it is nested more than {MostNested} deep");
+            Require(depth <= MaxDepth, $"its nesting exceeds {MaxDepth} levels");
             Count();
-            Require(schema.ValueKind != JsonValueKind.False, "a schema is false");
+            Require(schema.ValueKind != JsonValueKind.False, "a schema must not be false");
             if (schema.ValueKind != JsonValueKind.Object)
             {
                 return 0;
@@ -82,7 +82,13 @@ internal static partial class OllamaSchema
             }
 
             var size = VisitProperties(schema, prefix, depth);
-            Require(!schema.TryGetProperty("items", out var items) || items.ValueKind != JsonValueKind.False, "a schema is false");
+            Require(!schema.TryGetProperty("items", out var items) || items.ValueKind != JsonValueKind.False, "a schema must not be false");
+            return size + VisitInner(schema, prefix, depth) + VisitAlternatives(schema, prefix, depth) + VisitDefinitions(schema, depth) + SizeOfEnum(schema);
+        }
+
+        private long VisitInner(JsonElement schema, int prefix, int depth)
+        {
+            var size = 0L;
             foreach (var name in _inner)
             {
                 if (schema.TryGetProperty(name, out var inner) && inner.ValueKind == JsonValueKind.Object)
@@ -91,11 +97,17 @@ internal static partial class OllamaSchema
                 }
             }
 
+            return size;
+        }
+
+        private long VisitAlternatives(JsonElement schema, int prefix, int depth)
+        {
+            var size = 0L;
             foreach (var name in (string[])[.. _alternatives, "prefixItems"])
             {
                 if (schema.TryGetProperty(name, out var list) && list.ValueKind == JsonValueKind.Array)
                 {
-                    Require(list.GetArrayLength() > 0, $"{name} is empty");
+                    Require(list.GetArrayLength() > 0, $"{name} must not be empty");
                     foreach (var item in list.EnumerateArray())
                     {
                         size += prefix + 8 + Visit(item, prefix + 4, depth + 1);
@@ -103,6 +115,12 @@ internal static partial class OllamaSchema
                 }
             }
 
+            return size;
+        }
+
+        private long VisitDefinitions(JsonElement schema, int depth)
+        {
+            var size = 0L;
             foreach (var name in _definitions)
             {
                 if (schema.TryGetProperty(name, out var map) && map.ValueKind == JsonValueKind.Object)
@@ -114,18 +132,13 @@ internal static partial class OllamaSchema
                 }
             }
 
-            if (schema.TryGetProperty("enum", out var values) && values.ValueKind == JsonValueKind.Array)
-            {
-                foreach (var value in values.EnumerateArray())
-                {
-                    size += (2 * System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(value).Length) + 8;
-                }
-            }
-
             return size;
         }
 
-        /// <summary>The rules of a property are named by the way to it; an optional one is named twice as often.</summary>
+        private static long SizeOfEnum(JsonElement schema) => !schema.TryGetProperty("enum", out var values) || values.ValueKind != JsonValueKind.Array ? 0
+            : values.EnumerateArray().Sum(static value => (2L * JsonMarshal.GetRawUtf8Value(value).Length) + 8);
+
+        /// <summary>Ollama names the grammar rules of a property by its path. An optional property has twice as many rules.</summary>
         private long VisitProperties(JsonElement schema, int prefix, int depth)
         {
             if (!schema.TryGetProperty("properties", out var properties) || properties.ValueKind != JsonValueKind.Object)
@@ -134,7 +147,7 @@ internal static partial class OllamaSchema
             }
 
             var required = schema.TryGetProperty("required", out var list) && list.ValueKind == JsonValueKind.Array
-                ? list.EnumerateArray().Where(static name => name.ValueKind == JsonValueKind.String).Select(static name => name.GetString()!).ToHashSet(StringComparer.Ordinal)
+                ? list.EnumerateArray().Where(static name => name.ValueKind == JsonValueKind.String).Select(static name => name.GetString() ?? "").ToHashSet(StringComparer.Ordinal)
                 : [];
             var size = 0L;
             foreach (var property in properties.EnumerateObject())
@@ -151,30 +164,30 @@ internal static partial class OllamaSchema
             foreach (var name in _counts)
             {
                 Require(
-                    !schema.TryGetProperty(name, out var count) || (count.ValueKind == JsonValueKind.Number && count.TryGetInt32(out var number) && number is >= 0 and <= MostRepeated),
-                    $"{name} can be 0 to {MostRepeated}");
+                    !schema.TryGetProperty(name, out var count) || (count.ValueKind == JsonValueKind.Number && count.TryGetInt32(out var number) && number is >= 0 and <= MaxRepetitions),
+                    $"{name} must be between 0 and {MaxRepetitions}");
             }
 
-            Require(!schema.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.Array || type.GetArrayLength() > 0, "type is empty");
-            Require(!schema.TryGetProperty("pattern", out var pattern) || (pattern.ValueKind == JsonValueKind.String && IsPlain(pattern.GetString()!)),
-                "a pattern can be ^, letters, digits, '.', classes as [a-z0-9_.-], each with a quantifier, and $");
+            Require(!schema.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.Array || type.GetArrayLength() > 0, "type must not be empty");
+            Require(!schema.TryGetProperty("pattern", out var pattern) || (pattern.ValueKind == JsonValueKind.String && IsSupportedPattern(pattern.GetString() ?? "")),
+                "a pattern can contain ^, letters, digits, '.', classes such as [a-z0-9_.-], each with a quantifier, and $");
         }
 
         /// <summary>
-        /// What a schema is before anything of the answer is read must come to an end, and be few things. Each definition is counted once, so
-        /// one that refers twice to the next doubles a number and not the work.
+        /// Counts the alternatives that a reference resolves to. Circular references and too many alternatives are rejected. Each definition is expanded once, so the work does not grow exponentially with nested
+        /// references.
         /// </summary>
         private int AlternativesOf(JsonElement reference, int depth)
         {
-            Require(depth <= MostNested, $"its references lead more than {MostNested} deep");
-            var pointer = reference.ValueKind == JsonValueKind.String ? reference.GetString()! : "";
+            Require(depth <= MaxDepth, $"its references exceed {MaxDepth} levels");
+            var pointer = reference.ValueKind == JsonValueKind.String ? reference.GetString() ?? "" : "";
             if (_alternativesOf.TryGetValue(pointer, out var known))
             {
-                Require(known > 0, "its references go in a circle");
+                Require(known > 0, "its references are circular");
                 return known;
             }
 
-            Require(_defined.TryGetValue(pointer, out var target), "a reference must be to #/$defs/name, and that be there");
+            Require(_defined.TryGetValue(pointer, out var target), "a reference must be #/$defs/name of an existing definition");
             _alternativesOf[pointer] = 0;
             var count = Expand(target, depth);
             _alternativesOf[pointer] = count;
@@ -183,7 +196,7 @@ internal static partial class OllamaSchema
 
         private int Expand(JsonElement schema, int depth)
         {
-            Require(depth <= MostNested, $"its references lead more than {MostNested} deep");
+            Require(depth <= MaxDepth, $"its references exceed {MaxDepth} levels");
             Count();
             if (schema.ValueKind != JsonValueKind.Object)
             {
@@ -198,7 +211,7 @@ internal static partial class OllamaSchema
                     foreach (var item in list.EnumerateArray())
                     {
                         count += Expand(item, depth + 1);
-                        Require(count <= MostAlternatives, "one place can be too many things");
+                        Require(count <= MaxAlternatives, "it has too many alternatives at one position");
                     }
                 }
             }
@@ -224,11 +237,11 @@ internal static partial class OllamaSchema
         }
     }
 
-    private static bool IsPlain(string pattern) => pattern.Length <= 512 && Pattern().Match(pattern) is { Success: true } match
-        && match.Groups["least"].Captures.Concat(match.Groups["most"].Captures).All(static count => int.Parse(count.ValueSpan, CultureInfo.InvariantCulture) <= MostRepeated)
+    private static bool IsSupportedPattern(string pattern) => pattern.Length <= 512 && Pattern().Match(pattern) is { Success: true } match
+        && match.Groups["min"].Captures.Concat(match.Groups["max"].Captures).All(static count => int.Parse(count.ValueSpan, CultureInfo.InvariantCulture) <= MaxRepetitions)
         && Ranges().Matches(pattern).All(static range => int.Parse(range.Groups[1].ValueSpan, CultureInfo.InvariantCulture) <= int.Parse(range.Groups[2].ValueSpan, CultureInfo.InvariantCulture));
 
-    [GeneratedRegex(@"\A\^(?:(?:[A-Za-z0-9 _@:/.-]|\\\.|\[(?:a-z|A-Z|0-9|[A-Za-z0-9_.@:/ ])+-?\])(?:[*+?]|\{(?<least>[0-9]{1,4})(?:,(?<most>[0-9]{1,4})?)?\})?)*\$\z", RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"\A\^(?:(?:[A-Za-z0-9 _@:/.-]|\\\.|\[(?:a-z|A-Z|0-9|[A-Za-z0-9_.@:/ ])+-?\])(?:[*+?]|\{(?<min>[0-9]{1,4})(?:,(?<max>[0-9]{1,4})?)?\})?)*\$\z", RegexOptions.NonBacktracking)]
     private static partial Regex Pattern();
 
     [GeneratedRegex(@"\{([0-9]{1,4}),([0-9]{1,4})\}")]

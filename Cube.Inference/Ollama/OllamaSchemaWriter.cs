@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Cube.Inference.Ollama;
 
 /// <summary>
-/// Writes a schema for Ollama, which has no boolean schemas: <c>true</c> is written as <c>{}</c> and <c>false</c> as <c>{"not":{}}</c>, which
-/// mean the same. <c>additionalProperties</c> may be a boolean there too.
+/// Writes a schema for Ollama, which does not support boolean schemas: <c>true</c> is written as <c>{}</c> and <c>false</c> as <c>{"not":{}}</c>, which are equivalent. Only <c>additionalProperties</c> can be a boolean
+/// in Ollama.
 /// </summary>
 internal static class OllamaSchemaWriter
 {

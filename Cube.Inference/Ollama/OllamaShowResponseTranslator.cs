@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Cube.Inference.Ollama;
 
-/// <summary>Translates the response of <c>/api/show</c>. The Modelfile stays inside because it names the path of the weights and may hold an operator's prompts.</summary>
+/// <summary>Translates the response of <c>/api/show</c>. The Modelfile and the system prompt are omitted, because they can contain the path of the weights and prompts of the operator.</summary>
 internal sealed class OllamaShowResponseTranslator() : KnownMembersTranslator("license", "parameters", "template", "details", "model_info", "capabilities", "modified_at")
 {
     protected override void WriteMember(string name, JsonElement root, ClientRequest request, ByteBuffer output)

@@ -2,10 +2,7 @@ using System.Text.Json;
 
 namespace Cube.Inference.Ollama;
 
-/// <summary>
-/// <c>POST /api/show</c>: what Ollama knows of a model. Not its Modelfile, which names the path of the weights, nor the prompts that an
-/// operator has built into it.
-/// </summary>
+/// <summary>Translates requests to <c>POST /api/show</c>, which returns the properties of a model.</summary>
 internal sealed class OllamaShowTranslator : JsonRequestTranslator
 {
     internal override FieldRules Rules { get; } = RulesOf(("name", FieldRule.Translate()), ("verbose", FieldRule.Drop(FieldChecks.Boolean)));

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Cube.Inference.Ollama;
 
-/// <summary>A stream of Ollama's own: lines of JSON, the last of which says that it is done. The client gets the members that Ollama's API has, with the model's name as the client wrote it.</summary>
+/// <summary>Translates a stream of Ollama's API: lines of JSON, of which the last one has <c>done</c>. The client gets only known members, and the model's name as the client wrote it.</summary>
 internal sealed class OllamaStream(ClientRequest request) : IStreamTranslator
 {
     private readonly byte[] _model = JsonSerializer.SerializeToUtf8Bytes(request.Model);
@@ -11,7 +11,7 @@ internal sealed class OllamaStream(ClientRequest request) : IStreamTranslator
 
     public string ContentType => "application/x-ndjson";
 
-    public bool IsLines => true;
+    public bool IsLineDelimited => true;
 
     public TokenUsage? Usage { get; private set; }
 
@@ -29,7 +29,7 @@ internal sealed class OllamaStream(ClientRequest request) : IStreamTranslator
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // No line of JSON.
+            // The line is not a JSON object.
         }
 
         output.Truncate(mark);

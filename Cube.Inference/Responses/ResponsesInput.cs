@@ -4,7 +4,7 @@ using Cube.Inference.Images;
 
 namespace Cube.Inference.Responses;
 
-/// <summary>The <c>input</c> of a response: checked item by item, and said as messages of a chat. Nothing is stored, so nothing can be referred to.</summary>
+/// <summary>The <c>input</c> of a request to <c>/v1/responses</c>. It is checked item by item and written as the messages of a chat. Items cannot refer to stored responses, because Cube stores none.</summary>
 internal static class ResponsesInput
 {
     public static void Check(JsonElement input, string param)
@@ -14,8 +14,8 @@ internal static class ResponsesInput
             return;
         }
 
-        FieldChecks.Type(input.ValueKind == JsonValueKind.Array, param, "a string or an array of items");
-        FieldChecks.Value(input.GetArrayLength() > 0, param, "there must be at least one item");
+        FieldChecks.RequireType(input.ValueKind == JsonValueKind.Array, param, "a string or an array of items");
+        FieldChecks.Require(input.GetArrayLength() > 0, param, "there must be at least one item");
         var i = 0;
         foreach (var item in input.EnumerateArray())
         {
@@ -50,36 +50,14 @@ internal static class ResponsesInput
         json.WriteEndArray();
     }
 
-    /// <summary>Of messages and of what tools gave back.</summary>
-    public static IEnumerable<SentImage> ImagesOf(JsonElement input)
-    {
-        if (input.ValueKind != JsonValueKind.Array)
+    /// <summary>The images of messages and of tool outputs.</summary>
+    public static IEnumerable<RequestImage> ImagesOf(JsonElement input) => input.ValueKind != JsonValueKind.Array ? [] : input.EnumerateArray()
+        .SelectMany(static (item, i) => TypeOf(item, "") switch
         {
-            yield break;
-        }
-
-        var i = -1;
-        foreach (var item in input.EnumerateArray())
-        {
-            i++;
-            var name = TypeOf(item, "") switch { "message" => "content", "function_call_output" => "output", _ => null };
-            if (name is null || item.Member(name) is not { ValueKind: JsonValueKind.Array } parts)
-            {
-                continue;
-            }
-
-            var k = 0;
-            foreach (var part in parts.EnumerateArray())
-            {
-                if (part.GetProperty("type").ValueEquals("input_image"u8))
-                {
-                    yield return new SentImage(part.GetProperty("image_url"), $"input[{i}].{name}[{k}].image_url", IsUrl: true);
-                }
-
-                k++;
-            }
-        }
-    }
+            "message" => ContentParts.ImagesOf(item.Member("content"), $"input[{i}].content", "input_image", "image_url"),
+            "function_call_output" => ContentParts.ImagesOf(item.Member("output"), $"input[{i}].output", "input_image", "image_url"),
+            _ => [],
+        });
 
     private static string TypeOf(JsonElement item, string param)
     {
@@ -88,8 +66,8 @@ internal static class ResponsesInput
             return "message";
         }
 
-        FieldChecks.Text(type, $"{param}.type");
-        return type.GetString()!;
+        FieldChecks.String(type, $"{param}.type");
+        return type.GetString() ?? "";
     }
 
     private static void CheckItem(JsonElement item, string param)
@@ -105,13 +83,13 @@ internal static class ResponsesInput
             case "function_call":
                 foreach (var name in (string[])["call_id", "name"])
                 {
-                    FieldChecks.Text(item.Required(name, $"{param}.{name}"), $"{param}.{name}");
+                    FieldChecks.String(item.Required(name, $"{param}.{name}"), $"{param}.{name}");
                 }
 
                 ToolArguments.Check(item, param);
                 break;
             case "function_call_output":
-                FieldChecks.Text(item.Required("call_id", $"{param}.call_id"), $"{param}.call_id");
+                FieldChecks.String(item.Required("call_id", $"{param}.call_id"), $"{param}.call_id");
                 CheckContent(item.Required("output", $"{param}.output"), $"{param}.output");
                 break;
             case "reasoning":
@@ -121,38 +99,16 @@ internal static class ResponsesInput
         }
     }
 
-    private static void CheckContent(JsonElement content, string param)
-    {
-        if (content.ValueKind == JsonValueKind.String)
-        {
-            return;
-        }
+    private static void CheckContent(JsonElement content, string param) =>
+        ContentParts.Check(content, param, CheckPart, "input_text, input_image, output_text and refusal");
 
-        FieldChecks.Type(content.ValueKind == JsonValueKind.Array, param, "a string or an array of parts");
-        FieldChecks.Value(content.GetArrayLength() > 0, param, "there must be at least one part");
-        var i = 0;
-        foreach (var part in content.EnumerateArray())
-        {
-            var where = $"{param}[{i++}]";
-            FieldChecks.Object(part, where);
-            var type = part.Required("type", $"{where}.type");
-            FieldChecks.Text(type, $"{where}.type");
-            switch (type.GetString())
-            {
-                case "input_text" or "output_text":
-                    FieldChecks.Text(part.Required("text", $"{where}.text"), $"{where}.text");
-                    break;
-                case "refusal":
-                    FieldChecks.Text(part.Required("refusal", $"{where}.refusal"), $"{where}.refusal");
-                    break;
-                case "input_image":
-                    FieldChecks.Text(part.Required("image_url", $"{where}.image_url"), $"{where}.image_url");
-                    break;
-                default:
-                    throw new RequestRejectedException(OpenAiError.UnsupportedValue($"{where}.type", "parts can be input_text, input_image, output_text and refusal"));
-            }
-        }
-    }
+    private static bool CheckPart(string type, JsonElement part, string param) => type switch
+    {
+        "input_text" or "output_text" => ContentParts.CheckString(part, "text", param),
+        "refusal" => ContentParts.CheckString(part, "refusal", param),
+        "input_image" => ContentParts.CheckString(part, "image_url", param),
+        _ => false,
+    };
 
     private static void WriteItems(JsonElement input, Utf8JsonWriter json)
     {
@@ -162,46 +118,56 @@ internal static class ResponsesInput
             var type = TypeOf(item, "");
             if (type == "reasoning")
             {
-                // A model's own thoughts are not given back to it in a chat.
+                // Chats have no member for earlier reasoning.
                 continue;
             }
 
             if (isInCalls && type != "function_call")
             {
-                json.WriteEndArray();
-                json.WriteEndObject();
+                EndCalls(json);
                 isInCalls = false;
             }
 
-            switch (type)
+            if (type == "function_call")
             {
-                case "function_call":
-                    isInCalls = WriteCall(item, json, isInCalls);
-                    break;
-                case "function_call_output":
-                    json.WriteStartObject();
-                    json.WriteString("role", "tool");
-                    json.WriteRaw("tool_call_id", item.GetProperty("call_id"));
-                    WriteContent(item.GetProperty("output"), json);
-                    json.WriteEndObject();
-                    break;
-                default:
-                    json.WriteStartObject();
-                    json.WriteRaw("role", item.GetProperty("role"));
-                    WriteContent(item.GetProperty("content"), json);
-                    json.WriteEndObject();
-                    break;
+                isInCalls = WriteCall(item, json, isInCalls);
+            }
+            else
+            {
+                WriteMessage(item, isToolOutput: type == "function_call_output", json);
             }
         }
 
         if (isInCalls)
         {
-            json.WriteEndArray();
-            json.WriteEndObject();
+            EndCalls(json);
         }
     }
 
-    /// <summary>Calls that follow one another are one message of the assistant's.</summary>
+    private static void WriteMessage(JsonElement item, bool isToolOutput, Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        if (isToolOutput)
+        {
+            json.WriteString("role", "tool");
+            json.WriteRaw("tool_call_id", item.GetProperty("call_id"));
+        }
+        else
+        {
+            json.WriteRaw("role", item.GetProperty("role"));
+        }
+
+        WriteContent(item.GetProperty(isToolOutput ? "output" : "content"), json);
+        json.WriteEndObject();
+    }
+
+    private static void EndCalls(Utf8JsonWriter json)
+    {
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    /// <summary>Writes consecutive calls as one message of the assistant.</summary>
     private static bool WriteCall(JsonElement item, Utf8JsonWriter json, bool isInCalls)
     {
         if (!isInCalls)
@@ -217,7 +183,7 @@ internal static class ResponsesInput
         json.WriteString("type", "function");
         json.WriteStartObject("function");
         json.WriteRaw("name", item.GetProperty("name"));
-        ToolArguments.WriteText(item, json);
+        ToolArguments.WriteString(item, json);
         json.WriteEndObject();
         json.WriteEndObject();
         return true;

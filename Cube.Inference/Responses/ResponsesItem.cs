@@ -1,7 +1,9 @@
+using System.Text;
 using Cube.Inference.Chat;
 
 namespace Cube.Inference.Responses;
 
+/// <summary>The kinds of items in the output of a response.</summary>
 internal enum ResponsesItemKind
 {
     Reasoning,
@@ -10,7 +12,7 @@ internal enum ResponsesItemKind
     Call,
 }
 
-/// <summary>One item of a response's output, as far as it has come. What it says is kept as the inside of a JSON text.</summary>
+/// <summary>One item of a response's output, as far as the model server has sent it.</summary>
 internal sealed class ResponsesItem : IDisposable
 {
     private readonly byte[] _name;
@@ -18,29 +20,31 @@ internal sealed class ResponsesItem : IDisposable
 
     private ResponsesItem(ResponsesItemKind kind, int index, string prefix, ReadOnlySpan<byte> name, ReadOnlySpan<byte> callId)
     {
-        (Kind, Index, Id, _name, _callId) = (kind, index, System.Text.Encoding.ASCII.GetBytes($"\"{prefix}_{Guid.CreateVersion7():N}\""), name.ToArray(), callId.ToArray());
+        (Kind, Index, Id, _name, _callId) = (kind, index, Encoding.ASCII.GetBytes($"\"{prefix}_{Guid.CreateVersion7():N}\""), name.ToArray(), callId.ToArray());
     }
 
     public ResponsesItemKind Kind { get; }
 
     public int Index { get; }
 
-    /// <summary>With its quotes.</summary>
+    /// <summary>The id with its quotes.</summary>
     public byte[] Id { get; }
 
+    /// <summary>The text or the arguments, as the content of a JSON string without its quotes.</summary>
     public ByteBuffer Text { get; } = new(1024);
 
     public bool IsDone { get; set; }
 
+    /// <summary>The function's name with its quotes; empty for items that are not calls.</summary>
     public ReadOnlySpan<byte> Name => _name;
 
     public static ResponsesItem Of(ResponsesItemKind kind, int index) => new(kind, index, kind == ResponsesItemKind.Reasoning ? "rs" : "msg", default, default);
 
-    /// <param name="index">Its place in the output.</param>
-    /// <param name="call">The call, whose name is known.</param>
+    /// <param name="index">The index in the output.</param>
+    /// <param name="call">A call whose name is known.</param>
     public static ResponsesItem OfCall(int index, ToolCall call) => new(ResponsesItemKind.Call, index, "fc", call.Name, call.Id);
 
-    /// <param name="raw">A JSON text with its quotes, or nothing.</param>
+    /// <param name="raw">A JSON string with its quotes; may be empty.</param>
     public void Add(ReadOnlySpan<byte> raw)
     {
         if (raw.Length > 2)
@@ -49,8 +53,8 @@ internal sealed class ResponsesItem : IDisposable
         }
     }
 
-    /// <param name="output">Where it is written.</param>
-    /// <param name="status">in_progress, completed or incomplete.</param>
+    /// <param name="output">Receives the item.</param>
+    /// <param name="status"><c>in_progress</c>, <c>completed</c> or <c>incomplete</c>.</param>
     public void Write(ByteBuffer output, ReadOnlySpan<byte> status)
     {
         output.Append("{\"id\":"u8).Append(Id);
@@ -72,7 +76,7 @@ internal sealed class ResponsesItem : IDisposable
         output.Append(",\"status\":\""u8).Append(status).Append("\"}"u8);
     }
 
-    /// <summary>The one part of what is no call.</summary>
+    /// <summary>Writes the content part of an item that is not a call.</summary>
     public void WritePart(ByteBuffer output)
     {
         output.Append(Kind switch

@@ -1,6 +1,6 @@
 namespace Cube.Inference.Responses;
 
-/// <summary>The members of the objects in requests to <c>/v1/responses</c>.</summary>
+/// <summary>The known members of the objects in requests to <c>/v1/responses</c>.</summary>
 internal static class ResponsesMembers
 {
     private static readonly JsonMembers _part =

@@ -4,11 +4,11 @@ using Cube.Inference.Chat;
 
 namespace Cube.Inference.Responses;
 
-/// <summary>The object <c>response</c>: of a whole answer, and of the first and last events of a stream.</summary>
+/// <summary>The object <c>response</c>: the buffered response, and the payload of the first and last events of a stream.</summary>
 internal sealed class ResponsesObject(ClientRequest request, DateTimeOffset now) : IDisposable
 {
-    /// <summary>What a response says is held until it ends; nothing says more.</summary>
-    private const int MostText = 64 << 20;
+    /// <summary>Maximum size of the deltas in bytes; the response is buffered until it ends.</summary>
+    private const int MaxTextBytes = 64 << 20;
 
     private readonly byte[] _head = Encoding.UTF8.GetBytes(
         $"{{\"id\":\"resp_{Guid.CreateVersion7():N}\",\"object\":\"response\",\"created_at\":{now.ToUnixTimeSeconds()},\"model\":{JsonSerializer.Serialize(request.Model)}");
@@ -20,14 +20,14 @@ internal sealed class ResponsesObject(ClientRequest request, DateTimeOffset now)
 
     public ToolCalls Calls { get; } = new(request);
 
-    /// <summary><c>stop</c>, <c>tool_calls</c>, <c>length</c> or <c>content_filter</c>, with quotes.</summary>
+    /// <summary>A result of <see cref="FinishReason.Of"/>; empty until the response ends.</summary>
     public byte[] Finish { get; private set; } = [];
 
-    public bool IsCut => FinishReason.IsCut(Finish);
+    public bool IsIncomplete => FinishReason.IsIncomplete(Finish);
 
-    private ReadOnlySpan<byte> Status => IsCut ? "incomplete"u8 : "completed"u8;
+    private ReadOnlySpan<byte> Status => IsIncomplete ? "incomplete"u8 : "completed"u8;
 
-    /// <summary>The item that the text goes to: the last one, where it is of the kind; else a new one.</summary>
+    /// <summary>The item for text of the kind: the last item if it is open and of that kind, otherwise a new one.</summary>
     public ResponsesItem ItemFor(ResponsesItemKind kind, out bool isNew)
     {
         isNew = Items is not [.., { IsDone: false } last] || last.Kind != kind;
@@ -39,38 +39,38 @@ internal sealed class ResponsesObject(ClientRequest request, DateTimeOffset now)
         return Items[^1];
     }
 
-    /// <summary>The item of a call; a new one at its first part.</summary>
+    /// <summary>The item of the call. The first request for a call adds the item.</summary>
     public ResponsesItem ItemFor(ToolCall call)
     {
-        if (call.Place == _callItems.Count)
+        if (call.OutputIndex == _callItems.Count)
         {
             _callItems.Add(ResponsesItem.OfCall(Items.Count, call));
             Items.Add(_callItems[^1]);
         }
 
-        return _callItems[call.Place];
+        return _callItems[call.OutputIndex];
     }
 
-    /// <returns>False where there is too much of it.</returns>
-    public bool TryCount(int length) => (_length += length) <= MostText;
+    /// <returns>False if the total exceeds the limit.</returns>
+    public bool TryAddLength(int length) => (_length += length) <= MaxTextBytes;
 
-    /// <param name="word">The model server's reason, with quotes.</param>
-    /// <returns>False where it is no proper end, or a call has no name though the answer was not cut.</returns>
-    public bool TryFinish(ReadOnlySpan<byte> word)
+    /// <param name="reason">The model server's finish reason, with quotes.</param>
+    /// <returns>False if the reason is unknown, or if a call has no name although the response is complete.</returns>
+    public bool TryFinish(ReadOnlySpan<byte> reason)
     {
-        Finish = word.Length > 2 ? FinishReason.Of(word[1..^1], Calls.HasAny, request.ToolChoice).ToArray() : [];
-        return Finish.Length > 0 && (Calls.AreNamed || IsCut);
+        Finish = reason.Length > 2 ? FinishReason.Of(reason[1..^1], Calls.HasAny, request.ToolChoice).ToArray() : [];
+        return Finish.Length > 0 && (Calls.AllHaveNames || IsIncomplete);
     }
 
-    /// <summary>What an item is when the response ends: cut, where it is the last of one that is.</summary>
+    /// <summary>The status of an item when the response ends. Only the last item of a truncated response is incomplete.</summary>
     public ReadOnlySpan<byte> StatusOf(ResponsesItem item) => item == Items[^1] ? Status : "completed"u8;
 
-    public void WriteBegun(ByteBuffer output)
+    public void WriteInProgress(ByteBuffer output)
     {
         output.Append(_head).Append(",\"status\":\"in_progress\",\"completed_at\":null,\"error\":null,\"incomplete_details\":null,\"output\":[]"u8).Append(request.Echo.Span).Append("}"u8);
     }
 
-    public void WriteEnded(ByteBuffer output, TokenUsage? usage, DateTimeOffset at)
+    public void WriteFinished(ByteBuffer output, TokenUsage? usage, DateTimeOffset at)
     {
         output.Append(_head).Append(",\"status\":\""u8).Append(Status).Append("\",\"completed_at\":"u8);
         if (Status.SequenceEqual("completed"u8))
@@ -90,11 +90,11 @@ internal sealed class ResponsesObject(ClientRequest request, DateTimeOffset now)
         }
 
         output.Append("]"u8).Append(request.Echo.Span);
-        if (usage is { } cost)
+        if (usage is { } known)
         {
-            output.Append(",\"usage\":{\"input_tokens\":"u8).Append(cost.Prompt)
-                .Append(",\"input_tokens_details\":{\"cached_tokens\":"u8).Append(cost.Cached ?? 0).Append(",\"cache_write_tokens\":0},\"output_tokens\":"u8).Append(cost.Completion)
-                .Append(",\"output_tokens_details\":{\"reasoning_tokens\":"u8).Append(cost.Reasoning ?? 0).Append("},\"total_tokens\":"u8).Append(cost.Total).Append("}"u8);
+            output.Append(",\"usage\":{\"input_tokens\":"u8).Append(known.Prompt)
+                .Append(",\"input_tokens_details\":{\"cached_tokens\":"u8).Append(known.Cached ?? 0).Append(",\"cache_write_tokens\":0},\"output_tokens\":"u8).Append(known.Completion)
+                .Append(",\"output_tokens_details\":{\"reasoning_tokens\":"u8).Append(known.Reasoning ?? 0).Append("},\"total_tokens\":"u8).Append(known.Total).Append("}"u8);
         }
 
         output.Append("}"u8);

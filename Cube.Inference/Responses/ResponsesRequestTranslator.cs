@@ -5,8 +5,8 @@ using Cube.Inference.Images;
 namespace Cube.Inference.Responses;
 
 /// <summary>
-/// <c>POST /v1/responses</c>, without state: what a conversation has said so far comes with the request, and nothing of it is kept. A model
-/// server is asked the same as a chat, so that what it does with one holds for the other, and so that none of them stores a response.
+/// Translates requests to <c>POST /v1/responses</c>, without state: the request contains the whole conversation, and Cube stores nothing. The model server gets a chat request, so that it behaves the same for both
+/// endpoints and does not store the response.
 /// </summary>
 internal sealed class ResponsesRequestTranslator : JsonRequestTranslator
 {
@@ -18,7 +18,7 @@ internal sealed class ResponsesRequestTranslator : JsonRequestTranslator
     internal override FieldRules Rules { get; } = RulesOf(
     [
         ("input", FieldRule.Translate(ResponsesInput.Check).WithMembers(ResponsesMembers.Item)),
-        ("instructions", FieldRule.Translate(FieldChecks.Text)),
+        ("instructions", FieldRule.Translate(FieldChecks.String)),
         ("stream", FieldRule.Translate(FieldChecks.Boolean)),
         ("stream_options", FieldRule.Translate(FieldChecks.Object).WithMembers(ChatMembers.StreamOptions)),
         ("max_output_tokens", FieldRule.Translate(FieldChecks.Integer(1, int.MaxValue))),
@@ -39,10 +39,10 @@ internal sealed class ResponsesRequestTranslator : JsonRequestTranslator
         ("previous_response_id", FieldRule.Reject),
         ("conversation", FieldRule.Reject),
         ("prompt", FieldRule.Reject),
-        ("service_tier", FieldRule.Drop(FieldChecks.Text)),
-        ("safety_identifier", FieldRule.Drop(FieldChecks.Text)),
-        ("prompt_cache_key", FieldRule.Drop(FieldChecks.Text)),
-        ("prompt_cache_retention", FieldRule.Drop(FieldChecks.Text)),
+        ("service_tier", FieldRule.Drop(FieldChecks.String)),
+        ("safety_identifier", FieldRule.Drop(FieldChecks.String)),
+        ("prompt_cache_key", FieldRule.Drop(FieldChecks.String)),
+        ("prompt_cache_retention", FieldRule.Drop(FieldChecks.String)),
     ]);
 
     internal override ClientRequest Read(JsonElement request) => base.Read(request) with
@@ -56,11 +56,11 @@ internal sealed class ResponsesRequestTranslator : JsonRequestTranslator
     internal override void CheckMembers(JsonElement request)
     {
         request.Required("input", "input");
-        FieldChecks.Value(request.Member("stream_options") is null || request.Member("stream") is { ValueKind: JsonValueKind.True }, "stream_options", "it is for streams only");
+        FieldChecks.Require(request.Member("stream_options") is null || request.Member("stream") is { ValueKind: JsonValueKind.True }, "stream_options", "it is allowed only with stream set to true");
         _ = ResponsesTools.ChoiceOf(request);
     }
 
-    internal override IEnumerable<SentImage> ImagesOf(JsonElement request) => ResponsesInput.ImagesOf(request.GetProperty("input"));
+    internal override IEnumerable<RequestImage> ImagesOf(JsonElement request) => ResponsesInput.ImagesOf(request.GetProperty("input"));
 
     internal override void Write(JsonElement request, Utf8JsonWriter json, in RequestTarget target, CancellationToken ct)
     {
@@ -93,16 +93,16 @@ internal sealed class ResponsesRequestTranslator : JsonRequestTranslator
 
             json.WriteEndObject();
 
-            void Copy(string name, string asName)
+            void Copy(string name, string newName)
             {
                 if (request.Member(name) is { } value)
                 {
-                    json.WriteRaw(asName, value);
+                    json.WriteRaw(newName, value);
                 }
             }
         }
 
-        // The document owns a copy: the buffer goes back.
+        // The document needs its own copy, because the buffer is returned to the pool.
         return JsonDocument.Parse(output.Written.ToArray(), StrictJson.Rewritten);
     }
 
@@ -153,16 +153,16 @@ internal sealed class ResponsesRequestTranslator : JsonRequestTranslator
         }
     }
 
-    /// <summary>What tells more of tools that are not here says nothing; what would need the model server's word is refused.</summary>
+    /// <summary>Rejects logprobs, which responses cannot have. Other values concern tools that Cube does not support and have no effect.</summary>
     private static void CheckInclude(JsonElement include, string param)
     {
         FieldChecks.Array(include, param);
         foreach (var item in include.EnumerateArray())
         {
-            FieldChecks.Text(item, param);
+            FieldChecks.String(item, param);
             if (item.ValueEquals("message.output_text.logprobs"u8))
             {
-                throw new RequestRejectedException(OpenAiError.UnsupportedValue(param, "logprobs are given by /v1/chat/completions"));
+                throw new RequestRejectedException(OpenAiError.UnsupportedValue(param, "logprobs are available from /v1/chat/completions"));
             }
         }
     }

@@ -4,7 +4,7 @@ using Cube.Inference.Chat;
 
 namespace Cube.Inference.Responses;
 
-/// <summary>Translates the response of <c>/v1/responses</c> out of a model server's response to a chat.</summary>
+/// <summary>Translates a model server's chat response to a response of <c>/v1/responses</c>.</summary>
 internal sealed class ResponsesResponseTranslator : JsonResponseTranslator
 {
     public override IStreamTranslator BeginStream(ClientRequest request, TimeProvider time) => new ResponsesStream(request, time);
@@ -15,7 +15,7 @@ internal sealed class ResponsesResponseTranslator : JsonResponseTranslator
         var choices = root.GetProperty("choices");
         if (choices.GetArrayLength() != 1)
         {
-            throw new JsonException("The model server made another number of choices.");
+            throw new JsonException("The number of choices differs from the request.");
         }
 
         using var response = new ResponsesObject(request, now);
@@ -25,12 +25,12 @@ internal sealed class ResponsesResponseTranslator : JsonResponseTranslator
         Add(response, ResponsesItemKind.Refusal, delta.Refusal);
         if (delta.HasCalls && !TryAddCalls(response, delta.Calls))
         {
-            throw new JsonException("A tool call has another shape.");
+            throw new JsonException("A tool call has an unexpected format.");
         }
 
         if (!response.TryFinish(JsonMarshal.GetRawUtf8Value(choices[0].GetProperty("finish_reason"))))
         {
-            throw new JsonException("A choice has no proper end.");
+            throw new JsonException("A choice has an unknown finish_reason.");
         }
 
         if (response.Items.Count == 0)
@@ -38,7 +38,7 @@ internal sealed class ResponsesResponseTranslator : JsonResponseTranslator
             response.ItemFor(ResponsesItemKind.Text, out _).IsDone = true;
         }
 
-        response.WriteEnded(output, usage, now);
+        response.WriteFinished(output, usage, now);
         return usage;
     }
 
@@ -46,10 +46,10 @@ internal sealed class ResponsesResponseTranslator : JsonResponseTranslator
     {
         if (!text.IsEmpty && text[0] != '"')
         {
-            throw new JsonException("The content is no text.");
+            throw new JsonException("The content is not a string.");
         }
 
-        if (JsonBytes.IsText(text))
+        if (JsonBytes.IsNonEmptyString(text))
         {
             var item = response.ItemFor(kind, out _);
             item.Add(text);
@@ -67,9 +67,9 @@ internal sealed class ResponsesResponseTranslator : JsonResponseTranslator
         }
 
         using var arguments = new ByteBuffer(256);
-        while (CallParts.TryReadNext(ref reader, calls, out var part))
+        while (ToolCallPart.TryReadNext(ref reader, calls, out var part))
         {
-            if (!response.Calls.TryAddWhole(part, out var call))
+            if (!response.Calls.TryAddComplete(part, out var call))
             {
                 return false;
             }

@@ -5,34 +5,34 @@ using Cube.Inference.Streaming;
 namespace Cube.Inference.Responses;
 
 /// <summary>
-/// A streamed response, out of a model server's streamed chat: the response begins, each item of its output begins, grows and ends, and the
-/// response ends with all of them. The events are numbered from 0 without a gap.
+/// Translates the stream of a model server's chat to the events of <c>/v1/responses</c>: the response starts, each output item is added, extended and completed, and the last event contains the whole response.
+/// <c>sequence_number</c> starts at 0 and has no gaps.
 /// </summary>
 internal sealed class ResponsesStream(ClientRequest request, TimeProvider time) : OpenAiStream(request), IDisposable
 {
     private readonly ResponsesObject _response = new(request, time.GetUtcNow());
-    private int _number;
+    private int _sequenceNumber;
 
     protected override bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output)
     {
-        var parts = Parse(choice, "delta"u8);
-        if (parts.Index != 0)
+        var part = StreamedChoice.Parse(choice, "delta"u8);
+        if (part.Index != 0)
         {
             return false;
         }
 
-        if (_number == 0)
+        if (_sequenceNumber == 0)
         {
-            Begin("response.created"u8, output).Append(",\"response\":"u8);
-            _response.WriteBegun(output);
+            BeginEvent("response.created"u8, output).Append(",\"response\":"u8);
+            _response.WriteInProgress(output);
             EndEvent(output);
-            Begin("response.in_progress"u8, output).Append(",\"response\":"u8);
-            _response.WriteBegun(output);
+            BeginEvent("response.in_progress"u8, output).Append(",\"response\":"u8);
+            _response.WriteInProgress(output);
             EndEvent(output);
         }
 
-        var delta = ChatDelta.Parse(parts.Payload);
-        if (!delta.IsEmpty && (Finished > 0 || !_response.TryCount(parts.Payload.Length)))
+        var delta = ChatDelta.Parse(part.Payload);
+        if (!delta.IsEmpty && (Finished > 0 || !_response.TryAddLength(part.Payload.Length)))
         {
             return false;
         }
@@ -40,20 +40,20 @@ internal sealed class ResponsesStream(ClientRequest request, TimeProvider time) 
         WriteText(ResponsesItemKind.Reasoning, delta.Reasoning, output);
         WriteText(ResponsesItemKind.Text, delta.Content, output);
         WriteText(ResponsesItemKind.Refusal, delta.Refusal, output);
-        return (!delta.HasCalls || WriteCalls(delta.Calls, output)) && (parts.Finish.IsEmpty || Finished > 0 || WriteFinish(parts.Finish, output));
+        return (!delta.HasCalls || WriteCalls(delta.Calls, output)) && (part.FinishReason.IsEmpty || Finished > 0 || WriteFinish(part.FinishReason, output));
     }
 
     protected override void WriteEnd(ByteBuffer output)
     {
-        Begin(_response.IsCut ? "response.incomplete"u8 : "response.completed"u8, output).Append(",\"response\":"u8);
-        _response.WriteEnded(output, Usage, time.GetUtcNow());
+        BeginEvent(_response.IsIncomplete ? "response.incomplete"u8 : "response.completed"u8, output).Append(",\"response\":"u8);
+        _response.WriteFinished(output, Usage, time.GetUtcNow());
         EndEvent(output);
     }
 
-    /// <summary>As OpenAI's event says it, and as SDKs look for it in any stream.</summary>
+    /// <summary>Writes OpenAI's <c>error</c> event. It also has the member <c>error</c>, which SDKs look for in every stream.</summary>
     public override void WriteError(OpenAiError failure, ByteBuffer output)
     {
-        Begin("error"u8, output).Append(",\"code\":"u8).Append(JsonSerializer.SerializeToUtf8Bytes(failure.Code)).Append(",\"message\":"u8).Append(JsonSerializer.SerializeToUtf8Bytes(failure.Message))
+        BeginEvent("error"u8, output).Append(",\"code\":"u8).Append(JsonSerializer.SerializeToUtf8Bytes(failure.Code)).Append(",\"message\":"u8).Append(JsonSerializer.SerializeToUtf8Bytes(failure.Message))
             .Append(",\"param\":null,"u8).Append(failure.ToJson().Span[1..^1]);
         EndEvent(output);
     }
@@ -62,15 +62,15 @@ internal sealed class ResponsesStream(ClientRequest request, TimeProvider time) 
 
     private void WriteText(ResponsesItemKind kind, ReadOnlySpan<byte> text, ByteBuffer output)
     {
-        if (!JsonBytes.IsText(text))
+        if (!JsonBytes.IsNonEmptyString(text))
         {
             return;
         }
 
-        var before = _response.Items is [.., { IsDone: false, Kind: not ResponsesItemKind.Call } last] && last.Kind != kind ? last : null;
-        if (before is not null)
+        var open = _response.Items is [.., { IsDone: false, Kind: not ResponsesItemKind.Call } last] && last.Kind != kind ? last : null;
+        if (open is not null)
         {
-            WriteDone(before, "completed"u8, output);
+            WriteDone(open, "completed"u8, output);
         }
 
         var item = _response.ItemFor(kind, out var isNew);
@@ -80,7 +80,7 @@ internal sealed class ResponsesStream(ClientRequest request, TimeProvider time) 
         }
 
         item.Add(text);
-        BeginOf(item, DeltaOf(kind), output).Append(",\"delta\":"u8).Append(text).Append(kind == ResponsesItemKind.Text ? ",\"logprobs\":[]"u8 : default);
+        BeginItemEvent(item, DeltaEventOf(kind), output).Append(",\"delta\":"u8).Append(text).Append(kind == ResponsesItemKind.Text ? ",\"logprobs\":[]"u8 : default);
         EndEvent(output);
     }
 
@@ -93,9 +93,9 @@ internal sealed class ResponsesStream(ClientRequest request, TimeProvider time) 
             return false;
         }
 
-        while (CallParts.TryReadNext(ref reader, calls, out var part))
+        while (ToolCallPart.TryReadNext(ref reader, calls, out var part))
         {
-            var before = _response.Items is [.., { IsDone: false, Kind: not ResponsesItemKind.Call } last] ? last : null;
+            var open = _response.Items is [.., { IsDone: false, Kind: not ResponsesItemKind.Call } last] ? last : null;
             if (!_response.Calls.TryAdd(part, out var call, out var isNew))
             {
                 return false;
@@ -106,9 +106,9 @@ internal sealed class ResponsesStream(ClientRequest request, TimeProvider time) 
                 continue;
             }
 
-            if (before is not null)
+            if (open is not null)
             {
-                WriteDone(before, "completed"u8, output);
+                WriteDone(open, "completed"u8, output);
             }
 
             WriteCall(call, isNew, part, output);
@@ -117,7 +117,7 @@ internal sealed class ResponsesStream(ClientRequest request, TimeProvider time) 
         return true;
     }
 
-    private void WriteCall(ToolCall call, bool isNew, in CallParts part, ByteBuffer output)
+    private void WriteCall(ToolCall call, bool isNew, in ToolCallPart part, ByteBuffer output)
     {
         var item = _response.ItemFor(call);
         if (isNew)
@@ -136,7 +136,7 @@ internal sealed class ResponsesStream(ClientRequest request, TimeProvider time) 
             return;
         }
 
-        BeginOf(item, DeltaOf(ResponsesItemKind.Call), output).Append(",\"delta\":\""u8).Append(text).Append("\""u8);
+        BeginItemEvent(item, DeltaEventOf(ResponsesItemKind.Call), output).Append(",\"delta\":\""u8).Append(text).Append("\""u8);
         item.Text.Append(text);
         EndEvent(output);
     }
@@ -154,8 +154,8 @@ internal sealed class ResponsesStream(ClientRequest request, TimeProvider time) 
             WriteAdded(_response.ItemFor(ResponsesItemKind.Text, out _), output);
         }
 
-        // A client parses the arguments of a call: of a call without any they are an empty object.
-        foreach (var call in _response.IsCut ? [] : _response.Calls.WithoutArguments)
+        // Clients parse the arguments as JSON, so a call without arguments gets {}.
+        foreach (var call in _response.IsIncomplete ? [] : _response.Calls.WithoutArguments)
         {
             WriteArguments(_response.ItemFor(call), "{}"u8, output);
         }
@@ -170,12 +170,12 @@ internal sealed class ResponsesStream(ClientRequest request, TimeProvider time) 
 
     private void WriteAdded(ResponsesItem item, ByteBuffer output)
     {
-        Begin("response.output_item.added"u8, output).Append(",\"output_index\":"u8).Append(item.Index).Append(",\"item\":"u8);
+        BeginEvent("response.output_item.added"u8, output).Append(",\"output_index\":"u8).Append(item.Index).Append(",\"item\":"u8);
         item.Write(output, "in_progress"u8);
         EndEvent(output);
         if (item.Kind != ResponsesItemKind.Call)
         {
-            BeginOf(item, "response.content_part.added"u8, output).Append(",\"part\":"u8);
+            BeginItemEvent(item, "response.content_part.added"u8, output).Append(",\"part\":"u8);
             item.WritePart(output);
             EndEvent(output);
         }
@@ -184,7 +184,7 @@ internal sealed class ResponsesStream(ClientRequest request, TimeProvider time) 
     private void WriteDone(ResponsesItem item, ReadOnlySpan<byte> status, ByteBuffer output)
     {
         item.IsDone = true;
-        BeginOf(item, DoneOf(item.Kind), output).Append(item.Kind switch
+        BeginItemEvent(item, DoneEventOf(item.Kind), output).Append(item.Kind switch
         {
             ResponsesItemKind.Call => ",\"arguments\":\""u8,
             ResponsesItemKind.Refusal => ",\"refusal\":\""u8,
@@ -199,17 +199,17 @@ internal sealed class ResponsesStream(ClientRequest request, TimeProvider time) 
         EndEvent(output);
         if (item.Kind != ResponsesItemKind.Call)
         {
-            BeginOf(item, "response.content_part.done"u8, output).Append(",\"part\":"u8);
+            BeginItemEvent(item, "response.content_part.done"u8, output).Append(",\"part\":"u8);
             item.WritePart(output);
             EndEvent(output);
         }
 
-        Begin("response.output_item.done"u8, output).Append(",\"output_index\":"u8).Append(item.Index).Append(",\"item\":"u8);
+        BeginEvent("response.output_item.done"u8, output).Append(",\"output_index\":"u8).Append(item.Index).Append(",\"item\":"u8);
         item.Write(output, status);
         EndEvent(output);
     }
 
-    private static ReadOnlySpan<byte> DeltaOf(ResponsesItemKind kind) => kind switch
+    private static ReadOnlySpan<byte> DeltaEventOf(ResponsesItemKind kind) => kind switch
     {
         ResponsesItemKind.Reasoning => "response.reasoning_text.delta"u8,
         ResponsesItemKind.Refusal => "response.refusal.delta"u8,
@@ -217,7 +217,7 @@ internal sealed class ResponsesStream(ClientRequest request, TimeProvider time) 
         _ => "response.output_text.delta"u8,
     };
 
-    private static ReadOnlySpan<byte> DoneOf(ResponsesItemKind kind) => kind switch
+    private static ReadOnlySpan<byte> DoneEventOf(ResponsesItemKind kind) => kind switch
     {
         ResponsesItemKind.Reasoning => "response.reasoning_text.done"u8,
         ResponsesItemKind.Refusal => "response.refusal.done"u8,
@@ -225,12 +225,12 @@ internal sealed class ResponsesStream(ClientRequest request, TimeProvider time) 
         _ => "response.output_text.done"u8,
     };
 
-    private ByteBuffer Begin(ReadOnlySpan<byte> type, ByteBuffer output) =>
-        output.Append("event: "u8).Append(type).Append("\ndata: {\"type\":\""u8).Append(type).Append("\",\"sequence_number\":"u8).Append(_number++);
+    private ByteBuffer BeginEvent(ReadOnlySpan<byte> type, ByteBuffer output) =>
+        output.Append("event: "u8).Append(type).Append("\ndata: {\"type\":\""u8).Append(type).Append("\",\"sequence_number\":"u8).Append(_sequenceNumber++);
 
-    private ByteBuffer BeginOf(ResponsesItem item, ReadOnlySpan<byte> type, ByteBuffer output)
+    private ByteBuffer BeginItemEvent(ResponsesItem item, ReadOnlySpan<byte> type, ByteBuffer output)
     {
-        Begin(type, output).Append(",\"item_id\":"u8).Append(item.Id).Append(",\"output_index\":"u8).Append(item.Index);
+        BeginEvent(type, output).Append(",\"item_id\":"u8).Append(item.Id).Append(",\"output_index\":"u8).Append(item.Index);
         return item.Kind == ResponsesItemKind.Call ? output : output.Append(",\"content_index\":0"u8);
     }
 

@@ -3,7 +3,7 @@ using Cube.Inference.Chat;
 
 namespace Cube.Inference.Responses;
 
-/// <summary>The tools of a response: functions, without the wrapping that a chat has around each.</summary>
+/// <summary>The tools of a request to <c>/v1/responses</c>. The members of a function are members of the tool itself, not of an object <c>function</c> as in chats.</summary>
 internal static class ResponsesTools
 {
     private static readonly string[] _members = ["name", "description", "parameters", "strict"];
@@ -11,9 +11,9 @@ internal static class ResponsesTools
     public static void Check(JsonElement tools, string param) => ChatTools.CheckEach(tools, param, ChatTools.CheckFunction);
 
     public static void CheckChoice(JsonElement choice, string param) =>
-        ChatTools.CheckChoice(choice, param, static (named, where) => FieldChecks.Text(named.Required("name", $"{where}.name"), $"{where}.name"));
+        ChatTools.CheckChoice(choice, param, static (named, where) => FieldChecks.String(named.Required("name", $"{where}.name"), $"{where}.name"));
 
-    /// <exception cref="RequestRejectedException">It chooses a tool that is not offered.</exception>
+    /// <exception cref="RequestRejectedException">The request requires a tool that is not in <c>tools</c>.</exception>
     public static ToolChoice ChoiceOf(JsonElement request)
     {
         if (request.Member("tool_choice") is not { ValueKind: JsonValueKind.Object } choice)
@@ -22,12 +22,12 @@ internal static class ResponsesTools
         }
 
         var name = choice.GetProperty("name").GetString();
-        FieldChecks.Value(
-            request.Member("tools") is { } offered && offered.EnumerateArray().Any(tool => tool.GetProperty("name").ValueEquals(name)), "tool_choice.name", "no such tool is offered");
+        FieldChecks.Require(
+            request.Member("tools") is { } tools && tools.EnumerateArray().Any(tool => tool.GetProperty("name").ValueEquals(name)), "tool_choice.name", "the request has no tool with this name");
         return ToolChoice.Named;
     }
 
-    /// <summary>As a chat has them.</summary>
+    /// <summary>Writes the tools in the format of a chat.</summary>
     public static void Write(JsonElement request, Utf8JsonWriter json)
     {
         if (request.Member("tools") is { } tools)
@@ -72,7 +72,7 @@ internal static class ResponsesTools
         json.WriteEndObject();
     }
 
-    /// <summary>As a response repeats them: every member is there.</summary>
+    /// <summary>Writes the tools as a response repeats them: with every member.</summary>
     public static void WriteEcho(JsonElement tools, Utf8JsonWriter json)
     {
         foreach (var tool in tools.EnumerateArray())

@@ -3,17 +3,17 @@ using System.Text.Json;
 namespace Cube.Inference.Streaming;
 
 /// <summary>
-/// Reads the events of a model server's stream in OpenAI's form, and knows a failure in whatever words. It makes no object for an event.
+/// Reads the events of a model server's stream in OpenAI's format. An event that reports an error, or that has an unexpected format, fails the stream. No memory is allocated for an event.
 /// </summary>
 internal abstract class OpenAiStream(ClientRequest request) : IStreamTranslator
 {
     public string ContentType => "text/event-stream; charset=utf-8";
 
-    public bool IsLines => false;
+    public bool IsLineDelimited => false;
 
     public TokenUsage? Usage { get; private set; }
 
-    /// <summary>Choices that have ended.</summary>
+    /// <summary>Number of choices that have ended.</summary>
     protected int Finished { get; set; }
 
     protected ClientRequest Request => request;
@@ -35,14 +35,14 @@ internal abstract class OpenAiStream(ClientRequest request) : IStreamTranslator
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // Not JSON, or not of this shape.
+            // The event is not JSON, or has an unexpected format.
         }
 
         output.Truncate(mark);
         return StreamStep.Failed;
     }
 
-    /// <summary>That it is done, or that nothing comes any more, is an end only where every choice has one.</summary>
+    /// <summary>Ends the stream normally if every choice has a finish reason; otherwise the stream fails.</summary>
     public StreamStep Complete(ByteBuffer output)
     {
         if (Finished < Request.Choices)
@@ -54,11 +54,12 @@ internal abstract class OpenAiStream(ClientRequest request) : IStreamTranslator
         return StreamStep.Done;
     }
 
+    /// <summary>Writes the events after the last choice has ended.</summary>
     protected abstract void WriteEnd(ByteBuffer output);
 
     public virtual void WriteError(OpenAiError failure, ByteBuffer output) => output.Append("data: "u8).Append(failure.ToJson().Span).Append("\n\n"u8);
 
-    /// <returns>False where the event says that the model server has failed.</returns>
+    /// <returns>False if the event reports a failure or has no content.</returns>
     private bool WriteEvent(ReadOnlySpan<byte> data, ByteBuffer output)
     {
         var reader = new Utf8JsonReader(data);
@@ -70,57 +71,33 @@ internal abstract class OpenAiStream(ClientRequest request) : IStreamTranslator
         var hasContent = false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("choices"u8))
+            if (reader.ValueTextEquals("usage"u8))
             {
-                reader.Read();
-                if (reader.TokenType == JsonTokenType.Null)
-                {
-                    continue;
-                }
+                hasContent |= ReadUsage(ref reader);
+                continue;
+            }
 
+            var (isChoices, isError, isModel) = (reader.ValueTextEquals("choices"u8), reader.ValueTextEquals("error"u8), reader.ValueTextEquals("model"u8));
+            reader.Read();
+            if (isChoices && reader.TokenType != JsonTokenType.Null)
+            {
                 hasContent = true;
-                if (reader.TokenType != JsonTokenType.StartArray)
-                {
-                    return false;
-                }
-
-                while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-                {
-                    var start = (int)reader.TokenStartIndex;
-                    reader.Skip();
-                    if (!WriteChoice(data[start..(int)reader.BytesConsumed], output))
-                    {
-                        return false;
-                    }
-                }
-            }
-            else if (reader.ValueTextEquals("usage"u8))
-            {
-                if (TokenUsage.Read(ref reader) is { } usage)
-                {
-                    (Usage, hasContent) = (usage, true);
-                }
-            }
-            else if (reader.ValueTextEquals("error"u8))
-            {
-                reader.Read();
-                if (reader.TokenType != JsonTokenType.Null)
+                if (!WriteChoices(ref reader, data, output))
                 {
                     return false;
                 }
             }
-            else if (reader.ValueTextEquals("model"u8))
+            else if (isError && reader.TokenType != JsonTokenType.Null)
             {
-                reader.Read();
-                // How Ollama lets a dead model's stream end.
-                if (reader.TokenType == JsonTokenType.String && reader.ValueSpan.IsEmpty)
-                {
-                    return false;
-                }
+                return false;
+            }
+            else if (isModel && reader.TokenType == JsonTokenType.String && reader.ValueSpan.IsEmpty)
+            {
+                // Ollama sends this as the last event after the process of the model has crashed.
+                return false;
             }
             else
             {
-                reader.Read();
                 reader.Skip();
             }
         }
@@ -128,52 +105,37 @@ internal abstract class OpenAiStream(ClientRequest request) : IStreamTranslator
         return hasContent;
     }
 
-    protected abstract bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output);
-
-    /// <summary>What a choice of an event has, as it stands.</summary>
-    /// <param name="choice">The choice.</param>
-    /// <param name="payload">The member that has what is new: <c>delta</c> or <c>text</c>.</param>
-    protected static ChoiceParts Parse(ReadOnlySpan<byte> choice, ReadOnlySpan<byte> payload)
+    private bool ReadUsage(ref Utf8JsonReader reader)
     {
-        var parts = default(ChoiceParts);
-        var reader = new Utf8JsonReader(choice);
-        reader.Read();
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        if (TokenUsage.Read(ref reader) is not { } usage)
         {
-            if (reader.ValueTextEquals("index"u8))
+            return false;
+        }
+
+        Usage = usage;
+        return true;
+    }
+
+    private bool WriteChoices(ref Utf8JsonReader reader, ReadOnlySpan<byte> data, ByteBuffer output)
+    {
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            return false;
+        }
+
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        {
+            var start = (int)reader.TokenStartIndex;
+            reader.Skip();
+            if (!WriteChoice(data[start..(int)reader.BytesConsumed], output))
             {
-                parts.Index = JsonBytes.Number(ref reader) ?? -1;
-            }
-            else if (reader.ValueTextEquals(payload))
-            {
-                parts.Payload = JsonBytes.Raw(ref reader, choice);
-            }
-            else if (reader.ValueTextEquals("finish_reason"u8))
-            {
-                // Some servers write an empty text where OpenAI has null.
-                parts.Finish = JsonBytes.Raw(ref reader, choice) is var finish && finish.SequenceEqual("\"\""u8) ? default : finish;
-            }
-            else if (reader.ValueTextEquals("logprobs"u8))
-            {
-                parts.Logprobs = JsonBytes.Raw(ref reader, choice);
-            }
-            else
-            {
-                reader.Read();
-                reader.Skip();
+                return false;
             }
         }
 
-        return parts;
+        return true;
     }
 
-    protected ref struct ChoiceParts
-    {
-        /// <summary>Zero where it is not said, below zero where it is no number.</summary>
-        public int Index;
-
-        public ReadOnlySpan<byte> Payload;
-        public ReadOnlySpan<byte> Finish;
-        public ReadOnlySpan<byte> Logprobs;
-    }
+    /// <returns>False if the choice is invalid.</returns>
+    protected abstract bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output);
 }

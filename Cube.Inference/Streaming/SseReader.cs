@@ -3,22 +3,22 @@ using System.Buffers;
 namespace Cube.Inference.Streaming;
 
 /// <summary>
-/// Server-sent events out of however many reads: lines that end in LF, CRLF or CR, <c>data:</c> with or without a space, comments passed
-/// over. A line that is no field at all, as a server writes its errors into a stream, is told apart.
+/// Reads server-sent events (HTML standard, section 9.2). Lines end with LF, CRLF or CR. Comments and the fields <c>event</c>, <c>id</c> and <c>retry</c> are skipped. Model servers may write an error as a line
+/// that is not a field: such a line is returned as an event without data.
 /// </summary>
-/// <param name="stream">The model server's bytes.</param>
-/// <param name="isLines">Each line is an event, as in Ollama's own streams.</param>
-public sealed class SseReader(Stream stream, bool isLines = false) : IDisposable
+/// <param name="stream">The body of the model server's response.</param>
+/// <param name="isLineDelimited">Whether each line is an event (Ollama's API).</param>
+public sealed class SseReader(Stream stream, bool isLineDelimited = false) : IDisposable
 {
-    private const int MostEvent = 4 << 20;
+    private const int MaxEventBytes = 4 << 20;
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(16 << 10);
     private int _start;
     private int _scan;
     private int _end;
-    private bool _isBegun;
+    private bool _hasStarted;
 
-    /// <summary>Reads on. What <see cref="TryRead"/> gave is gone afterwards.</summary>
-    /// <returns>False at the end.</returns>
+    /// <summary>Reads more bytes. Data that <see cref="TryRead"/> returned is invalid afterwards.</summary>
+    /// <returns>False at the end of the stream.</returns>
     /// <exception cref="InvalidDataException">An event is longer than 4 MiB.</exception>
     public async ValueTask<bool> FillAsync(CancellationToken ct)
     {
@@ -30,7 +30,7 @@ public sealed class SseReader(Stream stream, bool isLines = false) : IDisposable
 
         if (_end == _buffer.Length)
         {
-            if (_end >= MostEvent)
+            if (_end >= MaxEventBytes)
             {
                 throw new InvalidDataException("An event of the model server is too long.");
             }
@@ -46,11 +46,12 @@ public sealed class SseReader(Stream stream, bool isLines = false) : IDisposable
         return read > 0;
     }
 
-    /// <param name="data">The event's data; empty for a line that is no field.</param>
-    /// <param name="isFinal">Nothing comes any more: what is there without a blank line is an event too.</param>
+    /// <param name="data">The event's data; empty if the event contains a line that is not a field.</param>
+    /// <param name="isFinal">Whether the stream has ended: then the remaining bytes are an event also without a blank line after them.</param>
+    /// <returns>False if more bytes are needed.</returns>
     public bool TryRead(out ReadOnlySpan<byte> data, bool isFinal = false)
     {
-        if (!_isBegun && !TrySkipByteOrderMark(isFinal))
+        if (!_hasStarted && !TrySkipByteOrderMark(isFinal))
         {
             data = default;
             return false;
@@ -58,7 +59,7 @@ public sealed class SseReader(Stream stream, bool isLines = false) : IDisposable
 
         while (TryReadLine(out var line, isFinal))
         {
-            if (isLines && line.Length > 0)
+            if (isLineDelimited && line.Length > 0)
             {
                 data = line;
                 _start = _scan;
@@ -78,25 +79,26 @@ public sealed class SseReader(Stream stream, bool isLines = false) : IDisposable
             }
         }
 
-        if (isFinal && _end > _start)
-        {
-            var rest = _buffer.AsSpan(_start, _end - _start);
-            _start = _scan = _end;
-            if (isLines)
-            {
-                data = rest;
-                return true;
-            }
-
-            return TryReadData(rest, out data);
-        }
-
         data = default;
-        return false;
+        return isFinal && _end > _start && TryReadRest(out data);
     }
 
-    /// <summary>A stream may begin with one (HTML standard, section 9.2.5).</summary>
-    /// <returns>False where more bytes are needed to tell.</returns>
+    /// <summary>Reads the last event, which has no line end or no blank line after it.</summary>
+    private bool TryReadRest(out ReadOnlySpan<byte> data)
+    {
+        var rest = _buffer.AsSpan(_start, _end - _start);
+        _start = _scan = _end;
+        if (isLineDelimited)
+        {
+            data = rest;
+            return true;
+        }
+
+        return TryReadData(rest, out data);
+    }
+
+    /// <summary>Skips a byte order mark at the start of the stream (HTML standard, section 9.2.5).</summary>
+    /// <returns>False if more bytes are needed.</returns>
     private bool TrySkipByteOrderMark(bool isFinal)
     {
         ReadOnlySpan<byte> mark = [0xEF, 0xBB, 0xBF];
@@ -106,7 +108,7 @@ public sealed class SseReader(Stream stream, bool isLines = false) : IDisposable
             return false;
         }
 
-        _isBegun = true;
+        _hasStarted = true;
         if (first.SequenceEqual(mark))
         {
             _start = _scan = mark.Length;
@@ -119,7 +121,7 @@ public sealed class SseReader(Stream stream, bool isLines = false) : IDisposable
     {
         var rest = _buffer.AsSpan(_scan, _end - _scan);
         var at = rest.IndexOfAny((byte)'\n', (byte)'\r');
-        // After a CR at the very end, an LF may follow.
+        // After a CR at the end of the buffer, an LF may follow.
         if (at < 0 || (rest[at] == '\r' && at + 1 == rest.Length && !isFinal))
         {
             line = default;
@@ -131,7 +133,7 @@ public sealed class SseReader(Stream stream, bool isLines = false) : IDisposable
         return true;
     }
 
-    /// <summary>The data lines of one event; several are put together in place, with a space that JSON does not mind.</summary>
+    /// <summary>Reads the data lines of one event. Several lines are joined in place with a space, which JSON allows between tokens.</summary>
     private static bool TryReadData(Span<byte> lines, out ReadOnlySpan<byte> data)
     {
         var (isFound, start, length) = (false, 0, 0);

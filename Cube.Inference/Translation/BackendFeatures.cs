@@ -1,6 +1,6 @@
 namespace Cube.Inference.Translation;
 
-/// <summary>What a kind of model server can do. The proxy rejects a request that needs a feature which the model server lacks.</summary>
+/// <summary>Optional features of model servers. The proxy rejects a request that needs a feature which the model server does not have.</summary>
 [Flags]
 public enum BackendFeatures
 {
@@ -21,13 +21,13 @@ public enum BackendFeatures
     /// <summary><c>suffix</c> of <c>/v1/completions</c>.</summary>
     Suffix = 1 << 4,
 
-    /// <summary>Text parts of a message's content stay one message.</summary>
+    /// <summary>Several text parts in the content of one message.</summary>
     TextParts = 1 << 5,
 
     /// <summary><c>tool_choice</c> and <c>parallel_tool_calls</c>.</summary>
     ToolChoice = 1 << 6,
 
-    /// <summary>Keeps beginnings of prompts, separated by <c>cache_salt</c>.</summary>
+    /// <summary>A prefix cache with <c>cache_salt</c>.</summary>
     PrefixCache = 1 << 7,
 
     /// <summary>Usage with each event of a stream.</summary>
@@ -39,6 +39,6 @@ public enum BackendFeatures
     /// <summary>The endpoints of Ollama's own API.</summary>
     OllamaApi = 1 << 10,
 
-    /// <summary>The endpoints that vLLM has beside OpenAI's.</summary>
+    /// <summary>vLLM's endpoints that OpenAI's API does not have.</summary>
     VllmApi = 1 << 11,
 }

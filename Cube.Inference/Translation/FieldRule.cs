@@ -2,12 +2,13 @@ using System.Text.Json;
 
 namespace Cube.Inference.Translation;
 
+/// <summary>What the proxy does with a member of a request.</summary>
 internal enum FieldHandling
 {
-    /// <summary>The value is copied to the model server.</summary>
+    /// <summary>The value is forwarded unchanged.</summary>
     Pass,
 
-    /// <summary>The value means nothing to the model server and is left out.</summary>
+    /// <summary>The value is omitted because it has no effect on model servers.</summary>
     Drop,
 
     /// <summary>Cube does not support the member: the proxy rejects the request.</summary>
@@ -17,17 +18,17 @@ internal enum FieldHandling
     Translate,
 }
 
-/// <summary>How one top-level member of a request is handled.</summary>
-/// <param name="Check">Checks the value; null where any value is accepted.</param>
-/// <param name="Handling">What is done with it.</param>
+/// <summary>The rule for one top-level member of a request.</summary>
+/// <param name="Check">Checks the value; null if any value is accepted.</param>
+/// <param name="Handling">What the proxy does with the member.</param>
 internal sealed record FieldRule(FieldCheck? Check, FieldHandling Handling)
 {
     public static FieldRule Reject { get; } = new(FieldChecks.Unsupported, FieldHandling.Reject);
 
-    /// <summary>The members that the value may have; null where it is copied without a check of its members.</summary>
+    /// <summary>The known members of the value; null if the value is copied without a check of its members.</summary>
     public JsonMembers? KnownMembers { get; init; }
 
-    /// <summary>What the model server must support. The proxy rejects the member for any other server, which would ignore it without an error.</summary>
+    /// <summary>The features that the model server must support. The proxy rejects the member for other model servers, which would ignore it without an error.</summary>
     public BackendFeatures RequiredFeatures { get; init; }
 
     public static FieldRule Pass(FieldCheck check) => new(check, FieldHandling.Pass);

@@ -3,15 +3,15 @@ using System.Text.Json;
 
 namespace Cube.Inference.Translation;
 
-/// <summary>The members that an endpoint knows. What it does not know goes nowhere, and its name comes back in a header.</summary>
+/// <summary>The top-level members of an endpoint's requests. Unknown members are not forwarded; their names are returned in <c>x-cube-ignored</c>.</summary>
 internal sealed class FieldRules(Dictionary<string, FieldRule> rules)
 {
     private readonly FrozenDictionary<string, FieldRule> _rules = rules.ToFrozenDictionary(StringComparer.Ordinal);
     private readonly FrozenSet<string> _folded = rules.Keys.Select(JsonMembers.Fold).ToFrozenSet(StringComparer.Ordinal);
 
-    /// <param name="request">The whole request.</param>
-    /// <param name="ignored">Takes the names that are not known, at every depth.</param>
-    /// <exception cref="RequestRejectedException">One is a known one in other letters.</exception>
+    /// <param name="request">The request.</param>
+    /// <param name="ignored">Receives the unknown names, at every depth.</param>
+    /// <exception cref="RequestRejectedException">A name differs from a known one only in letter case.</exception>
     public void CheckNames(JsonElement request, IgnoredMembers ignored)
     {
         foreach (var member in request.EnumerateObject())
@@ -24,7 +24,7 @@ internal sealed class FieldRules(Dictionary<string, FieldRule> rules)
 
             if (_folded.Contains(JsonMembers.Fold(member.Name)))
             {
-                // A model server written in Go takes it for the same, so two readers could understand two things.
+                // Ollama, which is written in Go, would accept the name, so the proxy and the model server would read different requests.
                 throw new RequestRejectedException(OpenAiError.InvalidJson);
             }
 
@@ -32,7 +32,7 @@ internal sealed class FieldRules(Dictionary<string, FieldRule> rules)
         }
     }
 
-    /// <exception cref="RequestRejectedException">A member is not what it must be.</exception>
+    /// <exception cref="RequestRejectedException">The value of a member is not allowed.</exception>
     public void Check(JsonElement request)
     {
         foreach (var member in request.EnumerateObject())
@@ -44,8 +44,8 @@ internal sealed class FieldRules(Dictionary<string, FieldRule> rules)
         }
     }
 
-    /// <summary>Writes what passes, from known members where its rule has them.</summary>
-    /// <exception cref="RequestRejectedException">This kind of model server does not know a member that must not be ignored.</exception>
+    /// <summary>Writes the members that are forwarded unchanged, without unknown inner members.</summary>
+    /// <exception cref="RequestRejectedException">The model server does not support a member that must not be ignored.</exception>
     public void Write(JsonElement request, Utf8JsonWriter json, BackendProtocol backend)
     {
         foreach (var member in request.EnumerateObject())
@@ -61,13 +61,13 @@ internal sealed class FieldRules(Dictionary<string, FieldRule> rules)
                     json.WritePropertyName(member.Name);
                     rule.KnownMembers.WriteOrCopy(member.Value, json);
                     break;
-                case FieldHandling.Reject when !SaysNothing(member.Value):
+                case FieldHandling.Reject when !IsEmpty(member.Value):
                     throw new RequestRejectedException(OpenAiError.UnsupportedParameter(member.Name));
             }
         }
     }
 
-    /// <summary>An empty object or text asks for nothing, so nothing is lost without it.</summary>
-    private static bool SaysNothing(JsonElement value) =>
+    /// <summary>An empty object or string has no effect, so it can be omitted.</summary>
+    private static bool IsEmpty(JsonElement value) =>
         value.ValueKind == JsonValueKind.Object ? value.GetPropertyCount() == 0 : value.ValueKind == JsonValueKind.String && value.ValueEquals(""u8);
 }

@@ -1,6 +1,6 @@
 namespace Cube.Inference.Translation;
 
-/// <summary>What became of an event of a stream.</summary>
+/// <summary>The state of a stream after an event.</summary>
 public enum StreamStep
 {
     /// <summary>The stream continues.</summary>
@@ -13,28 +13,29 @@ public enum StreamStep
     Failed,
 }
 
-/// <summary>Translates a streamed response, event by event. OpenAI's server-sent events and Ollama's lines have implementations of their own.</summary>
+/// <summary>Translates a streamed response, event by event.</summary>
 public interface IStreamTranslator
 {
-    /// <summary>Of the client's response.</summary>
+    /// <summary>The content type of the client's response.</summary>
     string ContentType { get; }
 
-    /// <summary>Each line of the model server's response is an event (Ollama's API).</summary>
-    bool IsLines { get; }
+    /// <summary>Whether each line of the model server's response is an event (Ollama's API); otherwise it has server-sent events.</summary>
+    bool IsLineDelimited { get; }
 
-    /// <summary>The last usage that the model server reported, also where the client did not ask for it.</summary>
+    /// <summary>The last usage that the model server reported, also if the client did not request it.</summary>
     TokenUsage? Usage { get; }
 
-    /// <summary>The error for the client where an event was a failure.</summary>
+    /// <summary>The client's error after <see cref="StreamStep.Failed"/>.</summary>
     OpenAiError Failure => OpenAiError.UpstreamError;
 
-    /// <param name="data">One event of the model server.</param>
-    /// <param name="output">Takes the client's events; is unchanged where the event is a failure.</param>
+    /// <summary>Translates one event.</summary>
+    /// <param name="data">The event of the model server.</param>
+    /// <param name="output">Receives the client's events; unchanged after a failure.</param>
     StreamStep Write(ReadOnlySpan<byte> data, ByteBuffer output);
 
-    /// <summary>The model server has ended the stream.</summary>
+    /// <summary>Called when the model server has ended the stream.</summary>
     StreamStep Complete(ByteBuffer output);
 
-    /// <summary>Writes the last event of a stream that breaks.</summary>
+    /// <summary>Writes the last event of a failed stream.</summary>
     void WriteError(OpenAiError failure, ByteBuffer output);
 }

@@ -1,20 +1,20 @@
 namespace Cube.Inference.Translation;
 
-/// <summary>A request that was read and checked against the contract of its endpoint.</summary>
+/// <summary>A request that has passed the checks of its endpoint.</summary>
 public abstract class InferenceRequest(ClientRequest client, IgnoredMembers ignored) : IDisposable
 {
-    /// <summary>What the response depends on.</summary>
+    /// <summary>The properties that the response depends on.</summary>
     public ClientRequest Client => client;
 
-    /// <summary>Members that the endpoint does not know. They reach no model server.</summary>
+    /// <summary>Members that the endpoint does not know. They are not forwarded.</summary>
     public IgnoredMembers Ignored => ignored;
 
     /// <summary>Writes the request for a model server.</summary>
-    /// <returns>Its content type.</returns>
-    /// <exception cref="RequestRejectedException">This model server cannot do what the request asks for.</exception>
+    /// <returns>The content type of the written body.</returns>
+    /// <exception cref="RequestRejectedException">The model server does not support the request.</exception>
     public abstract string Write(ByteBuffer output, in RequestTarget target, CancellationToken ct);
 
-    /// <summary>Ends the use of the bytes that the request was read from.</summary>
+    /// <summary>Releases the request. It no longer uses the bytes that it was read from.</summary>
     public void Dispose()
     {
         Dispose(true);

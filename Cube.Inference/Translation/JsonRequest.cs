@@ -11,12 +11,12 @@ public sealed class JsonRequest : InferenceRequest
     private JsonRequest(JsonDocument document, JsonRequestTranslator translator, IgnoredMembers ignored)
         : base(translator.Read(document.RootElement), ignored) => (_document, _translator) = (document, translator);
 
-    /// <summary>Reads a body and checks all that does not depend on the model server.</summary>
-    /// <param name="body">Lives as long as the request.</param>
-    /// <param name="translator">Of the endpoint.</param>
-    /// <param name="limits">Bounds the work.</param>
-    /// <param name="reserve">Is given the bytes of memory that the document needs before it is built; may throw.</param>
-    /// <exception cref="RequestRejectedException">The body breaks the contract.</exception>
+    /// <summary>Reads a body and checks the rules that do not depend on the model server.</summary>
+    /// <param name="body">The body. Must stay unchanged while the request is used.</param>
+    /// <param name="translator">The endpoint's translator.</param>
+    /// <param name="limits">The limits for one request.</param>
+    /// <param name="reserve">Called with the document's memory in bytes before the document is built; may throw.</param>
+    /// <exception cref="RequestRejectedException">The body is invalid or exceeds a limit.</exception>
     public static JsonRequest Read(ReadOnlyMemory<byte> body, JsonRequestTranslator translator, RequestLimits limits, Action<long>? reserve = null)
     {
         var document = StrictJson.Parse(body, limits.MaxJsonTokens, reserve);
@@ -51,10 +51,10 @@ public sealed class JsonRequest : InferenceRequest
     }
 }
 
-/// <summary>Bounds the work on one request.</summary>
-/// <param name="MaxJsonTokens">Values and member names in the body.</param>
-/// <param name="MaxImages">Images in the body.</param>
-/// <param name="MaxPixels">Pixels of all images together.</param>
+/// <summary>Limits for one request.</summary>
+/// <param name="MaxJsonTokens">Maximum number of values and member names in the body.</param>
+/// <param name="MaxImages">Maximum number of images in the body.</param>
+/// <param name="MaxPixels">Maximum number of pixels of all images together.</param>
 public sealed record RequestLimits(int MaxJsonTokens, int MaxImages, long MaxPixels)
 {
     public static RequestLimits None { get; } = new(int.MaxValue, int.MaxValue, long.MaxValue);

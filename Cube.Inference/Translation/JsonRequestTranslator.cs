@@ -3,24 +3,24 @@ using Cube.Inference.Images;
 
 namespace Cube.Inference.Translation;
 
-/// <summary>Translates a request whose body is a JSON object: what the endpoint's members may be, and how they are written for a model server.</summary>
+/// <summary>Translates a request whose body is a JSON object: defines the members of the endpoint, and writes them for a model server.</summary>
 public abstract class JsonRequestTranslator : RequestTranslator
 {
     internal abstract FieldRules Rules { get; }
 
-    /// <summary>Whether the model server keeps the beginning of the request's prompt, where it keeps any.</summary>
+    /// <summary>Whether a model server with a prefix cache caches the prompt of the request.</summary>
     protected virtual bool UsesPrefixCache => true;
 
-    /// <summary>Checks the rules that hold for every model server.</summary>
+    /// <summary>Checks the rules that do not depend on the model server.</summary>
     /// <param name="request">The body.</param>
-    /// <param name="ignored">Takes the names of members that the endpoint does not know.</param>
-    /// <param name="limits">Bounds the images.</param>
+    /// <param name="ignored">Receives the names of unknown members.</param>
+    /// <param name="limits">Limits the images.</param>
     /// <exception cref="RequestRejectedException">The request breaks a rule.</exception>
     internal void Check(JsonElement request, IgnoredMembers ignored, RequestLimits limits)
     {
         Rules.CheckNames(request, ignored);
         var model = ModelOf(request);
-        FieldChecks.Text(model, "model");
+        FieldChecks.String(model, "model");
         if (model.ValueEquals(""u8))
         {
             throw new RequestRejectedException(OpenAiError.MissingParameter("model"));
@@ -28,18 +28,18 @@ public abstract class JsonRequestTranslator : RequestTranslator
 
         Rules.Check(request);
         CheckMembers(request);
-        var images = new ImageAllowance(limits.MaxImages, limits.MaxPixels);
+        var images = new ImageBudget(limits.MaxImages, limits.MaxPixels);
         foreach (var image in ImagesOf(request))
         {
-            images.Take(image);
+            images.Add(image);
         }
     }
 
-    /// <summary>Reads what the response depends on from a request that was checked.</summary>
+    /// <summary>Reads from a checked request what its response depends on.</summary>
     internal virtual ClientRequest Read(JsonElement request) => new() { Model = ModelOf(request).GetString() ?? "" };
 
-    /// <summary>Writes a request that was checked.</summary>
-    /// <exception cref="RequestRejectedException">The model server cannot do what the request asks for.</exception>
+    /// <summary>Writes a checked request.</summary>
+    /// <exception cref="RequestRejectedException">The model server does not support the request.</exception>
     internal virtual void Write(JsonElement request, Utf8JsonWriter json, in RequestTarget target, CancellationToken ct)
     {
         if (!target.Backend.Supports(RequiredFeatures))
@@ -62,7 +62,7 @@ public abstract class JsonRequestTranslator : RequestTranslator
     /// <exception cref="RequestRejectedException">The request names no model.</exception>
     internal virtual JsonElement ModelOf(JsonElement request) => request.Required("model", "model");
 
-    /// <summary>Checks rules across members.</summary>
+    /// <summary>Checks rules that concern several members.</summary>
     internal virtual void CheckMembers(JsonElement request)
     {
     }
@@ -72,16 +72,16 @@ public abstract class JsonRequestTranslator : RequestTranslator
     {
     }
 
-    /// <summary>The images of a request that passed the other checks.</summary>
-    internal virtual IEnumerable<SentImage> ImagesOf(JsonElement request) => [];
+    /// <summary>The images of a request. The other checks have succeeded.</summary>
+    internal virtual IEnumerable<RequestImage> ImagesOf(JsonElement request) => [];
 
-    /// <summary>The rules of the endpoint's own members and of those that every endpoint has.</summary>
+    /// <summary>Combines the rules of the endpoint's members with those that every endpoint has.</summary>
     internal static FieldRules RulesOf(params (string Name, FieldRule Rule)[] own)
     {
         var rules = new Dictionary<string, FieldRule>(StringComparer.Ordinal)
         {
             ["model"] = FieldRule.Translate(),
-            ["user"] = FieldRule.Drop(FieldChecks.Text),
+            ["user"] = FieldRule.Drop(FieldChecks.String),
         };
         foreach (var (name, rule) in own)
         {

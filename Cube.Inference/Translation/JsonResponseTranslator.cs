@@ -29,17 +29,17 @@ internal abstract class JsonResponseTranslator : ResponseTranslator
         }
         catch (Exception exception) when (exception is InvalidOperationException or KeyNotFoundException or FormatException)
         {
-            throw new JsonException("The model server's response has another shape.", exception);
+            throw new JsonException("The model server's response has an unexpected format.", exception);
         }
     }
 
-    /// <returns>Tokens, where the model server counted them.</returns>
-    /// <exception cref="JsonException">The object is not a response of the endpoint. Other exceptions of <see cref="JsonElement"/> mean the same.</exception>
+    /// <returns>The usage; null if the model server reported none.</returns>
+    /// <exception cref="JsonException">The object is not a response of the endpoint. Other exceptions of <see cref="JsonElement"/> are treated the same.</exception>
     protected abstract TokenUsage? Write(JsonElement root, ClientRequest request, DateTimeOffset now, ByteBuffer output);
 
-    /// <summary>The elements by their <c>index</c>; one without an index keeps its place.</summary>
+    /// <summary>Sorts the elements by <c>index</c>. The position replaces a missing index.</summary>
     protected static IEnumerable<JsonElement> InOrder(JsonElement elements) => elements.EnumerateArray()
-        .Select(static (element, place) => (Element: element, Index: JsonBytes.Count(element.Member("index")) ?? place))
+        .Select(static (element, place) => (Element: element, Index: JsonBytes.ReadInteger(element.Member("index")) ?? place))
         .OrderBy(static item => item.Index)
         .Select(static item => item.Element);
 

@@ -2,8 +2,8 @@ using System.Text.Json;
 
 namespace Cube.Inference.Translation;
 
-/// <summary>Translates a response of an API that OpenAI does not have: known members are copied. <c>id</c> is made by Cube, and <c>model</c> is the name that the client used.</summary>
-/// <param name="members">In the order of the response.</param>
+/// <summary>Translates a response of an endpoint that OpenAI's API does not have, by copying the known members. Cube generates <c>id</c>, and <c>model</c> is the name that the client used.</summary>
+/// <param name="members">The known members, in the order of the response.</param>
 internal class KnownMembersTranslator(params string[] members) : JsonResponseTranslator
 {
     protected override TokenUsage? Write(JsonElement root, ClientRequest request, DateTimeOffset now, ByteBuffer output)
@@ -23,7 +23,7 @@ internal class KnownMembersTranslator(params string[] members) : JsonResponseTra
 
         if (isFirst || (members.Contains("data") && !root.TryGetProperty("data", out _)))
         {
-            throw new JsonException("The model server's response has none of its members.");
+            throw new JsonException("The model server's response has none of the known members.");
         }
 
         output.Append("}"u8);
@@ -41,7 +41,7 @@ internal class KnownMembersTranslator(params string[] members) : JsonResponseTra
                 WriteModel(output, request);
                 break;
             case "usage":
-                (UsageOf(root) ?? default).Write(output, isOfText: false);
+                (UsageOf(root) ?? default).Write(output, includesCompletion: false);
                 break;
             default:
                 output.Append(Raw(root.GetProperty(name)));

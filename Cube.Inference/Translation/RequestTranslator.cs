@@ -3,16 +3,16 @@ namespace Cube.Inference.Translation;
 /// <summary>Translates the request of one endpoint for model servers.</summary>
 public abstract class RequestTranslator
 {
-    /// <summary>What a model server must support to serve the endpoint.</summary>
+    /// <summary>The features that a model server must support to serve the endpoint.</summary>
     public virtual BackendFeatures RequiredFeatures => BackendFeatures.None;
 
-    /// <summary>The path in OpenAI's API that model servers are asked at; null for the endpoint's own.</summary>
+    /// <summary>The path in OpenAI's API to which the request is sent; null for the endpoint's own path.</summary>
     public virtual string? BackendPath => null;
 
-    /// <summary>Members as the model server's request names them, with the name that the client's request has for each.</summary>
+    /// <summary>The names of members that differ between the model server's request and the client's.</summary>
     public virtual IReadOnlyList<(string Backend, string Client)> ParameterNames => [];
 
-    /// <summary>Names what is wrong with a request as the client's request does, whatever the model server was asked.</summary>
+    /// <summary>Replaces the names of the model server's members in an error with those of the client's request.</summary>
     public OpenAiError ForClient(OpenAiError error)
     {
         if (error.Param is { } param)

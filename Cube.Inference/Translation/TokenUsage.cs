@@ -2,21 +2,21 @@ using System.Text.Json;
 
 namespace Cube.Inference.Translation;
 
-/// <summary>What an answer cost, in tokens. The total is the sum, whatever a model server says.</summary>
-/// <param name="IsEstimated">The model server did not come to say it.</param>
+/// <summary>The tokens of a request and its response. The total is always the sum; the model server's total is not used.</summary>
+/// <param name="IsEstimated">The proxy estimated the numbers because the model server reported none.</param>
 public readonly record struct TokenUsage(long Prompt, long Completion, long? Cached = null, long? Reasoning = null, bool IsEstimated = false)
 {
-    private const int BytesOfToken = 4;
+    private const int BytesPerToken = 4;
 
-    /// <summary>Of an answer that its client left before the model server told.</summary>
-    /// <param name="bytes">Length of the request.</param>
-    /// <param name="events">Pieces of the answer that came; each is about a token.</param>
-    public static TokenUsage Estimate(int bytes, int events) => new(Math.Max(bytes / BytesOfToken, 1), events, IsEstimated: true);
+    /// <summary>Estimates the usage of a stream that the client closed before the model server reported it.</summary>
+    /// <param name="bytes">Length of the request body in bytes.</param>
+    /// <param name="events">Events that the proxy has forwarded; each has about one token.</param>
+    public static TokenUsage Estimate(int bytes, int events) => new(Math.Max(bytes / BytesPerToken, 1), events, IsEstimated: true);
 
     public long Total => Prompt + Completion;
 
-    /// <summary>Reads the value that the reader is about to read.</summary>
-    /// <returns>Null where it is no object.</returns>
+    /// <summary>Reads the next value.</summary>
+    /// <returns>Null if the value is not an object.</returns>
     public static TokenUsage? Read(ref Utf8JsonReader reader)
     {
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
@@ -54,11 +54,11 @@ public readonly record struct TokenUsage(long Prompt, long Completion, long? Cac
         return usage;
     }
 
-    /// <param name="isOfText">False for embeddings, which complete nothing.</param>
-    public void Write(ByteBuffer output, bool isOfText = true)
+    /// <param name="includesCompletion">False for endpoints that generate no tokens, such as embeddings.</param>
+    public void Write(ByteBuffer output, bool includesCompletion = true)
     {
         output.Append("{\"prompt_tokens\":"u8).Append(Prompt);
-        if (isOfText)
+        if (includesCompletion)
         {
             output.Append(",\"completion_tokens\":"u8).Append(Completion);
         }
@@ -77,7 +77,7 @@ public readonly record struct TokenUsage(long Prompt, long Completion, long? Cac
         output.Append("}"u8);
     }
 
-    private static long? ReadCount(ref Utf8JsonReader reader) => JsonBytes.Count(ref reader) is { } count ? Math.Max(count, 0) : null;
+    private static long? ReadCount(ref Utf8JsonReader reader) => JsonBytes.ReadInteger(ref reader) is { } count ? Math.Max(count, 0) : null;
 
     private static long? ReadDetail(ref Utf8JsonReader reader, ReadOnlySpan<byte> name)
     {

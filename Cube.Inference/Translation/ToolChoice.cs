@@ -1,12 +1,12 @@
 namespace Cube.Inference.Translation;
 
-/// <summary>How the model is to use its tools.</summary>
+/// <summary>The <c>tool_choice</c> of a request.</summary>
 public enum ToolChoice
 {
     Auto,
     None,
     Required,
 
-    /// <summary>One tool by its name. OpenAI ends such an answer with <c>stop</c>, not with <c>tool_calls</c>.</summary>
+    /// <summary>One tool by its name. In OpenAI's API the finish reason of such a response is <c>stop</c>, not <c>tool_calls</c>.</summary>
     Named,
 }

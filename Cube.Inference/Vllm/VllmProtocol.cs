@@ -1,6 +1,6 @@
 namespace Cube.Inference.Vllm;
 
-/// <summary>vLLM follows OpenAI's API and adds to it.</summary>
+/// <summary>The protocol of vLLM, which extends OpenAI's API.</summary>
 internal sealed class VllmProtocol : BackendProtocol
 {
     public static VllmProtocol Instance { get; } = new();
@@ -13,6 +13,6 @@ internal sealed class VllmProtocol : BackendProtocol
         BackendFeatures.MultipleChoices | BackendFeatures.TokenInput | BackendFeatures.LogitBias | BackendFeatures.CompletionLogprobs | BackendFeatures.TextParts | BackendFeatures.ToolChoice
         | BackendFeatures.PrefixCache | BackendFeatures.ContinuousUsage | BackendFeatures.Audio | BackendFeatures.VllmApi;
 
-    /// <summary>vLLM rejects 0. With the smallest value only the likeliest token is left, as with 0.</summary>
+    /// <summary>vLLM rejects 0. This value has the same effect: only the most likely token remains.</summary>
     public override double MinTopP => 1e-6;
 }

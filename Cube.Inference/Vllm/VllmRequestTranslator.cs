@@ -4,9 +4,9 @@ using Cube.Inference.Images;
 
 namespace Cube.Inference.Vllm;
 
-/// <summary>Translates requests to the endpoints that vLLM has beside OpenAI's: tokenization, scores, reranking, classification and pooling.</summary>
-/// <param name="required">Members that a request must have.</param>
-/// <param name="rules">Its other members.</param>
+/// <summary>Translates requests to vLLM's endpoints that OpenAI's API does not have: tokenization, scoring, reranking, classification and pooling.</summary>
+/// <param name="required">The required members.</param>
+/// <param name="rules">The rules of all members.</param>
 internal sealed class VllmRequestTranslator(string[] required, params (string Name, FieldRule Rule)[] rules) : JsonRequestTranslator
 {
     private static readonly FieldRule _flag = FieldRule.Pass(FieldChecks.Boolean);
@@ -14,7 +14,7 @@ internal sealed class VllmRequestTranslator(string[] required, params (string Na
 
     public static VllmRequestTranslator Tokenize { get; } = new(
         [],
-        ("prompt", FieldRule.Pass(FieldChecks.Text)), ("messages", FieldRule.Translate(ChatMessages.Check).WithMembers(ChatMembers.Message)), ("add_special_tokens", _flag), ("return_token_strs", _flag), ("add_generation_prompt", _flag));
+        ("prompt", FieldRule.Pass(FieldChecks.String)), ("messages", FieldRule.Translate(ChatMessages.Check).WithMembers(ChatMembers.Message)), ("add_special_tokens", _flag), ("return_token_strs", _flag), ("add_generation_prompt", _flag));
 
     public static VllmRequestTranslator Detokenize { get; } = new(["tokens"], ("tokens", FieldRule.Pass(static (tokens, param) => FieldChecks.Tokens(tokens, param, isIndexed: false))));
 
@@ -26,7 +26,7 @@ internal sealed class VllmRequestTranslator(string[] required, params (string Na
 
     public static VllmRequestTranslator Rerank { get; } = new(
         ["query", "documents"],
-        ("query", FieldRule.Pass(FieldChecks.Text)), ("documents", FieldRule.Pass(CheckTexts)), ("top_n", FieldRule.Pass(FieldChecks.Integer(1, int.MaxValue))));
+        ("query", FieldRule.Pass(FieldChecks.String)), ("documents", FieldRule.Pass(CheckTexts)), ("top_n", FieldRule.Pass(FieldChecks.Integer(1, int.MaxValue))));
 
     public override BackendFeatures RequiredFeatures => BackendFeatures.VllmApi;
 
@@ -49,7 +49,7 @@ internal sealed class VllmRequestTranslator(string[] required, params (string Na
         }
     }
 
-    internal override IEnumerable<SentImage> ImagesOf(JsonElement request) =>
+    internal override IEnumerable<RequestImage> ImagesOf(JsonElement request) =>
         this == Tokenize && request.Member("messages") is { } messages ? ChatMessages.ImagesOf(messages, "messages") : [];
 
     internal override void WriteMembers(JsonElement request, Utf8JsonWriter json, BackendProtocol backend, CancellationToken ct)
@@ -67,11 +67,11 @@ internal sealed class VllmRequestTranslator(string[] required, params (string Na
             return;
         }
 
-        FieldChecks.Type(texts.ValueKind == JsonValueKind.Array, param, "a string or an array of strings");
-        FieldChecks.Value(texts.GetArrayLength() is > 0 and <= 2048, param, "it has 1 to 2048 items");
+        FieldChecks.RequireType(texts.ValueKind == JsonValueKind.Array, param, "a string or an array of strings");
+        FieldChecks.Require(texts.GetArrayLength() is > 0 and <= 2048, param, "it must have 1 to 2048 items");
         foreach (var text in texts.EnumerateArray())
         {
-            FieldChecks.Type(text.ValueKind == JsonValueKind.String, param, "a string or an array of strings");
+            FieldChecks.RequireType(text.ValueKind == JsonValueKind.String, param, "a string or an array of strings");
         }
     }
 }

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Cube.Inference.Vllm;
 
-/// <summary>Translates the responses of vLLM's own endpoints.</summary>
+/// <summary>Translates the responses of vLLM's endpoints that OpenAI's API does not have.</summary>
 internal static class VllmResponseTranslator
 {
     private static readonly string[] _scores = ["id", "object", "created", "model", "data", "usage"];
@@ -11,7 +11,7 @@ internal static class VllmResponseTranslator
 
     public static KnownMembersTranslator Detokenize { get; } = new("prompt");
 
-    /// <summary>Pooling, classification and scores.</summary>
+    /// <summary>Responses of pooling, classification and scoring.</summary>
     public static KnownMembersTranslator Scores { get; } = new(_scores);
 
     public static KnownMembersTranslator Rerank { get; } = new("id", "model", "results", "usage");

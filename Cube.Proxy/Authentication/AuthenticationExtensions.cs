@@ -5,7 +5,7 @@ namespace Cube.Proxy.Authentication;
 
 internal static class AuthenticationExtensions
 {
-    /// <summary>Authenticates with Identity's keys. There is no default scheme: only endpoints whose authorization policy names the scheme verify tokens.</summary>
+    /// <summary>Adds authentication with bearer tokens of Identity. There is no default scheme: tokens are verified only for endpoints whose authorization policy names the scheme.</summary>
     public static WebApplicationBuilder AddBearerAuthentication(this WebApplicationBuilder builder)
     {
         ServiceAddresses.Require(builder.Configuration, IdentityKeys.ClientName, "http", "https");

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 
 namespace Cube.Proxy.Authentication;
 
-/// <summary>Authenticates the one bearer token of a request, an access token or a personal one, for inference and management alike (RFC 6750).</summary>
+/// <summary>Authenticates the bearer token of a request (RFC 6750): an access token or a personal access token, for inference and management.</summary>
 internal sealed class BearerAuthenticationHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, TokenVerifier tokens)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
@@ -25,13 +25,13 @@ internal sealed class BearerAuthenticationHandler(IOptionsMonitor<Authentication
             return AuthenticateResult.NoResult();
         }
 
-        var verdict = token.Length == 0 ? TokenVerdict.Invalid.Instance : await tokens.VerifyAsync(token, Context.RequestAborted);
-        if (verdict is TokenVerdict.Valid { Caller: var caller })
+        var verification = token.Length == 0 ? TokenVerification.Invalid.Instance : await tokens.VerifyAsync(token, Context.RequestAborted);
+        if (verification is TokenVerification.Valid { Caller: var caller })
         {
             return AuthenticateResult.Success(new AuthenticationTicket(caller.ToPrincipal(), SchemeName));
         }
 
-        _failure = verdict is TokenVerdict.Expired ? OpenAiError.TokenExpired : OpenAiError.InvalidApiKey;
+        _failure = verification is TokenVerification.Expired ? OpenAiError.TokenExpired : OpenAiError.InvalidApiKey;
         return AuthenticateResult.Fail(_failure.Code);
     }
 
@@ -46,7 +46,7 @@ internal sealed class BearerAuthenticationHandler(IOptionsMonitor<Authentication
         return _failure is null ? ChallengeAsync(Context, OpenAiError.MissingApiKey, SchemeName) : ChallengeAsync(Context, _failure, InvalidTokenChallenge);
     }
 
-    /// <summary>Rejects a token that is valid by its signature and was revoked.</summary>
+    /// <summary>Rejects a token whose signature is valid but which was revoked.</summary>
     public static Task ChallengeRevokedAsync(HttpContext context) => ChallengeAsync(context, OpenAiError.InvalidApiKey, InvalidTokenChallenge);
 
     private static Task ChallengeAsync(HttpContext context, OpenAiError error, string challenge)

@@ -2,17 +2,17 @@ using System.Security.Claims;
 
 namespace Cube.Proxy.Authentication;
 
-/// <summary>The user that a verified token names. Whether the user still has access is asked of Identity.</summary>
-/// <param name="UserId">The user.</param>
-/// <param name="CredentialId">The session, or the personal access token: decisions are cached for it.</param>
-/// <param name="PatId">The personal access token, where the caller uses one.</param>
-/// <param name="Token">The token. The proxy has no credential of its own at Identity and asks with the caller's.</param>
-/// <param name="ExpiresAt">When an access token expires. A personal one is verified again every few seconds.</param>
+/// <summary>The user of a verified token. Identity decides separately whether the user still has access.</summary>
+/// <param name="UserId">The user's id.</param>
+/// <param name="CredentialId">The id of the session or of the personal access token. Decisions are cached for it.</param>
+/// <param name="PatId">The id of the personal access token; null for an access token.</param>
+/// <param name="Token">The token. The proxy has no credential of its own at Identity and uses the caller's token.</param>
+/// <param name="ExpiresAt">The expiry of an access token. Personal access tokens are verified again every few seconds.</param>
 internal sealed record Caller(Guid UserId, Guid CredentialId, Guid? PatId, string Token, DateTimeOffset ExpiresAt)
 {
     private ClaimsPrincipal? _principal;
 
-    /// <summary>The caller as ASP.NET's user. Created once for each verified token. A method, because the cache of personal access tokens measures callers by their public properties.</summary>
+    /// <summary>The caller as ASP.NET's user. It is created once for each verified token. It is not a property because the cache of personal access tokens would serialize it.</summary>
     public ClaimsPrincipal ToPrincipal() => _principal ??= new ClaimsPrincipal(new CallerIdentity(this));
 
     /// <exception cref="InvalidOperationException">The endpoint does not require an authenticated caller.</exception>

@@ -5,12 +5,12 @@ using Cube.ServiceDefaults.Errors;
 
 namespace Cube.Proxy.Authentication;
 
-/// <summary>Asks Identity with a caller's own token: a proxy that is taken over holds the tokens that pass through it and nothing else.</summary>
+/// <summary>Sends requests to Identity with the caller's token. The proxy has no credential of its own that an attacker could obtain from it.</summary>
 internal sealed class IdentityClient(IHttpClientFactory clients)
 {
-    /// <returns>The status, and the body of an answer of 200.</returns>
+    /// <returns>The status, and the body if the status is 200.</returns>
     /// <exception cref="UnavailableException">Identity does not answer.</exception>
-    public async Task<(HttpStatusCode Status, JsonElement Body)> AskAsync(string path, string token, CancellationToken ct)
+    public async Task<(HttpStatusCode Status, JsonElement Body)> GetAsync(string path, string token, CancellationToken ct)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Cube.Proxy.Authentication;
 
-/// <summary>Without Identity's keys nobody can be let in.</summary>
+/// <summary>Unhealthy without Identity's keys, because the proxy cannot verify access tokens then.</summary>
 internal sealed class IdentityHealthCheck(IdentityKeys keys) : IHealthCheck
 {
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
@@ -12,7 +12,7 @@ internal sealed class IdentityHealthCheck(IdentityKeys keys) : IHealthCheck
         {
             return (await keys.GetAsync(null, cancellationToken)).Length > 0
                 ? HealthCheckResult.Healthy()
-                : HealthCheckResult.Unhealthy("Identity publishes no key.");
+                : HealthCheckResult.Unhealthy("Identity publishes no keys.");
         }
         catch (UnavailableException exception)
         {

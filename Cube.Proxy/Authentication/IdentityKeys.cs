@@ -4,32 +4,34 @@ using Microsoft.IdentityModel.Tokens;
 namespace Cube.Proxy.Authentication;
 
 /// <summary>
-/// Identity's public keys. They are fetched again when they are five minutes old and when a token names one that is not among them,
-/// but then not more than once in five seconds, whatever kids strangers think of. Keys that could not be renewed for an hour are not trusted.
+/// Identity's public keys. They are fetched again after five minutes, and when a token has an unknown <c>kid</c>. The proxy fetches them at most once in five seconds, so that unknown kids cannot overload Identity. Keys
+/// that could not be fetched again for an hour are not trusted.
 /// </summary>
 internal sealed class IdentityKeys(IHttpClientFactory clients, TimeProvider time) : IDisposable
 {
     public const string ClientName = "identity";
 
-    private static readonly TimeSpan Fresh = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan Trusted = TimeSpan.FromHours(1);
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RefreshInterval = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan MaxAge = TimeSpan.FromHours(1);
+    private static readonly TimeSpan MinFetchInterval = TimeSpan.FromSeconds(5);
 
     private readonly SemaphoreSlim _fetching = new(1, 1);
     private volatile Snapshot _snapshot = new([], DateTimeOffset.MinValue);
-    private DateTimeOffset _triedAt = DateTimeOffset.MinValue;
+    private DateTimeOffset _attemptedAt = DateTimeOffset.MinValue;
 
-    /// <exception cref="UnavailableException">There are no keys to be trusted now.</exception>
+    /// <param name="kid">The key id of the token; null for any key.</param>
+    /// <param name="ct">Cancels the wait.</param>
+    /// <exception cref="UnavailableException">There are no trusted keys.</exception>
     public async ValueTask<SecurityKey[]> GetAsync(string? kid, CancellationToken ct)
     {
-        if (!Suffices(kid))
+        if (!IsCurrent(kid))
         {
             await _fetching.WaitAsync(ct);
             try
             {
-                if (!Suffices(kid) && time.GetUtcNow() - _triedAt >= (_snapshot.Keys.Length == 0 ? TimeSpan.Zero : Pause))
+                if (!IsCurrent(kid) && time.GetUtcNow() - _attemptedAt >= (_snapshot.Keys.Length == 0 ? TimeSpan.Zero : MinFetchInterval))
                 {
-                    _triedAt = time.GetUtcNow();
+                    _attemptedAt = time.GetUtcNow();
                     await FetchAsync(ct);
                 }
             }
@@ -40,13 +42,13 @@ internal sealed class IdentityKeys(IHttpClientFactory clients, TimeProvider time
         }
 
         var snapshot = _snapshot;
-        return time.GetUtcNow() - snapshot.FetchedAt < Trusted ? snapshot.Keys : throw new UnavailableException("The token keys of Identity");
+        return time.GetUtcNow() - snapshot.FetchedAt < MaxAge ? snapshot.Keys : throw new UnavailableException("The token keys of Identity");
     }
 
-    private bool Suffices(string? kid)
+    private bool IsCurrent(string? kid)
     {
         var snapshot = _snapshot;
-        return time.GetUtcNow() - snapshot.FetchedAt < Fresh && (kid is null || snapshot.Keys.Any(key => key.KeyId == kid));
+        return time.GetUtcNow() - snapshot.FetchedAt < RefreshInterval && (kid is null || snapshot.Keys.Any(key => key.KeyId == kid));
     }
 
     private async Task FetchAsync(CancellationToken ct)

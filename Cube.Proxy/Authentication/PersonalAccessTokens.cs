@@ -8,24 +8,24 @@ using Microsoft.Extensions.Caching.Hybrid;
 namespace Cube.Proxy.Authentication;
 
 /// <summary>
-/// Personal access tokens say nothing by themselves: Identity is asked whose they are, and the answer kept for seconds under the token's
-/// hash. That a token is not good is kept too: strangers ask Identity no more often for it.
+/// Verifies personal access tokens. They are opaque, so the proxy introspects them at Identity and caches the result under the token's hash for a few seconds. Results for invalid tokens are cached too, to limit the
+/// requests to Identity.
 /// </summary>
 internal sealed class PersonalAccessTokens(HybridCache cache, IdentityClient identity)
 {
     public const string Prefix = "pat_";
 
-    /// <summary>All answers fall together: a notice names a user, and whose a token is is only known from the answer.</summary>
+    /// <summary>The tag of all cached results. A notification names a user, but the owner of a token is not known before introspection, so all results are removed together.</summary>
     public const string Tag = "pat";
 
     private const int SecretLength = 43;
     private static readonly string[] Tags = [Tag];
 
-    /// <returns>Null where it is not good.</returns>
+    /// <returns>Null if the token is invalid.</returns>
     /// <exception cref="UnavailableException">Identity does not answer.</exception>
     public async ValueTask<Caller?> FindAsync(string token, string hash, CancellationToken ct)
     {
-        // What cannot be one is no question to anybody.
+        // Tokens of another length cannot be valid.
         if (token.Length != Prefix.Length + SecretLength)
         {
             return null;
@@ -37,7 +37,7 @@ internal sealed class PersonalAccessTokens(HybridCache cache, IdentityClient ide
             static async (state, cancel) =>
             {
                 Activity.Current = state.Current;
-                return await state.Item1.AskAsync(state.token, cancel);
+                return await state.Item1.IntrospectAsync(state.token, cancel);
             },
             DecisionCache.Age,
             Tags,
@@ -45,18 +45,18 @@ internal sealed class PersonalAccessTokens(HybridCache cache, IdentityClient ide
         return found.Caller;
     }
 
-    private async Task<Answer> AskAsync(string token, CancellationToken ct)
+    private async Task<IntrospectionResult> IntrospectAsync(string token, CancellationToken ct)
     {
-        var (status, body) = await identity.AskAsync("users/tokens/introspect", token, ct);
+        var (status, body) = await identity.GetAsync("users/tokens/introspect", token, ct);
         return status switch
         {
             HttpStatusCode.OK when body.TryGetProperty("user_id", out var user) && body.TryGetProperty("token_id", out var id) =>
-                new Answer(new Caller(user.GetGuid(), id.GetGuid(), id.GetGuid(), token, DateTimeOffset.MaxValue)),
-            HttpStatusCode.Unauthorized => new Answer(null),
+                new IntrospectionResult(new Caller(user.GetGuid(), id.GetGuid(), id.GetGuid(), token, DateTimeOffset.MaxValue)),
+            HttpStatusCode.Unauthorized => new IntrospectionResult(null),
             _ => throw new UnavailableException("Identity"),
         };
     }
 
     [ImmutableObject(true)]
-    private sealed record Answer(Caller? Caller);
+    private sealed record IntrospectionResult(Caller? Caller);
 }

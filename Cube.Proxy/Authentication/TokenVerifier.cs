@@ -8,40 +8,40 @@ using Microsoft.IdentityModel.Tokens;
 namespace Cube.Proxy.Authentication;
 
 /// <summary>
-/// Checks access tokens here, without asking anybody, and personal ones at Identity. A good verdict is kept by the token's hash for up to a minute; bad ones are
-/// not kept, so that strangers cannot fill the cache.
+/// Verifies access tokens locally with Identity's keys, and personal access tokens at Identity. Valid access tokens are cached by their hash for up to a minute. Invalid ones are not cached, so that requests without a
+/// valid token cannot fill the cache.
 /// </summary>
 internal sealed class TokenVerifier(IdentityKeys keys, PersonalAccessTokens personal, TimeProvider time) : IDisposable
 {
-    private const int MaxVerdicts = 100_000;
-    private static readonly TimeSpan VerdictAge = TimeSpan.FromMinutes(1);
+    private const int MaxCachedCallers = 100_000;
+    private static readonly TimeSpan CacheDuration = TimeSpan.FromMinutes(1);
     private static readonly JsonWebTokenHandler Handler = new();
 
-    private readonly MemoryCache _verdicts = new(new MemoryCacheOptions { SizeLimit = MaxVerdicts });
+    private readonly MemoryCache _callers = new(new MemoryCacheOptions { SizeLimit = MaxCachedCallers });
 
-    public async ValueTask<TokenVerdict> VerifyAsync(string token, CancellationToken ct)
+    public async ValueTask<TokenVerification> VerifyAsync(string token, CancellationToken ct)
     {
         var key = Hash(token);
         if (token.StartsWith(PersonalAccessTokens.Prefix, StringComparison.Ordinal))
         {
-            return await personal.FindAsync(token, key, ct) is { } owner ? new TokenVerdict.Valid(owner) : TokenVerdict.Invalid.Instance;
+            return await personal.FindAsync(token, key, ct) is { } owner ? new TokenVerification.Valid(owner) : TokenVerification.Invalid.Instance;
         }
 
-        if (_verdicts.TryGetValue(key, out Caller? known) && known is not null)
+        if (_callers.TryGetValue(key, out Caller? cached) && cached is not null)
         {
-            return known.ExpiresAt + TokenFormat.ClockSkew > time.GetUtcNow() ? new TokenVerdict.Valid(known) : TokenVerdict.Expired.Instance;
+            return cached.ExpiresAt + TokenFormat.ClockSkew > time.GetUtcNow() ? new TokenVerification.Valid(cached) : TokenVerification.Expired.Instance;
         }
 
-        var verdict = await ReadAsync(token, ct);
-        if (verdict is TokenVerdict.Valid { Caller: var caller })
+        var verification = await ReadAsync(token, ct);
+        if (verification is TokenVerification.Valid { Caller: var caller })
         {
-            _verdicts.Set(key, caller, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = VerdictAge });
+            _callers.Set(key, caller, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = CacheDuration });
         }
 
-        return verdict;
+        return verification;
     }
 
-    private async Task<TokenVerdict> ReadAsync(string token, CancellationToken ct)
+    private async Task<TokenVerification> ReadAsync(string token, CancellationToken ct)
     {
         JsonWebToken jwt;
         try
@@ -50,26 +50,26 @@ internal sealed class TokenVerifier(IdentityKeys keys, PersonalAccessTokens pers
         }
         catch (ArgumentException)
         {
-            return TokenVerdict.Invalid.Instance;
+            return TokenVerification.Invalid.Instance;
         }
 
         var result = await Handler.ValidateTokenAsync(token, TokenFormat.Rules(TokenFormat.AccessTyp, await keys.GetAsync(jwt.Kid, ct), time));
         if (!result.IsValid)
         {
-            // Only a token of our own can have expired: the signature is checked before this is said.
-            return result.Exception is SecurityTokenExpiredException && await IsOursAsync(token, jwt.Kid, ct)
-                ? TokenVerdict.Expired.Instance
-                : TokenVerdict.Invalid.Instance;
+            // "Expired" is reported only for tokens of this deployment, so the signature is verified first.
+            return result.Exception is SecurityTokenExpiredException && await HasValidSignatureAsync(token, jwt.Kid, ct)
+                ? TokenVerification.Expired.Instance
+                : TokenVerification.Invalid.Instance;
         }
 
         return jwt.TryGetPayloadValue<int>(TokenFormat.TypeClaim, out var type) && type == TokenFormat.AccessType
             && Guid.TryParseExact(jwt.Subject, "D", out var user)
             && jwt.TryGetPayloadValue<string>(TokenFormat.SessionClaim, out var sid) && Guid.TryParseExact(sid, "D", out var session)
-                ? new TokenVerdict.Valid(new Caller(user, session, null, token, jwt.ValidTo))
-                : TokenVerdict.Invalid.Instance;
+                ? new TokenVerification.Valid(new Caller(user, session, null, token, jwt.ValidTo))
+                : TokenVerification.Invalid.Instance;
     }
 
-    private async Task<bool> IsOursAsync(string token, string kid, CancellationToken ct)
+    private async Task<bool> HasValidSignatureAsync(string token, string kid, CancellationToken ct)
     {
         var rules = TokenFormat.Rules(TokenFormat.AccessTyp, await keys.GetAsync(kid, ct), time);
         rules.LifetimeValidator = static (_, _, _, _) => true;
@@ -84,19 +84,20 @@ internal sealed class TokenVerifier(IdentityKeys keys, PersonalAccessTokens pers
         return Convert.ToBase64String(hash);
     }
 
-    public void Dispose() => _verdicts.Dispose();
+    public void Dispose() => _callers.Dispose();
 }
 
-internal abstract record TokenVerdict
+/// <summary>The result of a token's verification.</summary>
+internal abstract record TokenVerification
 {
-    public sealed record Valid(Caller Caller) : TokenVerdict;
+    public sealed record Valid(Caller Caller) : TokenVerification;
 
-    public sealed record Expired : TokenVerdict
+    public sealed record Expired : TokenVerification
     {
         public static Expired Instance { get; } = new();
     }
 
-    public sealed record Invalid : TokenVerdict
+    public sealed record Invalid : TokenVerification
     {
         public static Invalid Instance { get; } = new();
     }

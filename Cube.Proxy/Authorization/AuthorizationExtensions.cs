@@ -17,7 +17,7 @@ internal static class AuthorizationExtensions
         services.AddHybridCache(static cache => cache.MaximumKeyLength = 1024);
         services.AddSingleton<MembershipClient>().AddSingleton<Permissions>().AddSingleton<PlatformAdministrators>();
         services.AddHostedService<CacheInvalidationListener>();
-        // In this order: the caller must be a member before the action is asked about.
+        // The order matters: membership is checked before the action.
         services.AddSingleton<IAuthorizationHandler, DomainMemberHandler>()
             .AddSingleton<IAuthorizationHandler, DomainActionHandler>()
             .AddSingleton<IAuthorizationHandler, PlatformAdministratorHandler>()
@@ -36,7 +36,7 @@ internal static class AuthorizationExtensions
     public static TBuilder RequirePlatformAdministrator<TBuilder>(this TBuilder endpoint)
         where TBuilder : IEndpointConventionBuilder => endpoint.RequireAuthorization(_administrators);
 
-    /// <summary>Requires a valid token and nothing else.</summary>
+    /// <summary>Requires only a valid token.</summary>
     public static TBuilder RequireAuthenticatedCaller<TBuilder>(this TBuilder endpoint)
         where TBuilder : IEndpointConventionBuilder => endpoint.RequireAuthorization(_authenticated);
 

@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Authorization.Policy;
 
 namespace Cube.Proxy.Authorization;
 
-/// <summary>Writes a rejection in the shape of its path: OpenAI's envelope below a domain, <c>{"error","message"}</c> elsewhere.</summary>
+/// <summary>Writes authorization errors: in OpenAI's format below a domain, as <c>{"error","message"}</c> for other paths.</summary>
 internal sealed class AuthorizationResultHandler : IAuthorizationMiddlewareResultHandler
 {
     public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)

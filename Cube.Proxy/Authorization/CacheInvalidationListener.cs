@@ -8,20 +8,20 @@ using Npgsql;
 namespace Cube.Proxy.Authorization;
 
 /// <summary>
-/// Hears from Identity, through <c>NOTIFY</c> in this proxy's database, whose cached decisions are of yesterday. While it cannot hear,
-/// decisions live their four seconds; when it hears again, all are dropped.
+/// Receives Identity's notifications about changed users and domains through <c>NOTIFY</c> in the proxy's database, and removes their cached decisions. While the connection is lost, cached decisions expire after four
+/// seconds. After a reconnect, the listener removes all of them.
 /// </summary>
 internal sealed partial class CacheInvalidationListener(ProxyDatabase database, HybridCache cache, DeletedDomainCleanup deleted, TimeProvider time, ILogger<CacheInvalidationListener> logger) : BackgroundService
 {
-    private const string Everything = "*";
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+    private const string AllTags = "*";
+    private static readonly TimeSpan ReconnectDelay = TimeSpan.FromSeconds(1);
 
-    /// <summary>A connection whose other end is gone without a word is noticed by asking.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+    /// <summary>The interval of a query that detects a lost connection.</summary>
+    private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(15);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        for (var isDeaf = false; !stoppingToken.IsCancellationRequested;)
+        for (var isDisconnected = false; !stoppingToken.IsCancellationRequested;)
         {
             try
             {
@@ -29,13 +29,13 @@ internal sealed partial class CacheInvalidationListener(ProxyDatabase database, 
             }
             catch (Exception exception) when (exception is NpgsqlException or TimeoutException or IOException)
             {
-                if (!isDeaf)
+                if (!isDisconnected)
                 {
-                    Deaf(exception);
+                    Disconnected(exception);
                 }
 
-                isDeaf = true;
-                await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                isDisconnected = true;
+                await Task.Delay(ReconnectDelay, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 continue;
             }
             catch (OperationCanceledException)
@@ -43,26 +43,26 @@ internal sealed partial class CacheInvalidationListener(ProxyDatabase database, 
                 return;
             }
 
-            isDeaf = false;
+            isDisconnected = false;
         }
     }
 
     private async Task ListenAsync(CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
-        // Callbacks run one after the other, between the waits below; dropping a tag is a dictionary entry.
-        connection.Notification += (_, notice) =>
+        // The callbacks run sequentially during the waits below. Removing a tag is fast.
+        connection.Notification += (_, notification) =>
         {
-            if (notice.Payload.StartsWith(DeletedDomainCleanup.NoticePrefix, StringComparison.Ordinal))
+            if (notification.Payload.StartsWith(DeletedDomainCleanup.NoticePrefix, StringComparison.Ordinal))
             {
                 deleted.Wake();
                 return;
             }
 
-            Drop(notice.Payload);
-            if (notice.Payload.StartsWith("user:", StringComparison.Ordinal))
+            Remove(notification.Payload);
+            if (notification.Payload.StartsWith("user:", StringComparison.Ordinal))
             {
-                Drop(PersonalAccessTokens.Tag);
+                Remove(PersonalAccessTokens.Tag);
             }
         };
         await using (var listen = new NpgsqlCommand($"listen {CacheInvalidation.Channel}", connection))
@@ -70,12 +70,12 @@ internal sealed partial class CacheInvalidationListener(ProxyDatabase database, 
             await listen.ExecuteNonQueryAsync(ct);
         }
 
-        Drop(Everything);
+        Remove(AllTags);
         deleted.Wake();
         Listening();
         while (true)
         {
-            if (!await connection.WaitAsync(Patience, ct))
+            if (!await connection.WaitAsync(ProbeInterval, ct))
             {
                 await using var probe = new NpgsqlCommand("select 1", connection);
                 await probe.ExecuteNonQueryAsync(ct);
@@ -83,22 +83,33 @@ internal sealed partial class CacheInvalidationListener(ProxyDatabase database, 
         }
     }
 
-    private void Drop(string tag)
+    private void Remove(string tag)
     {
-        var dropped = cache.RemoveByTagAsync(tag);
-        if (!dropped.IsCompletedSuccessfully)
+        var removal = cache.RemoveByTagAsync(tag);
+        if (!removal.IsCompletedSuccessfully)
         {
-            _ = dropped.AsTask().ContinueWith(task => NotDropped(task.Exception!), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            _ = LogFailureAsync(removal.AsTask());
         }
     }
 
+    private async Task LogFailureAsync(Task removal)
+    {
+        try
+        {
+            await removal;
+        }
+        catch (Exception exception)
+        {
+            RemovalFailed(exception);
+        }
+    }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Listening for changes that make cached decisions stale")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "Listening for changes that invalidate cached decisions")]
     private partial void Listening();
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Changes cannot be heard of now; cached decisions live four seconds and no longer")]
-    private partial void Deaf(Exception exception);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The connection for change notifications is lost. Cached decisions expire after four seconds")]
+    private partial void Disconnected(Exception exception);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Cached decisions could not be dropped; they live four seconds and no longer")]
-    private partial void NotDropped(Exception exception);
+    [LoggerMessage(Level = LogLevel.Error, Message = "Cached decisions could not be removed. They expire after four seconds")]
+    private partial void RemovalFailed(Exception exception);
 }

@@ -3,16 +3,16 @@ using Microsoft.AspNetCore.Authorization;
 
 namespace Cube.Proxy.Authorization;
 
-/// <summary>The caller's role, and the scopes of a personal access token, allow an action in the domain.</summary>
-/// <param name="Action">The name in the authorization schema; null where only administrators of the platform are allowed.</param>
+/// <summary>Requires that the caller's role, and the scopes of a personal access token, allow an action in the domain.</summary>
+/// <param name="Action">The name of the action in the authorization schema; null if only platform administrators are allowed.</param>
 internal sealed record DomainActionRequirement(string? Action) : IAuthorizationRequirement
 {
     /// <summary>
-    /// The endpoint names no single model, so a scope of the token must have the action for the whole domain. Endpoints of models ask for the scope of each model that they name or list.
+    /// Whether a scope of the token must include the action for the whole domain, because the endpoint does not concern single models. Endpoints for models check the scope for each model instead.
     /// </summary>
     public bool NeedsWholeDomain { get; init; }
 
-    /// <summary>The role must not be limited to named models: a catalog decides what every model's name means.</summary>
+    /// <summary>Whether the role must not be limited to named models. A catalog can map any name to any model.</summary>
     public bool NeedsAllModels { get; init; }
 }
 

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Authorization;
 
 namespace Cube.Proxy.Authorization;
 
-/// <summary>The caller is a member of the domain in the path. It is the fallback policy, so that only members learn which paths and methods a domain has.</summary>
+/// <summary>Requires that the caller is a member of the domain in the path. It is the fallback policy, so that only members can find out which paths and methods exist below a domain.</summary>
 internal sealed class DomainMemberRequirement : IAuthorizationRequirement;
 
 internal sealed class DomainMemberHandler(MembershipClient memberships) : AuthorizationHandler<DomainMemberRequirement>
@@ -21,7 +21,7 @@ internal sealed class DomainMemberHandler(MembershipClient memberships) : Author
         {
             if (http.GetEndpoint()?.Metadata.GetMetadata<DomainEndpointMetadata>() is null)
             {
-                // No domain is involved: an unknown management path gets its 404.
+                // The path has no domain: unknown management paths are answered with 404.
                 context.Succeed(requirement);
             }
 
@@ -52,7 +52,7 @@ internal sealed class DomainMemberHandler(MembershipClient memberships) : Author
     }
 }
 
-/// <summary>Why a member's, or a stranger's, request to a domain was rejected.</summary>
+/// <summary>The error of a rejected request to a domain.</summary>
 internal sealed class DomainFailureReason(IAuthorizationHandler handler, OpenAiError error) : AuthorizationFailureReason(handler, error.Code)
 {
     public OpenAiError Error => error;

@@ -10,32 +10,32 @@ using Microsoft.Extensions.Caching.Hybrid;
 namespace Cube.Proxy.Authorization;
 
 /// <summary>
-/// Whether a caller belongs to a domain, and whether that is open. Identity is asked with the caller's own token, which also tells whether
-/// his session and his account still live. One question at a time is under way for each; no answer is no permission.
+/// Gets from Identity whether a caller is a member of a domain and whether the domain is enabled. The request uses the caller's token, so it also detects a revoked session and a disabled user. Concurrent requests for
+/// the same caller and domain share one call. If Identity does not answer, access is denied.
 /// </summary>
 internal sealed class MembershipClient(HybridCache cache, IdentityClient identity)
 {
     /// <exception cref="UnavailableException">Identity does not answer.</exception>
     public async ValueTask<MembershipStatus> FindAsync(Caller caller, Guid domain, CancellationToken ct)
     {
-        var answer = await cache.GetOrCreateAsync(
+        var cached = await cache.GetOrCreateAsync(
             $"membership/{caller.CredentialId:N}/{domain:N}",
             (this, caller, domain, Activity.Current),
             static async (state, token) =>
             {
-                // The cache asks outside of the request; the question still belongs to the trace of who asked first.
+                // The cache runs the call outside of the request. The call belongs to the trace of the first request.
                 Activity.Current = state.Current;
-                return new Answer(await state.Item1.AskAsync(state.caller, state.domain, token));
+                return new CachedStatus(await state.Item1.FetchAsync(state.caller, state.domain, token));
             },
             DecisionCache.Age,
             DecisionCache.TagsOf(caller.UserId, domain),
             ct);
-        return answer.MembershipStatus;
+        return cached.Status;
     }
 
-    private async Task<MembershipStatus> AskAsync(Caller caller, Guid domain, CancellationToken ct)
+    private async Task<MembershipStatus> FetchAsync(Caller caller, Guid domain, CancellationToken ct)
     {
-        var (status, body) = await identity.AskAsync($"domains/{domain}/membership", caller.Token, ct);
+        var (status, body) = await identity.GetAsync($"domains/{domain}/membership", caller.Token, ct);
         return status switch
         {
             HttpStatusCode.OK => Read(body, caller),
@@ -47,9 +47,9 @@ internal sealed class MembershipClient(HybridCache cache, IdentityClient identit
 
     private static MembershipStatus Read(JsonElement body, Caller caller)
     {
-        var isHis = body.TryGetProperty("user_id", out var id) && id.ValueEquals(caller.UserId.ToString());
+        var isCaller = body.TryGetProperty("user_id", out var id) && id.ValueEquals(caller.UserId.ToString());
         var isEnabled = body.TryGetProperty("status", out var status) && status.ValueEquals("enabled");
-        return (isHis, isEnabled) switch
+        return (isCaller, isEnabled) switch
         {
             (true, true) => MembershipStatus.Member,
             (true, false) => MembershipStatus.DomainDisabled,
@@ -58,16 +58,17 @@ internal sealed class MembershipClient(HybridCache cache, IdentityClient identit
     }
 
     [ImmutableObject(true)]
-    private sealed record Answer(MembershipStatus MembershipStatus);
+    private sealed record CachedStatus(MembershipStatus Status);
 }
 
+/// <summary>The membership of a caller in a domain.</summary>
 internal enum MembershipStatus
 {
-    /// <summary>A foreign domain, or one that does not exist: nobody can tell which.</summary>
+    /// <summary>The caller is not a member, or the domain does not exist. Identity does not distinguish the two.</summary>
     None,
     Member,
     DomainDisabled,
 
-    /// <summary>The token is good by itself, but its session was ended or its user disabled.</summary>
+    /// <summary>The token is valid, but its session was ended or its user was disabled.</summary>
     Revoked,
 }

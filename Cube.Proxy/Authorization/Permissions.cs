@@ -10,8 +10,8 @@ using Microsoft.Extensions.Caching.Hybrid;
 namespace Cube.Proxy.Authorization;
 
 /// <summary>
-/// What a caller may do in a domain, and with which of its models: asked of the authorization engine once, whoever else asks meanwhile,
-/// and kept for seconds. A personal access token may do what its owner may and its scopes name.
+/// Checks which actions a caller may perform in a domain, and with which models. Concurrent checks share one call of the authorization engine, and results are cached for a few seconds. A personal access token allows
+/// an action only if both its owner's role and its scopes allow it.
 /// </summary>
 internal sealed class Permissions
 {
@@ -25,7 +25,7 @@ internal sealed class Permissions
     {
         (_cache, _engine) = (cache, engine);
         _checks = meters.Create("Cube.Proxy").CreateCounter<long>(
-            "cube.proxy.authorization.checks", "{check}", "Questions to the authorization engine: what was not in the cache.");
+            "cube.proxy.authorization.checks", "{check}", "Calls of the authorization engine. Cached decisions are not counted.");
     }
 
     /// <exception cref="UnavailableException">The engine does not answer.</exception>
@@ -35,18 +35,18 @@ internal sealed class Permissions
         static async (state, token) =>
         {
             Activity.Current = state.Current;
-            return await state.Permissions.AskAsync(state.Member, state.Action, token);
+            return await state.Permissions.CheckAsync(state.Member, state.Action, token);
         },
         DecisionCache.Age,
         DecisionCache.TagsOf(member.Caller.UserId, member.DomainId),
         ct);
 
-    /// <summary>May he do it with this model? Asked of the engine only where his role or his token is narrowed to named models.</summary>
+    /// <summary>Checks an action with one model. The engine is called only if the role or the token is limited to named models.</summary>
     /// <inheritdoc cref="FindAsync" path="/exception"/>
     public ValueTask<ModelAccess> FindAsync(DomainMember member, string action, string model, Access access, CancellationToken ct) =>
         !access.IsAllowed ? new(ModelAccess.None)
         : access is { RoleHasAllModels: true, TokenHasAllModels: true } ? new(ModelAccess.Full)
-        // No model has such an id, and no object of the engine.
+        // No model and no object of the engine has an id of this length.
         : model.Length > MaxModelId ? new(new ModelAccess(access.RoleHasAllModels, access.TokenHasAllModels))
         : _cache.GetOrCreateAsync(
             $"model/{member.Caller.CredentialId:N}/{member.DomainId:N}/{action}/{model}",
@@ -54,72 +54,74 @@ internal sealed class Permissions
             static async (state, token) =>
             {
                 Activity.Current = state.Current;
-                return (await state.Permissions.AskAsync(state.Member, state.Action, [state.Model], state.Access, token))[0];
+                return (await state.Permissions.CheckAsync(state.Member, state.Action, [state.Model], state.Access, token))[0];
             },
             DecisionCache.Age,
             DecisionCache.TagsOf(member.Caller.UserId, member.DomainId),
             ct);
 
-    /// <summary>The same of many models, in one question.</summary>
+    /// <summary>Checks an action with several models, in one call of the engine.</summary>
     /// <inheritdoc cref="FindAsync" path="/exception"/>
     public async ValueTask<ModelAccess[]> FindAsync(
         DomainMember member, string action, IReadOnlyList<string> models, Access access, CancellationToken ct) =>
         access is { RoleHasAllModels: true, TokenHasAllModels: true } || models.Count == 0
             ? [.. models.Select(static _ => ModelAccess.Full)]
-            : await AskAsync(member, action, models, access, ct);
+            : await CheckAsync(member, action, models, access, ct);
 
-    private async Task<Access> AskAsync(DomainMember member, string action, CancellationToken ct)
+    private async Task<Access> CheckAsync(DomainMember member, string action, CancellationToken ct)
     {
-        var (user, place) = (CubeSchema.User(member.Caller.UserId), CubeSchema.Domain(member.DomainId));
-        List<PermissionCheck> questions = [new(place, CubeSchema.Permission(action), user), new(place, CubeSchema.UseModels, user)];
+        var (user, resource) = (CubeSchema.User(member.Caller.UserId), CubeSchema.Domain(member.DomainId));
+        List<PermissionCheck> checks = [new(resource, CubeSchema.Permission(action), user), new(resource, CubeSchema.UseModels, user)];
         if (member.Caller.PatId is { } pat)
         {
-            questions.Add(new(CubeSchema.Token(pat), CubeSchema.Scope(action), new SubjectRef(place)));
+            checks.Add(new(CubeSchema.Token(pat), CubeSchema.Scope(action), new SubjectRef(resource)));
         }
 
         _checks.Add(1);
-        var answers = await _engine.CheckAsync(questions, ct);
-        return new Access(answers[0], answers[1], member.Caller.PatId is null || answers[2]);
+        var results = await _engine.CheckAsync(checks, ct);
+        return new Access(results[0], results[1], member.Caller.PatId is null || results[2]);
     }
 
-    private async Task<ModelAccess[]> AskAsync(
+    private async Task<ModelAccess[]> CheckAsync(
         DomainMember member, string action, IReadOnlyList<string> models, Access access, CancellationToken ct)
     {
         var user = CubeSchema.User(member.Caller.UserId);
-        var questions = new List<PermissionCheck>(2 * models.Count);
+        var checks = new List<PermissionCheck>(2 * models.Count);
         foreach (var model in models)
         {
-            var place = CubeSchema.Model(member.DomainId, model);
-            questions.Add(new(place, CubeSchema.UseModel, user));
+            var resource = CubeSchema.Model(member.DomainId, model);
+            checks.Add(new(resource, CubeSchema.UseModel, user));
             if (member.Caller.PatId is { } pat)
             {
-                questions.Add(new(CubeSchema.Token(pat), CubeSchema.Scope(action), new SubjectRef(place)));
+                checks.Add(new(CubeSchema.Token(pat), CubeSchema.Scope(action), new SubjectRef(resource)));
             }
         }
 
         _checks.Add(1);
-        var answers = await _engine.CheckAsync(questions, ct);
+        var results = await _engine.CheckAsync(checks, ct);
         var step = member.Caller.PatId is null ? 1 : 2;
         return
         [
             .. models.Select((_, i) => new ModelAccess(
-                access.RoleHasAllModels || answers[i * step], access.TokenHasAllModels || (step == 2 && answers[(i * step) + 1]))),
+                access.RoleHasAllModels || results[i * step], access.TokenHasAllModels || (step == 2 && results[(i * step) + 1]))),
         ];
     }
 }
 
-/// <param name="IsAllowed">The action itself.</param>
-/// <param name="RoleHasAllModels">The caller's role is not narrowed to named models.</param>
-/// <param name="TokenHasAllModels">A scope of the token has the action for the domain and all its models; true for logins.</param>
+/// <summary>The result of a check of an action in a domain.</summary>
+/// <param name="IsAllowed">Whether the caller's role allows the action.</param>
+/// <param name="RoleHasAllModels">Whether the role is not limited to named models.</param>
+/// <param name="TokenHasAllModels">Whether a scope of the personal access token allows the action for all models of the domain; true for access tokens.</param>
 [ImmutableObject(true)]
 internal sealed record Access(bool IsAllowed, bool RoleHasAllModels, bool TokenHasAllModels)
 {
-    /// <summary>Whether the token's scopes reach the domain, or one of the models that a list would have.</summary>
-    public bool Reaches(IReadOnlyCollection<ModelAccess> models) => TokenHasAllModels || models.Any(static model => model.ByToken);
+    /// <summary>Whether the scopes of the token allow the action for the whole domain or for one of the models.</summary>
+    public bool TokenAllowsAny(IReadOnlyCollection<ModelAccess> models) => TokenHasAllModels || models.Any(static model => model.ByToken);
 }
 
-/// <param name="ByRole">His role uses the model.</param>
-/// <param name="ByToken">His token reaches it.</param>
+/// <summary>The result of a check of an action with a model.</summary>
+/// <param name="ByRole">Whether the caller's role allows the model.</param>
+/// <param name="ByToken">Whether the token allows the action with the model; true for access tokens.</param>
 [ImmutableObject(true)]
 internal sealed record ModelAccess(bool ByRole, bool ByToken)
 {

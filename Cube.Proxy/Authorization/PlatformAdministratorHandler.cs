@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Authorization;
 
 namespace Cube.Proxy.Authorization;
 
-/// <summary>The caller is an administrator of the platform and uses an access token, not a personal one.</summary>
+/// <summary>Requires that the caller is a platform administrator and uses an access token. Personal access tokens are rejected.</summary>
 internal sealed class PlatformAdministratorRequirement : IAuthorizationRequirement;
 
 internal sealed class PlatformAdministratorHandler(PlatformAdministrators administrators) : AuthorizationHandler<PlatformAdministratorRequirement>

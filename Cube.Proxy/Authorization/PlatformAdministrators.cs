@@ -4,9 +4,10 @@ using Cube.ServiceDefaults.Errors;
 
 namespace Cube.Proxy.Authorization;
 
-/// <summary>Asks Identity who is an administrator of the platform. The answer is not cached: such requests are rare, and what they change matters.</summary>
+/// <summary>Gets from Identity whether a caller is a platform administrator. The result is not cached, because such requests are rare and their effects are large.</summary>
 internal sealed class PlatformAdministrators(IdentityClient identity)
 {
+    /// <returns>False also for a personal access token.</returns>
     /// <exception cref="UnavailableException">Identity does not answer.</exception>
     public async Task<bool> ContainsAsync(Caller caller, CancellationToken ct)
     {
@@ -15,7 +16,7 @@ internal sealed class PlatformAdministrators(IdentityClient identity)
             return false;
         }
 
-        var (status, profile) = await identity.AskAsync("users/profile", caller.Token, ct);
+        var (status, profile) = await identity.GetAsync("users/profile", caller.Token, ct);
         return status == HttpStatusCode.OK && profile.TryGetProperty("role", out var role) && role.ValueEquals("admin")
             && profile.TryGetProperty("id", out var id) && id.ValueEquals(caller.UserId.ToString());
     }

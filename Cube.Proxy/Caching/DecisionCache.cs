@@ -3,8 +3,8 @@ using Microsoft.Extensions.Caching.Hybrid;
 namespace Cube.Proxy.Caching;
 
 /// <summary>
-/// How long answers of Identity and of the authorization engine are cached: four seconds, so that with the time of a question no decision is older than five. Notifications of Identity remove entries by
-/// tag at once.
+/// The cache settings for results of Identity and of the authorization engine. They are cached for four seconds, so that no decision is older than five seconds, including the time of a call. Notifications of Identity
+/// remove entries by tag at once.
 /// </summary>
 internal static class DecisionCache
 {

@@ -6,10 +6,10 @@ namespace Cube.Proxy.Edge;
 /// <summary>The section <c>Proxy:Cors</c>: which web applications may call the proxy from a browser (Fetch standard, CORS protocol). None by default.</summary>
 internal sealed class CorsOriginOptions
 {
-    /// <summary>Exact origins: scheme, host and, where it is not the usual one, port. Wildcards are not accepted.</summary>
+    /// <summary>Exact origins: scheme, host, and the port if it is not the default one. Wildcards are rejected.</summary>
     public string[] Origins { get; set; } = [];
 
-    /// <summary>Whether a browser could send the text as an <c>Origin</c>.</summary>
+    /// <summary>Whether the text has the exact form of an <c>Origin</c> header.</summary>
     public static bool IsOrigin(string origin) =>
         Uri.TryCreate(origin, UriKind.Absolute, out var uri)
         && (uri.Scheme == Uri.UriSchemeHttps || uri.Scheme == Uri.UriSchemeHttp)
@@ -19,8 +19,8 @@ internal sealed class CorsOriginOptions
 }
 
 /// <summary>
-/// Lets the origins of the setting use every method and header and read the headers that Cube's answers have. Cube knows callers by their <c>Authorization</c> header and uses no cookies, so
-/// credentials of the browser are not allowed.
+/// Allows the configured origins every method and header, and exposes the headers of Cube's responses. Callers authenticate with the <c>Authorization</c> header and not with cookies, so browser credentials are not
+/// allowed.
 /// </summary>
 internal sealed class AllowedOrigins(IOptions<ProxyOptions> options) : IConfigureOptions<CorsOptions>
 {
@@ -31,7 +31,7 @@ internal sealed class AllowedOrigins(IOptions<ProxyOptions> options) : IConfigur
     {
         var origins = options.Value.Cors.Origins.ToHashSet(StringComparer.Ordinal);
         cors.AddDefaultPolicy(policy => policy
-            // A function, so that answers vary by origin also where there is one origin only.
+            // With a function, responses have "Vary: Origin" also if there is only one origin.
             .SetIsOriginAllowed(origins.Contains)
             .AllowAnyMethod()
             .AllowAnyHeader()

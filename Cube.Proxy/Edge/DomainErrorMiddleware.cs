@@ -4,7 +4,7 @@ using Cube.ServiceDefaults.Hosting;
 
 namespace Cube.Proxy.Edge;
 
-/// <summary>Gives every failure below a domain's path OpenAI's error envelope, exceptions and empty responses included. After a response has started, it aborts the connection instead.</summary>
+/// <summary>Writes every error below a domain's path in OpenAI's format, including exceptions and empty error responses. If the response has started, the middleware aborts the connection.</summary>
 internal sealed partial class DomainErrorMiddleware(RequestDelegate next, ILogger<DomainErrorMiddleware> logger)
 {
     public Task InvokeAsync(HttpContext context) => DomainPath.Matches(context) ? HandleAsync(context) : next(context);
@@ -40,7 +40,7 @@ internal sealed partial class DomainErrorMiddleware(RequestDelegate next, ILogge
 
             if (context.Response.HasStarted)
             {
-                // A client must not take half a response for a whole one.
+                // The client must not accept a partial response as complete.
                 context.Abort();
                 return;
             }
@@ -50,7 +50,7 @@ internal sealed partial class DomainErrorMiddleware(RequestDelegate next, ILogge
         }
     }
 
-    /// <summary>Routing answers a wrong method with an empty 405.</summary>
+    /// <summary>Writes the body of the empty 404 and 405 responses of ASP.NET's routing.</summary>
     private static async Task WriteEmptyErrorAsync(HttpContext context)
     {
         var response = context.Response;

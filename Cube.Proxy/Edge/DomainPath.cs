@@ -1,18 +1,18 @@
 namespace Cube.Proxy.Edge;
 
 /// <summary>
-/// The two forms of a tenant's path, <c>/proxy/{domainID}/…</c> and <c>/{domainID}/…</c>. What is left of it is taken from the bytes
-/// that the client sent: no endpoint of ours needs an escape, so that whatever decodes, folds or climbs is refused, not interpreted.
+/// The two forms of a domain's path, <c>/proxy/{domainId}/…</c> and <c>/{domainId}/…</c>. The path below the domain is read from the bytes that the client sent. Cube's endpoints need no escapes, so paths with escapes,
+/// duplicate slashes or dot segments are rejected.
 /// </summary>
 internal static class DomainPath
 {
     private const string Prefix = "/proxy";
     private const int UuidLength = 36;
 
-    /// <summary>A model's id follows it, the only part of a path that may contain escapes.</summary>
+    /// <summary>The prefix of a model's id, the only part of a path that can contain escapes.</summary>
     private const string ModelPrefix = "/v1/models/";
 
-    /// <summary>Whether OpenAI's envelope is this path's error shape. Everything below <c>/proxy</c> but its routes API, and everything below a UUID.</summary>
+    /// <summary>Whether errors of the path have OpenAI's format: all paths below <c>/proxy</c> except its routes API, and all paths below a UUID.</summary>
     public static bool Matches(HttpContext context)
     {
         var path = context.Request.Path.Value ?? "";
@@ -21,9 +21,10 @@ internal static class DomainPath
             : path.Length > UuidLength && TryReadUuid(path.AsSpan(1), out _);
     }
 
-    /// <param name="target">The request target as it was sent, query included.</param>
-    /// <param name="domain">The tenant.</param>
-    /// <param name="rest">The path below the tenant, as sent, with its leading slash; empty where there is none.</param>
+    /// <param name="target">The request target as the client sent it, including the query.</param>
+    /// <param name="domain">The domain.</param>
+    /// <param name="rest">The path below the domain as the client sent it, with its leading slash; may be empty.</param>
+    /// <returns>False if the path is malformed.</returns>
     public static bool TryParse(string target, out Guid domain, out string rest)
     {
         (domain, rest) = (default, "");
@@ -43,7 +44,7 @@ internal static class DomainPath
         return IsPlain(rest);
     }
 
-    /// <summary>Escapes are for model ids alone, and are decoded there.</summary>
+    /// <summary>Only model ids can contain escapes; these are decoded later.</summary>
     private static bool IsPlain(string rest)
     {
         var fixedPart = rest.StartsWith(ModelPrefix, StringComparison.Ordinal) ? rest.AsSpan(0, ModelPrefix.Length) : rest.AsSpan();
@@ -53,7 +54,7 @@ internal static class DomainPath
             && !rest.Contains('\\', StringComparison.Ordinal);
     }
 
-    /// <summary>Exactly the form with four hyphens, followed by a slash or nothing.</summary>
+    /// <summary>Reads a UUID in the form with four hyphens, followed by a slash or the end of the path.</summary>
     private static bool TryReadUuid(ReadOnlySpan<char> segments, out Guid id)
     {
         id = default;

@@ -1,7 +1,7 @@
 namespace Cube.Proxy.Edge;
 
 /// <summary>The parts of a well-formed path below a domain, read from the bytes that the client sent.</summary>
-/// <param name="DomainId">The domain that the path names. The caller is not yet known to be its member.</param>
+/// <param name="DomainId">The domain in the path. The membership of the caller has not been checked yet.</param>
 /// <param name="Rest">The path below the domain, with its leading slash.</param>
 internal sealed record DomainPathFeature(Guid DomainId, string Rest)
 {

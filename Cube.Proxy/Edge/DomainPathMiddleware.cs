@@ -7,16 +7,16 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Cube.Proxy.Edge;
 
 /// <summary>
-/// Accepts paths below a domain byte for byte. ASP.NET's routing ignores letter case, decodes escapes and ignores a trailing slash; this middleware therefore reads the path that the client sent before
-/// routing sees it, and selects the endpoint of an error for every path that is not exactly one of the mapped ones.
+/// Compares paths below a domain byte by byte. ASP.NET's routing ignores letter case, decodes escapes and ignores a trailing slash. Therefore this middleware reads the path as the client sent it, before routing, and
+/// selects an error endpoint for every path that is not exactly one of the mapped paths.
 /// </summary>
 internal sealed class DomainPathMiddleware(RequestDelegate next, EndpointDataSource endpoints)
 {
-    /// <summary>The path has no domain, so only the caller's token can be checked before the error.</summary>
+    /// <summary>For paths without a domain: only the caller's token can be checked before the error.</summary>
     private static readonly Endpoint _malformed = new(
         static context => OpenAiError.InvalidPath.WriteAsync(context), new EndpointMetadataCollection(new AuthorizeAttribute(AuthenticatedPolicy)), "Malformed path");
 
-    /// <summary>The fallback policy lets only members of the domain see the error.</summary>
+    /// <summary>For unknown paths below a domain: the fallback policy shows the error only to members of the domain.</summary>
     private static readonly Endpoint _unknown = new(static context => OpenAiError.UnknownUrl.WriteAsync(context), EndpointMetadataCollection.Empty, "Unknown path");
 
     private readonly Lazy<(FrozenSet<string> Exact, string[] Prefixes)> _paths = new(() => ReadPaths(endpoints));

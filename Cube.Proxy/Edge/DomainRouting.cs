@@ -5,12 +5,12 @@ namespace Cube.Proxy.Edge;
 /// <summary>Maps endpoints below a domain, in both forms of its path: <c>/proxy/{domainId}/…</c> and <c>/{domainId}/…</c>.</summary>
 internal static class DomainRouting
 {
-    /// <summary>What a model's id in a path is called. It is the rest of the path.</summary>
+    /// <summary>The route parameter of a model's id. It matches the rest of the path.</summary>
     public const string ModelParameter = "{model}";
 
     private const string Constraint = "domain";
 
-    /// <summary>Which of the two forms the OpenAPI document describes.</summary>
+    /// <summary>The form that the OpenAPI document describes.</summary>
     private const string DescribedForm = "/proxy/{domainId:domain}";
 
     /// <summary>The OpenAPI document contains only endpoints with a method as metadata. ASP.NET does not add that to a <see cref="RequestDelegate"/>.</summary>
@@ -21,11 +21,11 @@ internal static class DomainRouting
     public static IServiceCollection AddDomainRouting(this IServiceCollection services) =>
         services.Configure<RouteOptions>(static options => options.SetParameterPolicy<DomainIdConstraint>(Constraint));
 
-    /// <param name="endpoints">The application.</param>
+    /// <param name="endpoints">The endpoints of the application.</param>
     /// <param name="method">The HTTP method.</param>
-    /// <param name="metadata">Names the endpoint and its path.</param>
+    /// <param name="metadata">The name, path and body format of the endpoint.</param>
     /// <param name="handler">A <see cref="RequestDelegate"/>, or a handler whose parameters ASP.NET binds.</param>
-    /// <param name="configure">Adds authorization and the description to each of the two routes.</param>
+    /// <param name="configure">Adds authorization and the OpenAPI description to each of the two routes.</param>
     public static void MapDomain(this IEndpointRouteBuilder endpoints, string method, DomainEndpointMetadata metadata, Delegate handler, Action<IEndpointConventionBuilder> configure)
     {
         foreach (var form in _forms)
@@ -39,14 +39,14 @@ internal static class DomainRouting
             configure(endpoint);
             if (form != DescribedForm)
             {
-                endpoint.Add(static builder => builder.Metadata.Add(new Microsoft.AspNetCore.Routing.ExcludeFromDescriptionAttribute()));
+                endpoint.Add(static builder => builder.Metadata.Add(new ExcludeFromDescriptionAttribute()));
             }
         }
     }
 
     private static Task Describe(HttpContext context) => Task.CompletedTask;
 
-    /// <summary>A UUID in its form with four hyphens; ASP.NET's <c>guid</c> accepts other forms too.</summary>
+    /// <summary>Matches a UUID in the form with four hyphens. ASP.NET's constraint <c>guid</c> accepts other forms too.</summary>
     private sealed class DomainIdConstraint : IRouteConstraint
     {
         public bool Match(HttpContext? httpContext, IRouter? route, string routeKey, RouteValueDictionary values, RouteDirection routeDirection) =>

@@ -7,7 +7,7 @@ namespace Cube.Proxy.Edge;
 
 internal static class EdgeExtensions
 {
-    /// <summary>What every request meets first: Kestrel's limits, addresses of load balancers, CORS, and the paths below a domain.</summary>
+    /// <summary>Configures the first steps of every request: Kestrel's limits, trusted load balancers, CORS, and routing below a domain.</summary>
     public static WebApplicationBuilder AddEdge(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
@@ -17,10 +17,10 @@ internal static class EdgeExtensions
         services.AddDomainRouting();
         builder.WebHost.ConfigureKestrel(static kestrel =>
         {
-            // HeaderLimitsMiddleware rejects large headers first, with a body.
+            // HeaderLimitsMiddleware has lower limits and rejects with a response body.
             kestrel.Limits.MaxRequestHeadersTotalSize = 16 * HeaderLimitsMiddleware.MaxTotal;
             kestrel.Limits.MaxRequestHeaderCount = 50 * HeaderLimitsMiddleware.MaxCount;
-            // A client that reads slowly holds the upstream back; ClientWriter ends the connection of one that reads nothing.
+            // Slow clients are allowed. ClientWriter aborts the connection of a client that stops reading.
             kestrel.Limits.MinResponseDataRate = null;
             kestrel.RequestHeaderEncodingSelector = HeaderEncodings.Of;
             kestrel.Limits.MaxRequestBodySize = kestrel.ApplicationServices.GetRequiredService<IOptions<ProxyOptions>>().Value.MaxRequestBodyBytes;
@@ -28,7 +28,7 @@ internal static class EdgeExtensions
         return builder;
     }
 
-    /// <summary>Steps that need no routing.</summary>
+    /// <summary>Adds the steps that need no routing.</summary>
     public static WebApplication UseEdge(this WebApplication app)
     {
         app.UseForwardedHeaders();
@@ -38,7 +38,7 @@ internal static class EdgeExtensions
         app.UseHeadRequests();
         if (app.Services.GetRequiredService<IOptions<ProxyOptions>>().Value.Cors.Origins.Length > 0)
         {
-            // Answers preflight requests, which have no token, and adds its headers to every other response, errors included.
+            // Handles preflight requests, which have no token, and adds the CORS headers to all other responses, including errors.
             app.UseCors();
         }
 

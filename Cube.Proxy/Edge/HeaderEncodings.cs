@@ -5,8 +5,8 @@ using Microsoft.Net.Http.Headers;
 namespace Cube.Proxy.Edge;
 
 /// <summary>
-/// Some clients put Latin-1 text into headers of their own (RFC 9110, section 5.5 lets a server take it as opaque). Kestrel would reject the whole request. Headers that decide something are
-/// read strictly: bytes that are not UTF-8 are rejected there.
+/// Accepts Latin-1 text in headers that the proxy does not evaluate, because some clients send it (RFC 9110, section 5.5) and Kestrel would reject the whole request. In the headers that the proxy evaluates, bytes that
+/// are not UTF-8 are rejected.
 /// </summary>
 internal static class HeaderEncodings
 {
@@ -16,6 +16,6 @@ internal static class HeaderEncodings
         HeaderNames.Upgrade, HeaderNames.Origin, HeaderNames.AccessControlRequestMethod, HeaderNames.AccessControlRequestHeaders, HeaderNames.Expect, "X-Forwarded-For", "X-Forwarded-Proto",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
-    /// <returns>The encoding of a header's value; null for Kestrel's own, UTF-8.</returns>
+    /// <returns>The encoding of a header's value; null for Kestrel's default, UTF-8.</returns>
     public static Encoding? Of(string header) => _strict.Contains(header) ? null : Encoding.Latin1;
 }

@@ -3,9 +3,10 @@ using Cube.ServiceDefaults.Errors;
 
 namespace Cube.Proxy.Edge;
 
-/// <summary>Kestrel refuses large headers without a body. Its limits are raised so that ours answer first, in the shape of the path.</summary>
+/// <summary>Rejects large headers with 431 and a response body. Kestrel rejects them without a body, so its own limits are higher.</summary>
 internal sealed class HeaderLimitsMiddleware(RequestDelegate next)
 {
+    /// <summary>Maximum size of all headers in bytes.</summary>
     public const int MaxTotal = 32 << 10;
     public const int MaxCount = 100;
 

@@ -6,7 +6,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace Cube.Proxy.Edge;
 
-/// <summary>Rejects a body below a domain by its head: a media type that the endpoint does not accept, an encoding, or a length beyond the limit.</summary>
+/// <summary>Rejects requests below a domain by their content headers: a media type that the endpoint does not accept, a content encoding, or a length above the limit.</summary>
 internal sealed class RequestContentMiddleware(RequestDelegate next, IOptions<ProxyOptions> options)
 {
     private readonly long _maxBytes = options.Value.MaxRequestBodyBytes;

@@ -4,8 +4,8 @@ using Cube.ServiceDefaults.Errors;
 namespace Cube.Proxy.Edge;
 
 /// <summary>
-/// Refuses a request that has both a length and chunks: whoever forwards it may take the other for its end (RFC 9112, section 6.1).
-/// Kestrel takes the chunks and moves the length to a header of its own.
+/// Rejects a request that has both <c>Content-Length</c> and <c>Transfer-Encoding</c>, because servers could disagree about its end (RFC 9112, section 6.1). Kestrel uses the chunks and moves the length to the header
+/// <c>X-Content-Length</c>.
 /// </summary>
 internal sealed class RequestFramingMiddleware(RequestDelegate next)
 {

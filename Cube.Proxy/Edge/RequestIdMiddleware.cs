@@ -5,8 +5,7 @@ using System.Security.Cryptography;
 namespace Cube.Proxy.Edge;
 
 /// <summary>
-/// Gives each request an id of our own, in <c>x-request-id</c> of every answer. A client's own id is kept apart, on the trace alone,
-/// and only where it is short and harmless.
+/// Generates an id for each request and returns it in <c>x-request-id</c>. A client's id is recorded only in the trace, and only if it has at most 128 safe characters.
 /// </summary>
 internal sealed class RequestIdMiddleware(RequestDelegate next)
 {
@@ -27,7 +26,7 @@ internal sealed class RequestIdMiddleware(RequestDelegate next)
         if (Activity.Current is { } activity)
         {
             activity.SetTag("cube.request_id", id);
-            // Baggage of a stranger goes no further.
+            // Baggage from clients is not propagated.
             foreach (var (key, _) in activity.Baggage.ToArray())
             {
                 activity.SetBaggage(key, null);

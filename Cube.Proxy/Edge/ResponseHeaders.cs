@@ -6,9 +6,9 @@ internal static class ResponseHeaders
     /// <summary>Cube's id of the request.</summary>
     public const string RequestId = "x-request-id";
 
-    /// <summary>How the machine that answered was attested: <c>simulated</c>, <c>refused</c>, or the type of its evidence.</summary>
+    /// <summary>The attestation of the machine: <c>simulated</c>, <c>refused</c>, or the type of its evidence.</summary>
     public const string Attestation = "x-cube-attestation";
 
-    /// <summary>Members of the request that the endpoint does not know. They reach no model server.</summary>
+    /// <summary>The members of the request that the endpoint does not know. They are not forwarded.</summary>
     public const string Ignored = "x-cube-ignored";
 }

@@ -9,11 +9,13 @@ namespace Cube.Proxy.Inference;
 /// <summary>Reads the multipart form of a transcription or translation (RFC 7578). The parts are slices of the body.</summary>
 internal static class AudioFormReader
 {
-    /// <summary>Parts of every kind, ignored ones included.</summary>
+    /// <summary>Maximum number of parts, including ignored ones.</summary>
     private const int MaxParts = 64;
 
-    /// <param name="body">Lives as long as the form.</param>
-    /// <exception cref="RequestRejectedException">The body is not such a form.</exception>
+    /// <param name="body">The body. Must stay unchanged while the form is used.</param>
+    /// <param name="contentType">The header <c>Content-Type</c>.</param>
+    /// <param name="ct">Cancels the read.</param>
+    /// <exception cref="RequestRejectedException">The body is not a valid form.</exception>
     public static async Task<AudioForm> ReadAsync(ReadOnlyMemory<byte> body, string? contentType, CancellationToken ct)
     {
         var boundary = MediaTypeHeaderValue.TryParse(contentType, out var type) ? HeaderUtilities.RemoveQuotes(type.Boundary).ToString() : "";
@@ -59,7 +61,7 @@ internal static class AudioFormReader
             content);
     }
 
-    /// <summary>RFC 7578, section 4.7 deprecates other encodings; a model server might decode a part that the proxy does not.</summary>
+    /// <summary>Accepts only encodings that do not change the content. RFC 7578, section 4.7 deprecates the header; a model server could decode a part that the proxy does not.</summary>
     private static bool IsPlain(string encoding) =>
         encoding.Length == 0 || encoding.Equals("binary", StringComparison.OrdinalIgnoreCase) || encoding.Equals("8bit", StringComparison.OrdinalIgnoreCase) || encoding.Equals("7bit", StringComparison.OrdinalIgnoreCase);
 }

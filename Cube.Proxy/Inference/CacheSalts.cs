@@ -7,9 +7,8 @@ using Microsoft.Extensions.Options;
 namespace Cube.Proxy.Inference;
 
 /// <summary>
-/// vLLM keeps the beginnings of prompts, and answers faster where it knows one: a stranger could find out by the clock what another has
-/// asked. The salt keeps each user's apart. It is keyed, so that nobody can compute another's, and made of parts of one length, so that
-/// no two users have the same.
+/// Computes the <c>cache_salt</c> that separates the prefix caches of users in vLLM. Without it, a user could find out the prompts of others by measuring response times. The salt is an HMAC-SHA256 of the domain and
+/// user ids, so that users cannot compute the salts of others.
 /// </summary>
 internal sealed class CacheSalts(IOptions<ProxyOptions> options)
 {

@@ -2,22 +2,25 @@ using System.IO.Pipelines;
 
 namespace Cube.Proxy.Inference;
 
-/// <summary>Writes an answer to the client as fast as the client takes it. A client that takes nothing for a while would hold the model server's connection and the proxy's memory.</summary>
+/// <summary>
+/// Writes a response body at the speed at which the client reads it. The connection of a client that stops reading is aborted, because it would occupy the model server's connection and the
+/// proxy's memory.
+/// </summary>
 internal static class ClientWriter
 {
-    /// <summary>Small enough for a slow client to take one within the patience.</summary>
-    private const int Slice = 32 << 10;
+    /// <summary>The size of one write in bytes, small enough for a slow client to read it within the timeout.</summary>
+    private const int MaxWriteBytes = 32 << 10;
 
     /// <param name="context">The request.</param>
-    /// <param name="bytes">A part of the answer's body.</param>
-    /// <param name="patience">How long the client may take nothing.</param>
-    /// <returns>False where the client has gone, or took nothing for so long that its connection was aborted.</returns>
-    /// <exception cref="OperationCanceledException">The client has gone.</exception>
-    public static async ValueTask<bool> WriteToClientAsync(this HttpContext context, ReadOnlyMemory<byte> bytes, TimeSpan patience)
+    /// <param name="bytes">A part of the response body.</param>
+    /// <param name="stallTimeout">Maximum time for one write.</param>
+    /// <returns>False if the client has disconnected, or if its connection was aborted after the timeout.</returns>
+    /// <exception cref="OperationCanceledException">The client has disconnected.</exception>
+    public static async ValueTask<bool> WriteToClientAsync(this HttpContext context, ReadOnlyMemory<byte> bytes, TimeSpan stallTimeout)
     {
         while (true)
         {
-            var slice = bytes[..Math.Min(bytes.Length, Slice)];
+            var slice = bytes[..Math.Min(bytes.Length, MaxWriteBytes)];
             var write = context.Response.BodyWriter.WriteAsync(slice, context.RequestAborted);
             FlushResult result;
             if (write.IsCompletedSuccessfully)
@@ -28,7 +31,7 @@ internal static class ClientWriter
             {
                 try
                 {
-                    result = await write.AsTask().WaitAsync(patience);
+                    result = await write.AsTask().WaitAsync(stallTimeout);
                 }
                 catch (TimeoutException)
                 {

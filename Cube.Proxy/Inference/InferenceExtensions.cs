@@ -9,11 +9,11 @@ internal static class InferenceExtensions
 {
     public static WebApplicationBuilder AddInference(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<InferenceForwarder>().AddSingleton<CacheSalts>().AddSingleton<ModelCatalogClient>().AddSingleton<ModelLists>().AddSingleton<OllamaModelLists>();
+        builder.Services.AddSingleton<InferenceForwarder>().AddSingleton<TokenMeter>().AddSingleton<CacheSalts>().AddSingleton<ModelCatalogClient>().AddSingleton<ModelLists>().AddSingleton<OllamaModelLists>();
         return builder;
     }
 
-    /// <summary>Maps every inference endpoint. Each step of a forwarded request sets one feature, which the next ones read.</summary>
+    /// <summary>Maps every inference endpoint. Each middleware of a forwarded request sets one feature, which later ones read.</summary>
     public static WebApplication MapInference(this WebApplication app)
     {
         var forward = Pipeline(app, static steps => steps.UseMiddleware<RequestReadingMiddleware>().UseMiddleware<ModelMiddleware>(), app.Services.GetRequiredService<InferenceForwarder>().ForwardAsync);
@@ -36,7 +36,7 @@ internal static class InferenceExtensions
         return app;
     }
 
-    /// <summary>Adds the step that finds the route of the request to an endpoint that a model server answers.</summary>
+    /// <summary>Builds the pipeline of an endpoint: <see cref="RouteMiddleware"/>, the other middlewares, and the handler.</summary>
     public static RequestDelegate Pipeline(IEndpointRouteBuilder app, Action<IApplicationBuilder>? steps, RequestDelegate handler)
     {
         var pipeline = app.CreateApplicationBuilder().UseMiddleware<RouteMiddleware>();
@@ -45,7 +45,7 @@ internal static class InferenceExtensions
         return pipeline.Build();
     }
 
-    /// <exception cref="InvalidOperationException">The endpoint is not one that a model server answers.</exception>
+    /// <exception cref="InvalidOperationException">The endpoint is not forwarded to a model server.</exception>
     public static ForwardedEndpoint GetForwardedEndpoint(this HttpContext context) =>
         context.GetEndpoint()?.Metadata.GetMetadata<ForwardedEndpoint>() ?? throw new InvalidOperationException("The endpoint is not forwarded to a model server.");
 }

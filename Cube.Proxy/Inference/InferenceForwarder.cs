@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
@@ -23,8 +21,8 @@ using Microsoft.Extensions.Options;
 namespace Cube.Proxy.Inference;
 
 /// <summary>
-/// Sends a translated request to an agent over an attested connection, and translates the response. Requests and responses are written from known members, so no header and no unknown member passes in
-/// either direction.
+/// Sends a translated request to an agent over an attested connection, and translates the response. Requests and responses contain only known members, so headers and unknown members are not forwarded in either
+/// direction.
 /// </summary>
 internal sealed class InferenceForwarder
 {
@@ -35,16 +33,15 @@ internal sealed class InferenceForwarder
     private readonly ModelCatalogClient _models;
     private readonly ProxyOptions _options;
     private readonly TimeProvider _time;
-    private readonly Counter<long> _tokens;
+    private readonly TokenMeter _tokens;
 
     public InferenceForwarder(
-        AttestedBackends backends, CacheSalts salts, ProxyConfigurationProvider configuration, ModelCatalogClient models, IOptions<ProxyOptions> options, TimeProvider time, IMeterFactory meters)
+        AttestedBackends backends, CacheSalts salts, ProxyConfigurationProvider configuration, ModelCatalogClient models, IOptions<ProxyOptions> options, TimeProvider time, TokenMeter tokens)
     {
-        (_backends, _salts, _configuration, _models, _options, _time) = (backends, salts, configuration, models, options.Value, time);
-        _tokens = meters.Create("Cube.Proxy").CreateCounter<long>("cube.proxy.tokens", "{token}", "Tokens as model servers count them, by domain, model and direction.");
+        (_backends, _salts, _configuration, _models, _options, _time, _tokens) = (backends, salts, configuration, models, options.Value, time, tokens);
     }
 
-    /// <exception cref="RequestRejectedException">The model server of the route cannot do what the request asks for.</exception>
+    /// <exception cref="RequestRejectedException">The model server of the route does not support the request.</exception>
     public async Task ForwardAsync(HttpContext context)
     {
         var endpoint = context.GetForwardedEndpoint();
@@ -69,7 +66,7 @@ internal sealed class InferenceForwarder
 
         if (outcome.End == ResponseEnd.Complete)
         {
-            // After a failure, the connection may still be reading the buffer; the garbage collector frees it then.
+            // After a failure, the connection can still read the buffer. Then the garbage collector frees it.
             outgoing.Dispose();
         }
         else if (outcome.End == ResponseEnd.Aborted && !context.Response.HasStarted)
@@ -78,45 +75,38 @@ internal sealed class InferenceForwarder
         }
 
         context.Features.Set(outcome);
-        Count(outcome.Usage, exchange);
+        if (outcome.Usage is { } usage)
+        {
+            _tokens.Add(usage, exchange);
+        }
     }
 
-    /// <summary>One translated request on its way to a model server.</summary>
-    /// <param name="Path">At the model server, in front of the route's own changes.</param>
-    /// <param name="Body">The translated body.</param>
-    /// <param name="Type">Its content type.</param>
-    /// <param name="Client">What the client asked for.</param>
-    /// <param name="Model">The id of the model at the model server.</param>
-    /// <param name="Preflight">What the model server is asked first.</param>
-    private sealed record Exchange(
-        ForwardedEndpoint Endpoint, DomainMember Member, Route Route, string Path, ReadOnlyMemory<byte> Body, MediaTypeHeaderValue Type, ClientRequest Client, string Model, IReadOnlyList<PreflightQuestion> Preflight);
-
-    /// <summary>The platform's policy, and those of the domain and the route where they have one, must all allow it.</summary>
+    /// <summary>Whether all policies that apply allow it: those of the platform, the domain and the route.</summary>
     private bool AllowsModelChanges(Guid domain, Route route) =>
         _configuration.Current.Of(domain, route.Id).Policies is { Count: > 0 } policies && policies.All(static policy => policy.Policy.AllowModelChanges);
 
-    /// <summary>Writes the model server's request, and returns the memory of the client's: it is not needed while the model works.</summary>
-    private Exchange Translate(HttpContext context, ForwardedEndpoint endpoint, DomainMember member, Route route, out ByteBuffer outgoing)
+    /// <summary>Writes the model server's request, and releases the memory of the client's request, which is not needed during generation.</summary>
+    private BackendExchange Translate(HttpContext context, ForwardedEndpoint endpoint, DomainMember member, Route route, out ByteBuffer outgoing)
     {
         var lease = context.Features.GetRequiredFeature<BodyLease>();
         var request = context.Features.GetRequiredFeature<InferenceRequest>();
         var model = context.Features.GetRequiredFeature<ResolvedModel>();
         var length = context.Features.GetRequiredFeature<RequestBody>().Bytes.Length;
-        // While both bodies are held, the second counts too.
+        // Both bodies count against the limits while both are in memory.
         lease.Add(length);
         outgoing = new ByteBuffer(length + 512);
         var type = request.Write(outgoing, new RequestTarget(model.Backend, model.Id, _salts.Of(member.DomainId, member.Caller.UserId)), context.RequestAborted);
         var path = endpoint.BackendPath;
-        var exchange = new Exchange(
+        var exchange = new BackendExchange(
             endpoint, member, route, model.Backend.PathOf(path), outgoing.Written, MediaTypeHeaderValue.Parse(type), request.Client, model.Id, model.Backend.PreflightFor(path, outgoing.Written));
         lease.Release();
         lease.Add(outgoing.Capacity);
         return exchange;
     }
 
-    private async Task<ResponseOutcome> SendAsync(HttpContext context, Exchange exchange)
+    private async Task<ResponseOutcome> SendAsync(HttpContext context, BackendExchange exchange)
     {
-        for (var isSecond = false; ; isSecond = true)
+        for (var isRetry = false; ; isRetry = true)
         {
             if (await FindAsync(context, exchange) is not { } channel)
             {
@@ -129,13 +119,13 @@ internal sealed class InferenceForwarder
             {
                 return await ExchangeAsync(context, exchange, channel);
             }
-            catch (AttestationException lost) when (lost.Code == Codes.AtlsFrame && !isSecond && !context.Response.HasStarted)
+            catch (AttestationException exception) when (exception.Code == Codes.AtlsFrame && !isRetry && !context.Response.HasStarted)
             {
-                // The connection was closed before anything was sent: the proxy uses another one.
+                // The connection was closed before the request was sent. The proxy retries once with another connection.
             }
-            catch (AttestationException lost)
+            catch (AttestationException exception)
             {
-                await AttestationErrors.Explain(lost).WriteAsync(context);
+                await AttestationErrors.Explain(exception).WriteAsync(context);
                 return Failed;
             }
             finally
@@ -145,9 +135,9 @@ internal sealed class InferenceForwarder
         }
     }
 
-    private async Task<ResponseOutcome> ExchangeAsync(HttpContext context, Exchange exchange, AttestedChannel channel)
+    private async Task<ResponseOutcome> ExchangeAsync(HttpContext context, BackendExchange exchange, AttestedChannel channel)
     {
-        var (endpoint, client) = (exchange.Endpoint, exchange.Client);
+        var endpoint = exchange.Endpoint;
         using var message = channel.Send(new HttpMethod(endpoint.Method), exchange.Route.PathOf(exchange.Path), exchange.Body, exchange.Type);
         message.Headers.TryAddWithoutValidation(ResponseHeaders.RequestId, context.TraceIdentifier);
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
@@ -162,26 +152,15 @@ internal sealed class InferenceForwarder
             using var response = await channel.Invoker.SendAsync(message, timeout.Token);
             if (response.StatusCode != HttpStatusCode.OK)
             {
-                var error = await AgentErrors.TranslateAsync(response, exchange.Body, client.LimitName, timeout.Token);
+                var error = await AgentErrors.TranslateAsync(response, exchange.Body, exchange.Client.TokenLimitName, timeout.Token);
                 return await FailAsync(context, endpoint.ChangesModels && error.Code == OpenAiError.UnknownUrl.Code ? OpenAiError.ModelsFixed : endpoint.Request.ForClient(error));
             }
 
-            var type = response.Content.Headers.ContentType?.MediaType;
-            await using var body = await response.Content.ReadAsStreamAsync(timeout.Token);
-            if (client.IsStream && type is "text/event-stream" or "application/x-ndjson")
-            {
-                timeout.CancelAfter(Timeout.InfiniteTimeSpan);
-                return await StreamAsync(context, exchange, body);
-            }
-
-            if (!client.IsStream)
-            {
-                return await BufferAsync(context, exchange, body, type, timeout.Token);
-            }
+            return await ReceiveAsync(context, exchange, response, timeout);
         }
-        catch (Exception exception) when (AttestationException.Find(exception) is { } lost)
+        catch (Exception exception) when (AttestationException.Find(exception) is { } failure)
         {
-            throw lost;
+            throw failure;
         }
         catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
         {
@@ -195,6 +174,28 @@ internal sealed class InferenceForwarder
         return await FailAsync(context, OpenAiError.UpstreamError);
     }
 
+    /// <param name="context">The request.</param>
+    /// <param name="exchange">The translated request.</param>
+    /// <param name="response">A response with status 200.</param>
+    /// <param name="timeout">The timeout of a buffered response. Streams have timeouts of their own.</param>
+    private async Task<ResponseOutcome> ReceiveAsync(HttpContext context, BackendExchange exchange, HttpResponseMessage response, CancellationTokenSource timeout)
+    {
+        var type = response.Content.Headers.ContentType?.MediaType;
+        await using var body = await response.Content.ReadAsStreamAsync(timeout.Token);
+        if (!exchange.Client.IsStream)
+        {
+            return await BufferAsync(context, exchange, body, type, timeout.Token);
+        }
+
+        if (type is not ("text/event-stream" or "application/x-ndjson"))
+        {
+            return await FailAsync(context, OpenAiError.UpstreamError);
+        }
+
+        timeout.CancelAfter(Timeout.InfiniteTimeSpan);
+        return await StreamAsync(context, exchange, body);
+    }
+
     private static ResponseOutcome Failed { get; } = new(ResponseEnd.Failed, null);
 
     private static async Task<ResponseOutcome> FailAsync(HttpContext context, OpenAiError error)
@@ -203,7 +204,7 @@ internal sealed class InferenceForwarder
         return Failed;
     }
 
-    private static async Task<OpenAiError?> FindPreflightErrorAsync(Exchange exchange, AttestedChannel channel, CancellationToken ct)
+    private static async Task<OpenAiError?> FindPreflightErrorAsync(BackendExchange exchange, AttestedChannel channel, CancellationToken ct)
     {
         foreach (var question in exchange.Preflight)
         {
@@ -219,7 +220,7 @@ internal sealed class InferenceForwarder
         return null;
     }
 
-    private async Task<ResponseOutcome> StreamAsync(HttpContext context, Exchange exchange, Stream body)
+    private async Task<ResponseOutcome> StreamAsync(HttpContext context, BackendExchange exchange, Stream body)
     {
         var stream = exchange.Endpoint.Response.BeginStream(exchange.Client, _time);
         using (stream as IDisposable)
@@ -228,20 +229,20 @@ internal sealed class InferenceForwarder
             var end = await relay.RunAsync(body);
             if (exchange.Endpoint.ChangesModels)
             {
-                await _models.ForgetAsync();
+                await _models.InvalidateAsync();
             }
 
             return new ResponseOutcome(end, end switch
             {
                 ResponseEnd.Complete => stream.Usage,
                 ResponseEnd.Aborted when relay.Events > 0 => stream.Usage ?? TokenUsage.Estimate(exchange.Body.Length, relay.Events),
-                // A client that got no response pays for none.
+                // Tokens do not count if the client got no response.
                 _ => null,
             });
         }
     }
 
-    private async Task<ResponseOutcome> BufferAsync(HttpContext context, Exchange exchange, Stream body, string? type, CancellationToken ct)
+    private async Task<ResponseOutcome> BufferAsync(HttpContext context, BackendExchange exchange, Stream body, string? type, CancellationToken ct)
     {
         using var received = new ByteBuffer(16 << 10);
         while (await body.ReadAsync(received.GetMemory(4096), ct) is > 0 and var read)
@@ -257,7 +258,7 @@ internal sealed class InferenceForwarder
         var (contentType, usage) = exchange.Endpoint.Response.WriteBuffered(received.Written, type, exchange.Client, _time.GetUtcNow(), output);
         if (exchange.Endpoint.ChangesModels)
         {
-            await _models.ForgetAsync();
+            await _models.InvalidateAsync();
         }
 
         context.Response.ContentType = contentType;
@@ -266,8 +267,8 @@ internal sealed class InferenceForwarder
         return new ResponseOutcome(end, usage);
     }
 
-    /// <returns>Null where the response is already an error. Nothing of the request has left the proxy then.</returns>
-    private async ValueTask<AttestedChannel?> FindAsync(HttpContext context, Exchange exchange)
+    /// <returns>Null if an error has been written to the response. Then no part of the request was sent.</returns>
+    private async ValueTask<AttestedChannel?> FindAsync(HttpContext context, BackendExchange exchange)
     {
         try
         {
@@ -284,18 +285,5 @@ internal sealed class InferenceForwarder
         }
 
         return null;
-    }
-
-    private void Count(TokenUsage? counted, Exchange exchange)
-    {
-        if (counted is not { } usage)
-        {
-            return;
-        }
-
-        Activity.Current?.SetTag("gen_ai.usage.input_tokens", usage.Prompt).SetTag("gen_ai.usage.output_tokens", usage.Completion);
-        TagList tags = new() { { "cube.domain.id", exchange.Member.DomainId }, { "gen_ai.request.model", exchange.Model }, { "cube.usage.estimated", usage.IsEstimated } };
-        _tokens.Add(usage.Prompt, [.. tags, new("gen_ai.token.type", "input")]);
-        _tokens.Add(usage.Completion, [.. tags, new("gen_ai.token.type", "output")]);
     }
 }

@@ -1,3 +1,4 @@
+using Cube.Inference;
 using Cube.Inference.Errors;
 using Cube.Inference.Translation;
 using Cube.Proxy.Authorization;
@@ -10,7 +11,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Cube.Proxy.Inference;
 
 /// <summary>
-/// Accepts only a model that the domain publishes and that the caller may use. A missing model and one that the caller may not use get the same error. Sets <see cref="ResolvedModel"/>.
+/// Rejects a model that the domain does not publish, and one that the caller may not use, with the same error. Sets <see cref="ResolvedModel"/>.
 /// </summary>
 internal sealed class ModelMiddleware(RequestDelegate next, ModelCatalogClient models, ProxyConfigurationProvider configuration, Permissions permissions)
 {
@@ -20,8 +21,8 @@ internal sealed class ModelMiddleware(RequestDelegate next, ModelCatalogClient m
         var name = context.Features.GetRequiredFeature<InferenceRequest>().Client.Model;
         if (endpoint.Permission is not { } action)
         {
-            // Administrators of the platform name models as the model server does; changes are an API of Ollama's.
-            context.Features.Set(new ResolvedModel(name, Cube.Inference.BackendProtocols.Ollama));
+            // Platform administrators use the names of the model server. Only Ollama's API has endpoints that change models.
+            context.Features.Set(new ResolvedModel(name, BackendProtocols.Ollama));
             await next(context);
             return;
         }
@@ -36,7 +37,7 @@ internal sealed class ModelMiddleware(RequestDelegate next, ModelCatalogClient m
         var access = await permissions.FindAsync(member, action, published?.Id ?? name, context.Features.GetRequiredFeature<Access>(), context.RequestAborted);
         if (published is null || !access.IsAllowed)
         {
-            // The owner of a token may know its scope; a member may not learn what its role lacks.
+            // A caller may learn that the scopes of its token exclude the model, but not that its role does.
             await (access.ByToken ? OpenAiError.ModelNotFound : OpenAiError.InsufficientPermissions).WriteAsync(context);
             return;
         }

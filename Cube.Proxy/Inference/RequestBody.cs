@@ -4,11 +4,12 @@ using Cube.Proxy.Limits;
 
 namespace Cube.Proxy.Inference;
 
-/// <summary>A request's whole body in a rented buffer. Kestrel refuses what is longer than the limit while it is read.</summary>
+/// <summary>The complete body of a request in a rented buffer. Kestrel rejects a body above the limit during the read.</summary>
 internal sealed class RequestBody : IDisposable
 {
-    private const int FirstBuffer = 16 << 10;
-    private const int LargestFirstBuffer = 256 << 10;
+    /// <summary>The initial size of the buffer in bytes if the length is unknown.</summary>
+    private const int DefaultInitialBytes = 16 << 10;
+    private const int MaxInitialBytes = 256 << 10;
 
     private byte[] _buffer;
     private int _length;
@@ -26,8 +27,8 @@ internal sealed class RequestBody : IDisposable
 
     public static async ValueTask<RequestBody> ReadAsync(HttpRequest request, BodyLease lease, CancellationToken ct)
     {
-        // One more than announced, so that the end is seen without growing; but who only announces much gets no memory for it.
-        var body = new RequestBody((int)Math.Min((request.ContentLength ?? FirstBuffer) + 1, LargestFirstBuffer), lease);
+        // One byte more than Content-Length, so that the end is detected without growing. A large Content-Length alone does not allocate memory.
+        var body = new RequestBody((int)Math.Min((request.ContentLength ?? DefaultInitialBytes) + 1, MaxInitialBytes), lease);
         try
         {
             while (await request.Body.ReadAsync(body._buffer.AsMemory(body._length), ct) is > 0 and var read)
@@ -50,7 +51,7 @@ internal sealed class RequestBody : IDisposable
 
     private void Grow()
     {
-        // What is added is as large as the buffer: the smaller one is given back once it is copied.
+        // The size doubles, so the added bytes equal the current size. The smaller buffer is returned after the copy.
         _lease.Add(_buffer.Length);
         var larger = LargeArrays.Rent(_buffer.Length * 2);
         _buffer.AsSpan(0, _length).CopyTo(larger);

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Options;
 
 namespace Cube.Proxy.Inference;
 
-/// <summary>Reads the body strictly and checks the contract of its endpoint, as far as that does not depend on the model server. Sets <see cref="InferenceRequest"/>.</summary>
+/// <summary>Parses the body and checks the rules of the endpoint that do not depend on the model server. Sets <see cref="InferenceRequest"/>.</summary>
 internal sealed class RequestReadingMiddleware(RequestDelegate next, IOptions<ProxyOptions> options, IOptions<InFlightOptions> inFlight)
 {
     private readonly RequestLimits _limits = new(inFlight.Value.JsonTokens, options.Value.MaxImages, options.Value.MaxImageMegapixels * 1_000_000L);

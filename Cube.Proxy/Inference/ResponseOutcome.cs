@@ -7,7 +7,7 @@ internal enum ResponseEnd
 {
     Complete,
 
-    /// <summary>The model server, or the connection to it, failed.</summary>
+    /// <summary>The model server or the connection to it failed.</summary>
     Failed,
 
     /// <summary>The client closed the connection.</summary>
@@ -15,5 +15,5 @@ internal enum ResponseEnd
 }
 
 /// <summary>The end of a forwarded request. The forwarder sets it; telemetry reads it.</summary>
-/// <param name="Usage">Tokens that the client has to pay for; null where it got no response.</param>
+/// <param name="Usage">The tokens that count for the client; null if it got no response.</param>
 internal sealed record ResponseOutcome(ResponseEnd End, TokenUsage? Usage);

@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Cube.Proxy.Inference;
 
-/// <summary>Reads the body of a request for a model server and finds the request's route. Sets <see cref="RequestBody"/> and <see cref="Route"/>.</summary>
+/// <summary>Reads the body of a forwarded request and finds the route. Sets <see cref="RequestBody"/> and <see cref="Route"/>.</summary>
 internal sealed class RouteMiddleware(RequestDelegate next, ProxyConfigurationProvider configuration)
 {
     public async Task InvokeAsync(HttpContext context)
@@ -27,7 +27,7 @@ internal sealed class RouteMiddleware(RequestDelegate next, ProxyConfigurationPr
         }
         catch (RequestRejectedException rejected)
         {
-            // The rest of the body is not read.
+            // The rest of the body is not read, so the connection cannot be reused.
             lease.Release();
             context.Response.Headers.Connection = "close";
             await rejected.Error.WriteAsync(context);

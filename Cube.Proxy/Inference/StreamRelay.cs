@@ -11,33 +11,32 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Cube.Proxy.Inference;
 
 /// <summary>
-/// Carries a stream from the model server to the client, read by read. It holds the answer's head back until the first event, so that
-/// what fails before is an HTTP error; what fails later is an error event and a broken connection, the one signal that every SDK notices.
-/// It reads on only when the client has taken what was written.
+/// Forwards a stream from the model server to the client. The response starts with the first event, so that an earlier failure is an HTTP error. After a later failure the relay sends an error event and aborts the
+/// connection, because every SDK detects an aborted connection. The relay reads the next data only after the client has received the previous data.
 /// </summary>
-internal sealed class StreamRelay(HttpContext context, IStreamTranslator answer, ProxyOptions options)
+internal sealed class StreamRelay(HttpContext context, IStreamTranslator translator, ProxyOptions options)
 {
-    /// <summary>A connection that is aborted drops what it has not yet sent; this is for the error event.</summary>
-    private static readonly TimeSpan _grace = TimeSpan.FromMilliseconds(100);
+    /// <summary>The delay between the error event and the abort, because an abort discards data that has not been sent.</summary>
+    private static readonly TimeSpan _abortDelay = TimeSpan.FromMilliseconds(100);
 
     private readonly long _startedAt = Stopwatch.GetTimestamp();
-    private bool _hasBegun;
+    private bool _hasStarted;
 
-    /// <summary>Events of the model server's that have been passed on.</summary>
+    /// <summary>The number of events that were translated.</summary>
     public int Events { get; private set; }
 
-    /// <param name="upstream">The model server's bytes.</param>
-    /// <returns>How it ended; the client has heard of it.</returns>
+    /// <param name="upstream">The body of the model server's response.</param>
+    /// <returns>How the stream ended. Errors were already reported to the client.</returns>
     public async Task<ResponseEnd> RunAsync(Stream upstream)
     {
-        using var reader = new SseReader(upstream, answer.IsLines);
+        using var reader = new SseReader(upstream, translator.IsLineDelimited);
         using var output = new ByteBuffer(16 << 10);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         try
         {
             for (var isFinal = false; ;)
             {
-                var step = Take(reader, output, isFinal);
+                var step = Translate(reader, output, isFinal);
                 if (output.Length > 0 && !await SendAsync(output))
                 {
                     return ResponseEnd.Aborted;
@@ -50,13 +49,13 @@ internal sealed class StreamRelay(HttpContext context, IStreamTranslator answer,
 
                 if (step == StreamStep.Failed || isFinal)
                 {
-                    return await FailAsync(answer.Failure);
+                    return await FailAsync(translator.Failure);
                 }
 
-                patience.CancelAfter(Remaining());
-                isFinal = !await reader.FillAsync(patience.Token);
-                // The time that the client takes is not the model server's.
-                patience.CancelAfter(Timeout.InfiniteTimeSpan);
+                timeout.CancelAfter(Remaining());
+                isFinal = !await reader.FillAsync(timeout.Token);
+                // The time for writing to the client does not count.
+                timeout.CancelAfter(Timeout.InfiniteTimeSpan);
             }
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
@@ -73,12 +72,12 @@ internal sealed class StreamRelay(HttpContext context, IStreamTranslator answer,
         }
     }
 
-    /// <summary>All events that are there.</summary>
-    private StreamStep Take(SseReader reader, ByteBuffer output, bool isFinal)
+    /// <summary>Translates all events in the buffer.</summary>
+    private StreamStep Translate(SseReader reader, ByteBuffer output, bool isFinal)
     {
         while (reader.TryRead(out var data, isFinal))
         {
-            if (answer.Write(data, output) is not StreamStep.More and var step)
+            if (translator.Write(data, output) is not StreamStep.More and var step)
             {
                 return step;
             }
@@ -86,36 +85,36 @@ internal sealed class StreamRelay(HttpContext context, IStreamTranslator answer,
             Events++;
         }
 
-        return isFinal ? answer.Complete(output) : StreamStep.More;
+        return isFinal ? translator.Complete(output) : StreamStep.More;
     }
 
     private TimeSpan Remaining()
     {
-        var left = options.StreamTotalTimeout - Stopwatch.GetElapsedTime(_startedAt);
-        // The first event comes when the prompt has been read and the model is there: that may take longer than any pause later.
-        var pause = _hasBegun ? options.StreamIdleTimeout : options.ActivityTimeout;
-        return left < pause ? (left > TimeSpan.Zero ? left : TimeSpan.Zero) : pause;
+        var remaining = options.StreamTotalTimeout - Stopwatch.GetElapsedTime(_startedAt);
+        // The first event takes longer because the model may have to be loaded and must process the prompt.
+        var limit = _hasStarted ? options.StreamIdleTimeout : options.ActivityTimeout;
+        return remaining < limit ? (remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero) : limit;
     }
 
     private async ValueTask<bool> SendAsync(ByteBuffer output)
     {
-        if (!_hasBegun)
+        if (!_hasStarted)
         {
-            _hasBegun = true;
+            _hasStarted = true;
             var response = context.Response;
-            response.ContentType = answer.ContentType;
+            response.ContentType = translator.ContentType;
             response.Headers.CacheControl = "no-cache, no-transform";
             response.Headers["x-accel-buffering"] = "no";
         }
 
-        var isTaken = await context.WriteToClientAsync(output.Written, options.ClientStallTimeout);
+        var isWritten = await context.WriteToClientAsync(output.Written, options.ClientStallTimeout);
         output.Truncate(0);
-        return isTaken;
+        return isWritten;
     }
 
     private async Task<ResponseEnd> FailAsync(OpenAiError error)
     {
-        if (!_hasBegun)
+        if (!_hasStarted)
         {
             await error.WriteAsync(context);
             return ResponseEnd.Failed;
@@ -124,13 +123,13 @@ internal sealed class StreamRelay(HttpContext context, IStreamTranslator answer,
         try
         {
             using var output = new ByteBuffer();
-            answer.WriteError(error, output);
+            translator.WriteError(error, output);
             await SendAsync(output);
-            await Task.Delay(_grace, context.RequestAborted);
+            await Task.Delay(_abortDelay, context.RequestAborted);
         }
         catch (OperationCanceledException)
         {
-            // The client has gone meanwhile.
+            // The client has disconnected.
         }
 
         const int InternalError = 2;

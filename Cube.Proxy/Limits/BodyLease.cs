@@ -2,13 +2,13 @@ using Cube.Inference.Errors;
 
 namespace Cube.Proxy.Limits;
 
-/// <summary>The memory that one request's body holds: its bytes in the limits for bodies in flight, and the objects that use it.</summary>
+/// <summary>The memory for the body of one request: the bytes that count against the limits, and the objects that own the memory.</summary>
 internal sealed class BodyLease(InFlightCounter inFlight, Guid domain, Guid caller) : IDisposable
 {
     private readonly List<IDisposable> _owned = [];
     private long _bytes;
 
-    /// <exception cref="RequestRejectedException">A limit has no room for the bytes.</exception>
+    /// <exception cref="RequestRejectedException">The bytes exceed a limit.</exception>
     public void Add(long bytes)
     {
         if (inFlight.TryAddBytes(domain, caller, bytes) is { } error)
@@ -19,10 +19,10 @@ internal sealed class BodyLease(InFlightCounter inFlight, Guid domain, Guid call
         Interlocked.Add(ref _bytes, bytes);
     }
 
-    /// <summary>Disposes the object with the lease.</summary>
+    /// <summary>Registers an object that is disposed when the lease is released.</summary>
     public void Own(IDisposable memory) => _owned.Add(memory);
 
-    /// <summary>Returns the memory. The lease can be used again.</summary>
+    /// <summary>Disposes the registered objects and returns the bytes. The lease can be used again.</summary>
     public void Release()
     {
         for (var i = _owned.Count - 1; i >= 0; i--)

@@ -4,19 +4,19 @@ using Microsoft.Extensions.Options;
 namespace Cube.Proxy.Limits;
 
 /// <summary>
-/// Counts requests and bytes that are held now, for the platform, each domain and each caller. A lease is taken from all three or from none.
-/// The limiters of System.Threading.RateLimiting count in 32 bits and keep idle partitions; bytes need 64, and an entry here ends with its last lease.
+/// Counts concurrent requests and the bytes of their bodies, for the platform, each domain and each caller. A request or its bytes are added to all three counters or to none.
+/// The limiters of System.Threading.RateLimiting are not used: they count with 32 bits, and they keep partitions that are not in use.
 /// </summary>
 internal sealed class InFlightCounter(IOptions<InFlightOptions> options)
 {
     private readonly InFlightOptions _options = options.Value;
     private readonly Lock _lock = new();
-    private readonly Dictionary<Guid, Held> _domains = [];
-    private readonly Dictionary<Guid, Held> _callers = [];
-    private readonly Held _platform = new();
+    private readonly Dictionary<Guid, InFlightUsage> _domains = [];
+    private readonly Dictionary<Guid, InFlightUsage> _callers = [];
+    private readonly InFlightUsage _platform = new();
     private long _peak;
 
-    /// <summary>Bytes that are held now.</summary>
+    /// <summary>The bytes in use by all requests.</summary>
     public long Bytes
     {
         get
@@ -28,7 +28,7 @@ internal sealed class InFlightCounter(IOptions<InFlightOptions> options)
         }
     }
 
-    /// <summary>The most bytes that were held since the last call.</summary>
+    /// <summary>Gets and resets the maximum of <see cref="Bytes"/> since the last call.</summary>
     public long TakePeak()
     {
         lock (_lock)
@@ -39,7 +39,7 @@ internal sealed class InFlightCounter(IOptions<InFlightOptions> options)
         }
     }
 
-    /// <summary>Requests that are held now.</summary>
+    /// <summary>The number of concurrent requests.</summary>
     public int Requests
     {
         get
@@ -51,7 +51,7 @@ internal sealed class InFlightCounter(IOptions<InFlightOptions> options)
         }
     }
 
-    /// <returns>The refusal; null where the request was counted, and <see cref="EndRequest"/> must follow.</returns>
+    /// <returns>The error if a limit is reached; null if the request was counted. Then the caller must call <see cref="EndRequest"/>.</returns>
     public OpenAiError? TryBeginRequest(Guid domain, Guid caller)
     {
         lock (_lock)
@@ -85,7 +85,7 @@ internal sealed class InFlightCounter(IOptions<InFlightOptions> options)
         }
     }
 
-    /// <returns>The refusal; null where the bytes were counted.</returns>
+    /// <returns>The error if a limit is exceeded; null if the bytes were counted. Then the caller must call <see cref="ReturnBytes"/>.</returns>
     public OpenAiError? TryAddBytes(Guid domain, Guid caller, long bytes)
     {
         lock (_lock)
@@ -120,20 +120,20 @@ internal sealed class InFlightCounter(IOptions<InFlightOptions> options)
         }
     }
 
-    private static Held Find(Dictionary<Guid, Held> all, Guid id) => all.GetValueOrDefault(id) ?? new Held();
+    private static InFlightUsage Find(Dictionary<Guid, InFlightUsage> all, Guid id) => all.GetValueOrDefault(id) ?? new InFlightUsage();
 
-    private static void Subtract(Dictionary<Guid, Held> all, Guid id, int requests, long bytes)
+    private static void Subtract(Dictionary<Guid, InFlightUsage> all, Guid id, int requests, long bytes)
     {
-        var held = all[id];
-        held.Requests -= requests;
-        held.Bytes -= bytes;
-        if (held is { Requests: 0, Bytes: 0 })
+        var usage = all[id];
+        usage.Requests -= requests;
+        usage.Bytes -= bytes;
+        if (usage is { Requests: 0, Bytes: 0 })
         {
             all.Remove(id);
         }
     }
 
-    private sealed class Held
+    private sealed class InFlightUsage
     {
         public int Requests { get; set; }
 

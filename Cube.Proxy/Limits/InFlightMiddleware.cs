@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Cube.Proxy.Limits;
 
-/// <summary>Counts a request below a domain from its authorization to the end of its response, and rejects it where a limit is reached.</summary>
+/// <summary>Counts a request below a domain from its authorization to the end of its response. If a limit is reached, the request is rejected.</summary>
 internal sealed class InFlightMiddleware(RequestDelegate next, InFlightCounter inFlight)
 {
     public Task InvokeAsync(HttpContext context) =>

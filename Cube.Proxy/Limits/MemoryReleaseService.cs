@@ -1,26 +1,26 @@
 namespace Cube.Proxy.Limits;
 
 /// <summary>
-/// Gives the memory of large bodies back to the operating system after a burst of them. The garbage collector keeps what it has freed until it runs again, and a proxy that is idle
-/// afterwards gives it no reason to run.
+/// Returns the memory of large bodies to the operating system after many of them were in use. The garbage collector returns freed memory only when it runs again, and it does not run while the proxy is idle.
 /// </summary>
 internal sealed class MemoryReleaseService(InFlightCounter inFlight, TimeProvider time) : BackgroundService
 {
-    private const long Burst = 64L << 20;
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+    /// <summary>The use of memory in bytes that triggers a collection after it has ended.</summary>
+    private const long ThresholdBytes = 64L << 20;
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(5);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var isOwed = false;
-        using var timer = new PeriodicTimer(Pause, time);
+        var isCollectionPending = false;
+        using var timer = new PeriodicTimer(CheckInterval, time);
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
-                isOwed |= inFlight.TakePeak() >= Burst;
-                if (isOwed && inFlight.Bytes < Burst)
+                isCollectionPending |= inFlight.TakePeak() >= ThresholdBytes;
+                if (isCollectionPending && inFlight.Bytes < ThresholdBytes)
                 {
-                    isOwed = false;
+                    isCollectionPending = false;
                     GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
                 }
             }

@@ -8,8 +8,8 @@ using Cube.Proxy.Inference;
 namespace Cube.Proxy.Telemetry;
 
 /// <summary>
-/// Counts, traces and logs every request below a domain, rejected ones included. The domain appears in telemetry only once the caller is known to be its member, so that strangers cannot create label
-/// values. Nothing of a prompt or a response is recorded.
+/// Measures, traces and logs every request below a domain, including rejected ones. The domain is recorded only if the caller is a member, so that other callers cannot create label values. Prompts and responses are
+/// not recorded.
 /// </summary>
 internal sealed partial class RequestTelemetryMiddleware
 {
@@ -33,7 +33,7 @@ internal sealed partial class RequestTelemetryMiddleware
     private async Task ObserveAsync(HttpContext context)
     {
         var start = Stopwatch.GetTimestamp();
-        // The server's span: steps below may have spans of their own.
+        // The span of the server: later steps can start other spans.
         var activity = Activity.Current;
         _active.Add(1);
         try
@@ -91,6 +91,6 @@ internal sealed partial class RequestTelemetryMiddleware
     };
 
     [LoggerMessage(Level = LogLevel.Information,
-        Message = "{Endpoint} answered {Status} in {Milliseconds:F1} ms: route {Route}, domain {Domain}, user {User}, request {RequestId}, {End}, {PromptTokens} and {CompletionTokens} tokens")]
+        Message = "{Endpoint} responded with {Status} in {Milliseconds:F1} ms: route {Route}, domain {Domain}, user {User}, request {RequestId}, {End}, {PromptTokens} prompt tokens, {CompletionTokens} completion tokens")]
     private partial void Handled(string endpoint, int status, double milliseconds, string route, Guid? domain, Guid? user, string requestId, string end, long promptTokens, long completionTokens);
 }

@@ -25,7 +25,7 @@ public sealed class AnswerStreamTests
 
     private static async Task<(string Text, StreamStep End)> RunAsync(byte[] bytes, IReadOnlyList<int> lengths)
     {
-        var answer = new ChatStream(new ClientRequest { Model = "m", WantsUsage = true }, DateTimeOffset.UnixEpoch);
+        var answer = new ChatStream(new ClientRequest { Model = "m", IncludesUsage = true }, DateTimeOffset.UnixEpoch);
         using var reader = new SseReader(new Pieces(bytes, lengths));
         using var output = new ByteBuffer();
         while (true)

@@ -4,7 +4,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>The limits of images through the whole system; all cases are tested by <see cref="ImageAllowanceTests"/>.</summary>
+/// <summary>The limits of images through the whole system; all cases are tested by <see cref="ImageBudgetTests"/>.</summary>
 [Collection(SharesReplay.Name)]
 public sealed class ImageLimitTests(ReplaySystem system)
 {
@@ -17,7 +17,7 @@ public sealed class ImageLimitTests(ReplaySystem system)
         var before = server.Requests.Count;
         foreach (var (count, size) in ((int, uint)[])[(101, 1), (5, 8000)])
         {
-            var images = string.Join(',', Enumerable.Repeat(image.Replace("#", ImageAllowanceTests.Png(size, size), StringComparison.Ordinal), count));
+            var images = string.Join(',', Enumerable.Repeat(image.Replace("#", ImageBudgetTests.Png(size, size), StringComparison.Ordinal), count));
             var answer = await ClientAnswer.AskAsync(cube, tenant, path, body.Replace("@", images, StringComparison.Ordinal));
             Assert.Equal((400, "invalid_value"), (answer.Status, answer.Code));
         }

@@ -41,7 +41,7 @@ public sealed class NativeTests(ReplaySystem system)
         system["ollama"].Server.Play(Recording.Find("ollama-0.17.4/faults/fault-runner-killed-native"));
         var answer = await AskAsync("/api/chat", Chat);
         Assert.True(answer.IsBroken);
-        Assert.Equal("""{"error":"The model server gave no usable answer."}""", answer.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1]);
+        Assert.Equal("""{"error":"The model server returned no valid response."}""", answer.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1]);
     }
 
     [Fact]

@@ -73,7 +73,7 @@ public sealed class RecordingTests(ReplaySystem system)
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
             // A stream of Ollama's own that fails ends so, behind a line that says it.
-            Assert.Contains("""{"error":"The model server gave no usable answer."}""", Encoding.UTF8.GetString(received.ToArray()), StringComparison.Ordinal);
+            Assert.Contains("""{"error":"The model server returned no valid response."}""", Encoding.UTF8.GetString(received.ToArray()), StringComparison.Ordinal);
         }
 
         var text = Encoding.UTF8.GetString(received.ToArray());

@@ -196,7 +196,7 @@ public sealed class ToolCallTests
     [Fact]
     public void Usage_without_choices_an_empty_finish_reason_and_counts_with_a_fraction_of_zero_are_harmless()
     {
-        var stream = new ChatStream(_request with { WantsUsage = true }, DateTimeOffset.UnixEpoch);
+        var stream = new ChatStream(_request with { IncludesUsage = true }, DateTimeOffset.UnixEpoch);
         var (end, text) = Run(stream, [Event("""{"content":"hey"}""", "\"\""), Event("{}", "\"stop\""), """{"usage":{"prompt_tokens":7.0,"completion_tokens":5}}""", """{"choices":null,"usage":{"prompt_tokens":7,"completion_tokens":6.0}}""", "[DONE]"]);
         Assert.Equal(StreamStep.Done, end);
         Assert.Equal((7, 6), (stream.Usage!.Value.Prompt, stream.Usage.Value.Completion));
@@ -218,7 +218,7 @@ public sealed class ToolCallTests
     {
         using var output = new ByteBuffer();
         var answer = Encoding.UTF8.GetBytes($$"""{"data":[{"embedding":{{given}} }],"usage":{"prompt_tokens":1.0} }""");
-        void Write() => new EmbeddingResponseTranslator().WriteBuffered(answer, "application/json", _request with { WantsBase64 = asBase64 }, DateTimeOffset.UnixEpoch, output);
+        void Write() => new EmbeddingResponseTranslator().WriteBuffered(answer, "application/json", _request with { UsesBase64 = asBase64 }, DateTimeOffset.UnixEpoch, output);
         if (expected is null)
         {
             Assert.Throws<JsonException>(Write);

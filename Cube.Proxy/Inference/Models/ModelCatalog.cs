@@ -8,19 +8,19 @@ using Cube.Proxy.Configuration.Catalogs;
 
 namespace Cube.Proxy.Inference.Models;
 
-/// <summary>A model as a domain's members know it.</summary>
-/// <param name="Id">What they call it.</param>
-/// <param name="Model">What the model server has.</param>
+/// <summary>A model under the id that the domain publishes.</summary>
+/// <param name="Id">The published id.</param>
+/// <param name="Model">The model at the model server.</param>
 internal readonly record struct PublishedModel(string Id, Model Model);
 
-/// <summary>What the model server has, at one moment.</summary>
-/// <param name="models">Its models.</param>
-/// <param name="backend">Its protocol.</param>
-/// <param name="verdict">What the machine proved that told so.</param>
+/// <summary>The models of a model server at one point in time.</summary>
+/// <param name="models">The models.</param>
+/// <param name="backend">The protocol of the model server.</param>
+/// <param name="verdict">The attestation verdict of the machine that reported the models.</param>
 [ImmutableObject(true)]
 internal sealed class ModelCatalog(IReadOnlyList<Model> models, BackendProtocol backend, Verdict verdict)
 {
-    /// <summary>What a model server of Ollama's kind takes for a name without a tag.</summary>
+    /// <summary>The tag that Ollama uses for a name without a tag.</summary>
     private const string DefaultTag = ":latest";
 
     private readonly FrozenDictionary<string, Model> _known = models.ToFrozenDictionary(static model => model.Id, StringComparer.Ordinal);
@@ -31,29 +31,29 @@ internal sealed class ModelCatalog(IReadOnlyList<Model> models, BackendProtocol 
 
     public Verdict Verdict => verdict;
 
-    /// <param name="own">The domain's catalog; null where it offers all there is.</param>
-    public IEnumerable<PublishedModel> Published(Catalog? own)
+    /// <param name="catalog">The domain's catalog; null if the domain publishes all models.</param>
+    public IEnumerable<PublishedModel> Published(Catalog? catalog)
     {
-        if (own is null)
+        if (catalog is null)
         {
             return models.Select(static model => new PublishedModel(model.Id, model));
         }
 
-        return own.Entries.Select(entry => Of(entry)).OfType<PublishedModel>();
+        return catalog.Entries.Select(Publish).OfType<PublishedModel>();
     }
 
-    /// <returns>What a client's word stands for, or null. Other letters, other registries and other hosts are no model of ours.</returns>
-    public PublishedModel? Resolve(string name, Catalog? own)
+    /// <returns>The published model with this name; null if there is none. Letter case matters, and names with another registry or host do not match.</returns>
+    public PublishedModel? Resolve(string name, Catalog? catalog)
     {
-        if (own is not null)
+        if (catalog is not null)
         {
-            return (own.Find(name) ?? (HasTag(name) ? null : own.Find(name + DefaultTag))) is { } entry ? Of(entry) : null;
+            return (catalog.Find(name) ?? (HasTag(name) ? null : catalog.Find(name + DefaultTag))) is { } entry ? Publish(entry) : null;
         }
 
         return Find(name) is { } model ? new PublishedModel(model.Id, model) : null;
     }
 
-    private PublishedModel? Of(CatalogEntry entry) => Find(entry.Model) is { } model ? new PublishedModel(entry.Id, model) : null;
+    private PublishedModel? Publish(CatalogEntry entry) => Find(entry.Model) is { } model ? new PublishedModel(entry.Id, model) : null;
 
     private Model? Find(string name) => _known.GetValueOrDefault(name) ?? (HasTag(name) ? null : _known.GetValueOrDefault(name + DefaultTag));
 

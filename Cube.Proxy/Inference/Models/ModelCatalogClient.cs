@@ -17,21 +17,21 @@ using Microsoft.Extensions.Caching.Hybrid;
 
 namespace Cube.Proxy.Inference.Models;
 
-/// <summary>Asks model servers which models they have, each at most every ten seconds.</summary>
+/// <summary>Gets the models of model servers. The result of each route is cached for ten seconds.</summary>
 internal sealed class ModelCatalogClient(AttestedBackends backends, ProxyConfigurationProvider configuration, HybridCache cache)
 {
     private const int MaxListBytes = 1 << 20;
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(10);
-    private static readonly string[] _tag = ["models"];
+    private static readonly string[] _cacheTags = ["models"];
 
-    private static readonly HybridCacheEntryOptions _age = new()
+    private static readonly HybridCacheEntryOptions _cacheOptions = new()
     {
         Expiration = TimeSpan.FromSeconds(10),
         LocalCacheExpiration = TimeSpan.FromSeconds(10),
         Flags = HybridCacheEntryFlags.DisableDistributedCache,
     };
 
-    /// <returns>The models of the route's model servers; null where the response is already an error.</returns>
+    /// <returns>The models of the route's model servers; null if an error has been written to the response.</returns>
     public async ValueTask<ModelCatalog?> FindAsync(HttpContext context, Route route)
     {
         try
@@ -47,8 +47,8 @@ internal sealed class ModelCatalogClient(AttestedBackends backends, ProxyConfigu
         }
     }
 
-    /// <summary>The models of all routes together. A route whose model servers do not answer adds none; where none answers, the response is that error.</summary>
-    /// <returns>Null where the response is already an error.</returns>
+    /// <summary>Combines the models of all routes. Routes whose model servers do not respond are omitted; if none responds, the first error is written.</summary>
+    /// <returns>Null if an error has been written to the response.</returns>
     public async ValueTask<ModelCatalog?> FindAllAsync(HttpContext context)
     {
         var own = context.Features.GetRequiredFeature<Route>();
@@ -81,25 +81,25 @@ internal sealed class ModelCatalogClient(AttestedBackends backends, ProxyConfigu
         return catalogs.Count == 1 ? first : new ModelCatalog([.. catalogs.SelectMany(static catalog => catalog.Models).DistinctBy(static model => model.Id)], first.Backend, first.Verdict);
     }
 
-    /// <summary>Models have changed: the next question goes to the model servers.</summary>
-    public ValueTask ForgetAsync() => cache.RemoveByTagAsync(_tag[0]);
+    /// <summary>Removes the cached models after a change.</summary>
+    public ValueTask InvalidateAsync() => cache.RemoveByTagAsync(_cacheTags[0]);
 
     private static Guid DomainOf(HttpContext context) => context.Features.GetRequiredFeature<DomainMember>().DomainId;
 
     private ValueTask<ModelCatalog> FindAsync(Route route, Guid domain, CancellationToken ct) => cache.GetOrCreateAsync(
-        // Domains and routes with a policy of their own may have other machines, or none.
+        // Policies of the domain and the route can exclude machines, so they are part of the key.
         $"models/{route.Id}#{route.Revision}/{configuration.Current.Of(domain, route.Id).Key}",
         (Client: this, Route: route, Domain: domain, Activity.Current),
         static async (state, ct) =>
         {
             Activity.Current = state.Current;
-            return await state.Client.AskAsync(state.Route, state.Domain, ct);
+            return await state.Client.FetchAsync(state.Route, state.Domain, ct);
         },
-        _age,
-        _tag,
+        _cacheOptions,
+        _cacheTags,
         ct);
 
-    private async Task<ModelCatalog> AskAsync(Route route, Guid domain, CancellationToken ct)
+    private async Task<ModelCatalog> FetchAsync(Route route, Guid domain, CancellationToken ct)
     {
         try
         {
@@ -110,7 +110,7 @@ internal sealed class ModelCatalogClient(AttestedBackends backends, ProxyConfigu
             using var response = await channel.Invoker.SendAsync(request, timeout.Token);
             if (response.StatusCode != HttpStatusCode.OK)
             {
-                var error = await AgentErrors.TranslateAsync(response, default, ClientRequest.UsualLimitName, timeout.Token);
+                var error = await AgentErrors.TranslateAsync(response, default, ClientRequest.DefaultTokenLimitName, timeout.Token);
                 throw new AgentException(error.Status >= 500 ? error : OpenAiError.UpstreamError);
             }
 
@@ -121,9 +121,9 @@ internal sealed class ModelCatalogClient(AttestedBackends backends, ProxyConfigu
                 ? new ModelCatalog([.. Model.ReadList(body.RootElement).DistinctBy(static model => model.Id)], backend, channel.Verdict)
                 : throw new AgentException(OpenAiError.UpstreamError);
         }
-        catch (Exception exception) when (AttestationException.Find(exception) is { } refused)
+        catch (Exception exception) when (AttestationException.Find(exception) is { } rejection)
         {
-            throw new AgentException(AttestationErrors.Explain(refused));
+            throw new AgentException(AttestationErrors.Explain(rejection));
         }
         catch (Exception exception) when (exception is HttpRequestException or JsonException or InvalidOperationException
             || (exception is OperationCanceledException && !ct.IsCancellationRequested))
@@ -132,7 +132,7 @@ internal sealed class ModelCatalogClient(AttestedBackends backends, ProxyConfigu
         }
     }
 
-    /// <summary>The model server gave no list. Thrown so that the cache keeps nothing.</summary>
+    /// <summary>The model server returned no list. It is an exception so that the cache does not store the error.</summary>
     private sealed class AgentException(OpenAiError error) : Exception(error.Code)
     {
         public OpenAiError Error => error;

@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Cube.Proxy.Inference.Models;
 
-/// <summary><c>/v1/models</c> and <c>/v1/models/{model}</c>: the models that the domain publishes, as far as the caller may use them.</summary>
+/// <summary><c>/v1/models</c> and <c>/v1/models/{model}</c>: the models that the domain publishes and the caller may use.</summary>
 internal sealed class ModelLists(ModelCatalogClient models, ProxyConfigurationProvider configuration, Permissions permissions)
 {
     private const string Prefix = "/v1/models/";
@@ -25,7 +25,7 @@ internal sealed class ModelLists(ModelCatalogClient models, ProxyConfigurationPr
         var (member, access) = (context.Features.GetRequiredFeature<DomainMember>(), context.Features.GetRequiredFeature<Access>());
         var published = catalog.Published(configuration.Current.CatalogOf(member.DomainId)).ToList();
         var allowed = await permissions.FindAsync(member, _action, [.. published.Select(static model => model.Id)], access, context.RequestAborted);
-        if (!access.Reaches(allowed))
+        if (!access.TokenAllowsAny(allowed))
         {
             await OpenAiError.InsufficientPermissions.WriteAsync(context);
             return;
@@ -45,13 +45,14 @@ internal sealed class ModelLists(ModelCatalogClient models, ProxyConfigurationPr
         json.WriteEndObject();
     }
 
-    /// <param name="path">Below the domain, as the client sent it.</param>
+    /// <param name="path">The path below the domain as the client sent it.</param>
+    /// <returns>The model's id without escapes.</returns>
     public static string IdOf(string path) => Uri.UnescapeDataString(path[Prefix.Length..]);
 
-    /// <summary>A missing model and one that the caller may not use get the same error.</summary>
+    /// <summary>Writes one model. A missing model and one that the caller may not use get the same error.</summary>
     public async Task WriteOneAsync(HttpContext context)
     {
-        // From the bytes that the client sent: the id may contain escaped slashes.
+        // The path as the client sent it, because the id can contain escaped slashes.
         var id = IdOf(context.Features.GetRequiredFeature<DomainPathFeature>().Rest);
         if (await models.FindAllAsync(context) is not { } catalog)
         {

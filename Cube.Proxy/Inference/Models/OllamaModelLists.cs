@@ -16,14 +16,13 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Cube.Proxy.Inference.Models;
 
 /// <summary>
-/// Ollama's own lists, of its models and of those that run now, as far as they are the caller's; and its version. In front of another
-/// server there are none of them.
+/// <c>/api/tags</c>, <c>/api/ps</c> and <c>/api/version</c> of Ollama's API. The lists contain only models that the caller may use. For other model servers, the endpoints are answered with 404.
 /// </summary>
 internal sealed class OllamaModelLists(ModelCatalogClient models, AttestedBackends backends, ProxyConfigurationProvider configuration, Permissions permissions)
 {
     private const int MaxBytes = 1 << 20;
 
-    /// <summary>Not until when a model stays: that would tell when somebody, of whatever domain, has used it last.</summary>
+    /// <summary>The forwarded members of a model. <c>expires_at</c> is omitted because it reveals when another user last used the model.</summary>
     private static readonly string[] _members = ["modified_at", "size", "digest", "size_vram", "context_length"];
 
     public async Task WriteAsync(HttpContext context)
@@ -38,7 +37,7 @@ internal sealed class OllamaModelLists(ModelCatalogClient models, AttestedBacken
         var (member, access) = (context.Features.GetRequiredFeature<DomainMember>(), context.Features.GetRequiredFeature<Access>());
         var published = list.Published(configuration.Current.CatalogOf(member.DomainId)).ToList();
         var allowed = await permissions.FindAsync(member, action, [.. published.Select(static model => model.Id)], access, context.RequestAborted);
-        if (!access.Reaches(allowed))
+        if (!access.TokenAllowsAny(allowed))
         {
             await OpenAiError.InsufficientPermissions.WriteAsync(context);
             return;
@@ -50,47 +49,56 @@ internal sealed class OllamaModelLists(ModelCatalogClient models, AttestedBacken
             return;
         }
 
-        if (await AskAsync(context, route, member.DomainId, endpoint.Path) is not { } answer)
+        if (await FetchAsync(context, route, member.DomainId, endpoint.Path) is not { } body)
         {
             await OpenAiError.UpstreamError.WriteAsync(context);
             return;
         }
 
-        using (answer)
+        using (body)
         {
-            context.Response.ContentType = "application/json";
-            await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
-            json.WriteStartObject();
-            if (endpoint == InferenceEndpoints.OllamaVersion)
-            {
-                json.WriteString("version", answer.RootElement.Member("version") is { ValueKind: JsonValueKind.String } version ? version.GetString() : null);
-            }
-            else
-            {
-                Write(answer.RootElement, json, published.Zip(allowed).Where(static pair => pair.Second.IsAllowed).Select(static pair => pair.First));
-            }
-
-            json.WriteEndObject();
+            var permitted = published.Zip(allowed).Where(static pair => pair.Second.IsAllowed).Select(static pair => pair.First);
+            await WriteAsync(context, body.RootElement, endpoint == InferenceEndpoints.OllamaVersion ? null : permitted);
         }
     }
 
-    private static void Write(JsonElement answer, Utf8JsonWriter json, IEnumerable<PublishedModel> permitted)
+    /// <param name="context">The request.</param>
+    /// <param name="body">The model server's response.</param>
+    /// <param name="permitted">The models that the caller may use; null for the version.</param>
+    private static async Task WriteAsync(HttpContext context, JsonElement body, IEnumerable<PublishedModel>? permitted)
     {
-        var told = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
-        foreach (var model in answer.Member("models") is { ValueKind: JsonValueKind.Array } models ? models.EnumerateArray() : default)
+        context.Response.ContentType = "application/json";
+        await using var json = new Utf8JsonWriter(context.Response.BodyWriter);
+        json.WriteStartObject();
+        if (permitted is null)
+        {
+            json.WriteString("version", body.Member("version") is { ValueKind: JsonValueKind.String } version ? version.GetString() : null);
+        }
+        else
+        {
+            Write(body, json, permitted);
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static void Write(JsonElement body, Utf8JsonWriter json, IEnumerable<PublishedModel> permitted)
+    {
+        var byId = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
+        foreach (var model in body.Member("models") is { ValueKind: JsonValueKind.Array } models ? models.EnumerateArray() : default)
         {
             if (model.ValueKind == JsonValueKind.Object && model.Member("name") is { ValueKind: JsonValueKind.String } name && name.GetString() is { } id)
             {
-                told.TryAdd(id, model);
+                byId.TryAdd(id, model);
             }
         }
 
         json.WriteStartArray("models");
-        foreach (var offer in permitted)
+        foreach (var published in permitted)
         {
-            if (told.TryGetValue(offer.Model.Id, out var model))
+            if (byId.TryGetValue(published.Model.Id, out var model))
             {
-                Write(json, offer.Id, model);
+                Write(json, published.Id, model);
             }
         }
 
@@ -119,8 +127,8 @@ internal sealed class OllamaModelLists(ModelCatalogClient models, AttestedBacken
         json.WriteEndObject();
     }
 
-    /// <returns>Null where the model server gave no usable answer.</returns>
-    private async Task<JsonDocument?> AskAsync(HttpContext context, Route route, Guid domain, string path)
+    /// <returns>Null if the model server returned no valid response.</returns>
+    private async Task<JsonDocument?> FetchAsync(HttpContext context, Route route, Guid domain, string path)
     {
         try
         {
@@ -134,7 +142,7 @@ internal sealed class OllamaModelLists(ModelCatalogClient models, AttestedBacken
             }
 
             await response.Content.LoadIntoBufferAsync(MaxBytes, context.RequestAborted);
-            // From a stream: a byte order mark is skipped.
+            // JsonDocument skips a byte order mark only in a stream.
             var document = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(context.RequestAborted), cancellationToken: context.RequestAborted);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
             {
@@ -145,7 +153,7 @@ internal sealed class OllamaModelLists(ModelCatalogClient models, AttestedBacken
         }
         catch (Exception exception) when (exception is HttpRequestException or JsonException or AttestationException)
         {
-            // Said by the caller: the model server gave nothing.
+            // The caller writes the error.
         }
 
         return null;

@@ -4,7 +4,7 @@ using Cube.Inference.Images;
 namespace Cube.Tests.Inference;
 
 /// <summary>The limits of images, each and together, at every endpoint that accepts some.</summary>
-public sealed class ImageAllowanceTests
+public sealed class ImageBudgetTests
 {
     /// <summary>The endpoints, with <c>@</c> for the images in the body and <c>#</c> for the base64 in an image.</summary>
     private static readonly (string Path, string Body, string Image)[] _endpoints =
