@@ -80,7 +80,7 @@ internal sealed class ConfigurationSnapshot
             }
         }
 
-        PlatformSet = Of(Guid.Empty, Guid.Empty);
+        PlatformSet = PoliciesFor(Guid.Empty, Guid.Empty);
     }
 
     public int Generation { get; }
@@ -97,18 +97,18 @@ internal sealed class ConfigurationSnapshot
     public PolicySet PlatformSet { get; }
 
     /// <returns>Null for a domain that offers all that its machines have.</returns>
-    public Catalog? CatalogOf(Guid domain) => _catalogs.GetValueOrDefault(domain);
+    public Catalog? FindCatalog(Guid domain) => _catalogs.GetValueOrDefault(domain);
 
     public ConfigurationSnapshot WithNextGeneration() => new(_state, Routes, Generation + 1);
 
     /// <param name="domain">Empty for no domain's.</param>
     /// <param name="route">Empty for no route's.</param>
-    public PolicySet Of(Guid domain, Guid route) => _sets.GetOrAdd(
+    public PolicySet PoliciesFor(Guid domain, Guid route) => _sets.GetOrAdd(
         (_domains.ContainsKey(domain) || _closedDomains.Contains(domain) ? domain : Guid.Empty, _routes.ContainsKey(route) || _closedRoutes.Contains(route) ? route : Guid.Empty),
         static (key, snapshot) => snapshot.Make(key.Domain, key.Route), this);
 
     /// <summary>Whether connections that were verified under it may take requests.</summary>
-    public bool IsInForce(PolicySet set) => Of(set.Domain, set.Route).Key == set.Key;
+    public bool IsActive(PolicySet set) => PoliciesFor(set.Domain, set.Route).Key == set.Key;
 
     private PolicySet Make(Guid domain, Guid route)
     {

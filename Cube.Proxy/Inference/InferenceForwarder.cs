@@ -29,7 +29,7 @@ namespace Cube.Proxy.Inference;
 internal sealed class InferenceForwarder
 {
     private const int MaxResponseBytes = 64 << 20;
-    private readonly AttestedBackends _backends;
+    private readonly BackendConnectionProvider _backends;
     private readonly CacheSalts _salts;
     private readonly ProxyConfigurationProvider _configuration;
     private readonly ModelCatalogClient _models;
@@ -38,7 +38,7 @@ internal sealed class InferenceForwarder
     private readonly Counter<long> _tokens;
 
     public InferenceForwarder(
-        AttestedBackends backends, CacheSalts salts, ProxyConfigurationProvider configuration, ModelCatalogClient models, IOptions<ProxyOptions> options, TimeProvider time, IMeterFactory meters)
+        BackendConnectionProvider backends, CacheSalts salts, ProxyConfigurationProvider configuration, ModelCatalogClient models, IOptions<ProxyOptions> options, TimeProvider time, IMeterFactory meters)
     {
         (_backends, _salts, _configuration, _models, _options, _time) = (backends, salts, configuration, models, options.Value, time);
         _tokens = meters.Create("Cube.Proxy").CreateCounter<long>("cube.proxy.tokens", "{token}", "Tokens as model servers count them, by domain, model and direction.");
@@ -93,7 +93,7 @@ internal sealed class InferenceForwarder
 
     /// <summary>The platform's policy, and those of the domain and the route where they have one, must all allow it.</summary>
     private bool AllowsModelChanges(Guid domain, Route route) =>
-        _configuration.Current.Of(domain, route.Id).Policies is { Count: > 0 } policies && policies.All(static policy => policy.Policy.AllowModelChanges);
+        _configuration.Current.PoliciesFor(domain, route.Id).Policies is { Count: > 0 } policies && policies.All(static policy => policy.Policy.AllowModelChanges);
 
     /// <summary>Writes the model server's request, and returns the memory of the client's: it is not needed while the model works.</summary>
     private Exchange Translate(HttpContext context, ForwardedEndpoint endpoint, DomainMember member, Route route, out ByteBuffer outgoing)
@@ -123,7 +123,7 @@ internal sealed class InferenceForwarder
                 return Failed;
             }
 
-            context.Describe(channel.Verdict);
+            context.SetAttestationResult(channel.Verdict);
             channel.Begin();
             try
             {
@@ -135,7 +135,7 @@ internal sealed class InferenceForwarder
             }
             catch (AttestationException lost)
             {
-                await AttestationErrors.Explain(lost).WriteAsync(context);
+                await AttestationErrorTranslator.Translate(lost).WriteAsync(context);
                 return Failed;
             }
             finally
@@ -162,7 +162,7 @@ internal sealed class InferenceForwarder
             using var response = await channel.Invoker.SendAsync(message, timeout.Token);
             if (response.StatusCode != HttpStatusCode.OK)
             {
-                var error = await AgentErrors.TranslateAsync(response, exchange.Body, client.LimitName, timeout.Token);
+                var error = await AgentErrorTranslator.TranslateAsync(response, exchange.Body, client.LimitName, timeout.Token);
                 return await FailAsync(context, endpoint.ChangesModels && error.Code == OpenAiError.UnknownUrl.Code ? OpenAiError.ModelsFixed : endpoint.Request.ForClient(error));
             }
 
@@ -275,8 +275,8 @@ internal sealed class InferenceForwarder
         }
         catch (AttestationException exception)
         {
-            context.Describe(exception);
-            await AttestationErrors.Explain(exception).WriteAsync(context);
+            context.SetAttestationResult(exception);
+            await AttestationErrorTranslator.Translate(exception).WriteAsync(context);
         }
         catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException && !context.RequestAborted.IsCancellationRequested)
         {

@@ -7,7 +7,7 @@ using Cube.Proxy.Management;
 namespace Cube.Proxy.Management;
 
 /// <summary>The vendors' documents by hand, for a Cube that reaches no vendor: what one Cube gives, another takes.</summary>
-internal sealed partial class CollateralImporter(CollateralStore store, ILogger<CollateralImporter> logger)
+internal sealed partial class CollateralImporter(CollateralProvider store, ILogger<CollateralImporter> logger)
 {
     private const int MaxBody = 8 << 20;
     private const int MaxDocuments = 1000;

@@ -14,7 +14,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Cube.Proxy.Management;
 
 /// <summary>The attestation of the machines that serve a domain, for its members.</summary>
-internal sealed class DomainAttestationApi(AttestedBackends backends)
+internal sealed class DomainAttestationApi(BackendConnectionProvider backends)
 {
     private const int MaxBody = 4096;
     private const int MaxAnswer = 512 * 1024;
@@ -39,8 +39,8 @@ internal sealed class DomainAttestationApi(AttestedBackends backends)
         }
         catch (AttestationException exception)
         {
-            context.Describe(exception);
-            await AttestationErrors.Explain(exception).WriteAsync(context);
+            context.SetAttestationResult(exception);
+            await AttestationErrorTranslator.Translate(exception).WriteAsync(context);
             return;
         }
         catch (HttpRequestException)
@@ -49,7 +49,7 @@ internal sealed class DomainAttestationApi(AttestedBackends backends)
             return;
         }
 
-        context.Describe(channel.Verdict);
+        context.SetAttestationResult(channel.Verdict);
         using var request = channel.Post(route.PathOf("/attestation"), asked.AsMemory(0, length));
         try
         {

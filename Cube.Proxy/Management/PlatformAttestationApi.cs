@@ -11,7 +11,7 @@ namespace Cube.Proxy.Management;
 /// The attestation of the platform: its policy, which applies to every domain, the verdicts on all machines, and the vendors' collateral. For administrators of the platform; members of a domain may read
 /// the verdicts of the domain.
 /// </summary>
-internal sealed class PlatformAttestationApi(PolicyService policies, VerdictJournal journal, PlatformAdministrators administrators, MembershipClient memberships, Permissions permissions)
+internal sealed class PlatformAttestationApi(PolicyService policies, VerdictStore journal, PlatformAdministrators administrators, MembershipClient memberships, Permissions permissions)
 {
     private const string ReadAction = "llm_read";
 

@@ -14,7 +14,7 @@ using Microsoft.Extensions.Options;
 namespace Cube.Proxy.Management;
 
 /// <summary>What administrators do with policies, for the platform and for a domain alike: read, stage, try out, activate; and see what machines proved.</summary>
-internal sealed class PolicyService(PolicyStore store, ProxyConfigurationProvider configuration, AttestedBackends backends, IOptions<PolicyOptions> options, TimeProvider time)
+internal sealed class PolicyService(PolicyStore store, ProxyConfigurationProvider configuration, BackendConnectionProvider backends, IOptions<PolicyOptions> options, TimeProvider time)
 {
     private const int MaxBody = PolicyJson.MaxBytes + 1024;
 
@@ -150,7 +150,7 @@ internal sealed class PolicyService(PolicyStore store, ProxyConfigurationProvide
 
     /// <summary>The verdicts on all machines, and the stored rows that cannot be loaded.</summary>
     public ApiResult VerifyPlatform() => ApiResult.Ok(new BackendList(
-        [.. backends.Slots.Where(slot => configuration.Current.IsInForce(slot.Policies)).Select(static slot => View(slot, showAddresses: true))],
+        [.. backends.Pools.Where(slot => configuration.Current.IsActive(slot.Policies)).Select(static slot => View(slot, showAddresses: true))],
         [.. configuration.Current.Unreadable.Select(static row => new UnreadableView(row.Kind, row.Name, row.Problem))]));
 
     /// <summary>The verdicts on the machines that a domain's requests may use.</summary>
@@ -158,22 +158,22 @@ internal sealed class PolicyService(PolicyStore store, ProxyConfigurationProvide
         ApiResult.Ok(new BackendList([.. (await HeldAsync(domain, ct)).Select(slot => View(slot, showAddresses))]));
 
     /// <summary>The machines that a scope's requests may use now: all of them, those of a domain's requests, those of a route's.</summary>
-    private async Task<List<BackendSlot>> HeldAsync(string scope, CancellationToken ct)
+    private async Task<List<BackendConnectionPool>> HeldAsync(string scope, CancellationToken ct)
     {
         var snapshot = configuration.Current;
-        var inUse = backends.Slots.Where(slot => snapshot.IsInForce(slot.Policies));
+        var inUse = backends.Pools.Where(slot => snapshot.IsActive(slot.Policies));
         if (PolicyScope.FindRoute(scope) is not { } route)
         {
-            var domain = Guid.TryParse(scope, out var id) ? snapshot.Of(id, Guid.Empty).Domain : Guid.Empty;
+            var domain = Guid.TryParse(scope, out var id) ? snapshot.PoliciesFor(id, Guid.Empty).Domain : Guid.Empty;
             return [.. inUse.Where(slot => slot.Policies.Domain == domain)];
         }
 
-        var held = new List<BackendSlot>();
+        var held = new List<BackendConnectionPool>();
         if (snapshot.Routes.All.FirstOrDefault(running => running.Id == route)?.Target is { } target)
         {
-            foreach (var slot in inUse.Where(slot => slot.Policies.Route == snapshot.Of(Guid.Empty, route).Route))
+            foreach (var slot in inUse.Where(slot => slot.Policies.Route == snapshot.PoliciesFor(Guid.Empty, route).Route))
             {
-                if (await backends.LeadsToAsync(target, slot.Address, ct))
+                if (await backends.ResolvesToAsync(target, slot.Address, ct))
                 {
                     held.Add(slot);
                 }
@@ -206,16 +206,16 @@ internal sealed class PolicyService(PolicyStore store, ProxyConfigurationProvide
         return PolicyJson.Parse(body, options.Value.Simulated);
     }
 
-    private static BackendView View(BackendSlot slot, bool showAddresses)
+    private static BackendView View(BackendConnectionPool slot, bool showAddresses)
     {
         var verdict = VerdictOf(slot);
         var state = slot.Current is { IsOpen: true } ? "attested" : slot.Failure is AttestationException ? "refused" : "unreachable";
         return new BackendView(Name(slot, showAddresses), slot.Policies.Scope, state, slot.Current is { AcceptsRequests: true }, verdict);
     }
 
-    private static Verdict? VerdictOf(BackendSlot slot) => slot.Current?.Verdict ?? (slot.Failure as AttestationException)?.Verdict;
+    private static Verdict? VerdictOf(BackendConnectionPool slot) => slot.Current?.Verdict ?? (slot.Failure as AttestationException)?.Verdict;
 
-    private static string Name(BackendSlot slot, bool showAddresses) => showAddresses
+    private static string Name(BackendConnectionPool slot, bool showAddresses) => showAddresses
         ? slot.Address.GetLeftPart(UriPartial.Authority)
         : $"backend-{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(slot.Address.Authority)))[..12]}";
 

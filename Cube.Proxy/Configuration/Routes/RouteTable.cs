@@ -87,7 +87,7 @@ internal sealed class RouteTable
     public IReadOnlyCollection<Route> All => _byId.Values;
 
     /// <summary>Whether exactly this route is still what runs.</summary>
-    public bool Holds(Route route) => _byId.TryGetValue(route.Id, out var current) && current.Revision == route.Revision;
+    public bool Contains(Route route) => _byId.TryGetValue(route.Id, out var current) && current.Revision == route.Revision;
 
     /// <returns>The first whose matchers all match, else the default one, else null.</returns>
     public Route? Find(in RouteRequest request)

@@ -19,7 +19,7 @@ namespace Cube.Proxy.Inference.Models;
 /// Ollama's own lists, of its models and of those that run now, as far as they are the caller's; and its version. In front of another
 /// server there are none of them.
 /// </summary>
-internal sealed class OllamaModelLists(ModelCatalogClient models, AttestedBackends backends, ProxyConfigurationProvider configuration, Permissions permissions)
+internal sealed class OllamaModelLists(ModelCatalogClient models, BackendConnectionProvider backends, ProxyConfigurationProvider configuration, Permissions permissions)
 {
     private const int MaxBytes = 1 << 20;
 
@@ -36,7 +36,7 @@ internal sealed class OllamaModelLists(ModelCatalogClient models, AttestedBacken
         }
 
         var (member, access) = (context.Features.GetRequiredFeature<DomainMember>(), context.Features.GetRequiredFeature<Access>());
-        var published = list.Published(configuration.Current.CatalogOf(member.DomainId)).ToList();
+        var published = list.Published(configuration.Current.FindCatalog(member.DomainId)).ToList();
         var allowed = await permissions.FindAsync(member, action, [.. published.Select(static model => model.Id)], access, context.RequestAborted);
         if (!access.Reaches(allowed))
         {
@@ -125,7 +125,7 @@ internal sealed class OllamaModelLists(ModelCatalogClient models, AttestedBacken
         try
         {
             var channel = await backends.GetAsync(route, domain, context.RequestAborted);
-            context.Describe(channel.Verdict);
+            context.SetAttestationResult(channel.Verdict);
             using var message = channel.Get(route.PathOf(path));
             using var response = await channel.Invoker.SendAsync(message, context.RequestAborted);
             if (response.StatusCode != HttpStatusCode.OK)
