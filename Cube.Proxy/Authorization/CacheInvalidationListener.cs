@@ -53,9 +53,9 @@ internal sealed partial class CacheInvalidationListener(ProxyDatabase database, 
         // Callbacks run one after the other, between the waits below; dropping a tag is a dictionary entry.
         connection.Notification += (_, notice) =>
         {
-            if (notice.Payload.StartsWith(DeletedDomainCleanup.NoticePrefix, StringComparison.Ordinal))
+            if (notice.Payload.StartsWith(DeletedDomainCleanup.NotificationPrefix, StringComparison.Ordinal))
             {
-                deleted.Wake();
+                deleted.Trigger();
                 return;
             }
 
@@ -71,7 +71,7 @@ internal sealed partial class CacheInvalidationListener(ProxyDatabase database, 
         }
 
         Drop(Everything);
-        deleted.Wake();
+        deleted.Trigger();
         Listening();
         while (true)
         {

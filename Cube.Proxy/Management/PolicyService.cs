@@ -82,9 +82,9 @@ internal sealed class PolicyService(PolicyStore store, ProxyConfigurationProvide
 
         switch (await store.ActivateAsync(scope, version, by, ct))
         {
-            case Activation.NotFound:
+            case ActivationResult.NotFound:
                 return ApiResult.NotFound("There is no such version.");
-            case Activation.NeverActive:
+            case ActivationResult.NeverActive:
                 return ApiResult.Conflict("The version is older than the one in force and was never in force: only what was active before can be rolled back to.");
         }
 
@@ -119,7 +119,7 @@ internal sealed class PolicyService(PolicyStore store, ProxyConfigurationProvide
                     return ApiResult.NotFound("There is no such version.");
                 }
 
-                candidate = PolicyStore.Load(kept.Policy, options.Value.Simulated);
+                candidate = PolicyStore.Parse(kept.Policy, options.Value.Simulated);
             }
             else
             {
@@ -223,7 +223,7 @@ internal sealed class PolicyService(PolicyStore store, ProxyConfigurationProvide
     {
         try
         {
-            PolicyStore.Load(version.Policy, options.Value.Simulated);
+            PolicyStore.Parse(version.Policy, options.Value.Simulated);
             return null;
         }
         catch (PolicyException exception)

@@ -80,15 +80,15 @@ internal sealed partial class RouteApi(RouteStore store, ProxyConfigurationProvi
     public async Task<ApiResult> DeleteAsync(HttpContext context, string name) =>
         await SettleAsync(context, await store.DeleteAsync(name, UserOf(context), context.RequestAborted), name, UserOf(context)) ?? ApiResult.Ok(new DeletedView("route deleted successfully"));
 
-    private async Task<ApiResult?> SettleAsync(HttpContext context, RouteChange change, string name, string by)
+    private async Task<ApiResult?> SettleAsync(HttpContext context, RouteChangeResult change, string name, string by)
     {
         switch (change)
         {
-            case RouteChange.NotFound:
+            case RouteChangeResult.NotFound:
                 return NotFound;
-            case RouteChange.NameTaken:
+            case RouteChangeResult.NameTaken:
                 return ApiResult.Conflict("There is a route of this name already.");
-            case RouteChange.DefaultTaken:
+            case RouteChangeResult.DefaultTaken:
                 return ApiResult.Conflict("There is a default route already; only one can be.");
         }
 
