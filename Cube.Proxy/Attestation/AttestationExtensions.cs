@@ -14,30 +14,30 @@ internal static class AttestationExtensions
 {
     public static WebApplicationBuilder AddAttestation(this WebApplicationBuilder builder)
     {
-        ServiceAddresses.Require(builder.Configuration, AttestedBackends.Peer, "https");
+        ServiceAddresses.Require(builder.Configuration, BackendConnectionProvider.ServiceName, "https");
         var services = builder.Services;
         services.AddOptionsWithValidateOnStart<AttestationOptions, AttestationOptionsValidator>().BindConfiguration(AttestationOptions.Section);
         services.AddOptionsWithValidateOnStart<CollateralOptions, CollateralOptionsValidator>().BindConfiguration(CollateralOptions.Section);
         services.AddOptionsWithValidateOnStart<VerdictOptions, VerdictOptionsValidator>().BindConfiguration(VerdictOptions.Section);
         services.AddSingleton<ServiceAddresses>();
-        services.AddSingleton<VerdictJournal>().AddHostedService(static provider => provider.GetRequiredService<VerdictJournal>());
+        services.AddSingleton<VerdictStore>().AddHostedService(static provider => provider.GetRequiredService<VerdictStore>());
         services.AddHttpClient(VendorClient.ClientName, static client => client.Timeout = TimeSpan.FromSeconds(4));
-        services.AddSingleton<VendorClient>().AddSingleton<CollateralVerifier>().AddSingleton<CollateralTable>();
-        services.AddSingleton<CollateralStore>().AddHostedService(static provider => provider.GetRequiredService<CollateralStore>());
+        services.AddSingleton<VendorClient>().AddSingleton<CollateralVerifier>().AddSingleton<CollateralDocumentStore>();
+        services.AddSingleton<CollateralProvider>().AddHostedService(static provider => provider.GetRequiredService<CollateralProvider>());
         services.AddSingleton(static provider =>
         {
             var options = provider.GetRequiredService<IOptions<AttestationOptions>>().Value;
             return new EvidenceVerifier(new VerifierSettings
             {
                 AllowSimulated = provider.GetRequiredService<IOptions<PolicyOptions>>().Value.Simulated,
-                MaaKeys = provider.GetRequiredService<CollateralStore>().MaaKeys,
+                MaaKeys = provider.GetRequiredService<CollateralProvider>().MaaKeys,
                 GoogleRoot = options.GoogleRoot is { Length: > 0 } root ? File.ReadAllBytes(root) : null,
             });
         });
         services.AddSingleton(static provider => new AttestedChannelFactory(
-            provider.GetRequiredService<EvidenceVerifier>(), provider.GetRequiredService<CollateralStore>().CompleteAsync,
+            provider.GetRequiredService<EvidenceVerifier>(), provider.GetRequiredService<CollateralProvider>().CompleteAsync,
             provider.GetRequiredService<IOptions<PolicyOptions>>().Value.Simulated, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<AttestedBackends>().AddHostedService(static provider => provider.GetRequiredService<AttestedBackends>());
+        services.AddSingleton<BackendConnectionProvider>().AddHostedService(static provider => provider.GetRequiredService<BackendConnectionProvider>());
         return builder;
     }
 }

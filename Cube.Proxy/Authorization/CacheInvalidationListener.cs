@@ -53,9 +53,9 @@ internal sealed partial class CacheInvalidationListener(ProxyDatabase database, 
         // The callbacks run sequentially during the waits below. Removing a tag is fast.
         connection.Notification += (_, notification) =>
         {
-            if (notification.Payload.StartsWith(DeletedDomainCleanup.NoticePrefix, StringComparison.Ordinal))
+            if (notification.Payload.StartsWith(DeletedDomainCleanup.NotificationPrefix, StringComparison.Ordinal))
             {
-                deleted.Wake();
+                deleted.Trigger();
                 return;
             }
 
@@ -71,7 +71,7 @@ internal sealed partial class CacheInvalidationListener(ProxyDatabase database, 
         }
 
         Remove(AllTags);
-        deleted.Wake();
+        deleted.Trigger();
         Listening();
         while (true)
         {

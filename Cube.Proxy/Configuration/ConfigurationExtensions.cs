@@ -8,13 +8,13 @@ namespace Cube.Proxy.Configuration;
 
 internal static class ConfigurationExtensions
 {
-    /// <summary>Routes, attestation policies and model catalogs, from the database.</summary>
-    /// <exception cref="SettingException">Simulated evidence in Production, or no database is configured.</exception>
+    /// <summary>Adds the configuration that the database stores: routes, attestation policies and model catalogs.</summary>
+    /// <exception cref="SettingException">The settings accept simulated Evidence in Production, or configure no database.</exception>
     public static WebApplicationBuilder AddRuntimeConfiguration(this WebApplicationBuilder builder)
     {
         if (builder.Configuration.GetValue<bool>($"{PolicyOptions.Section}:{nameof(PolicyOptions.Simulated)}"))
         {
-            builder.Environment.RefuseInProduction("A proxy that accepts simulated evidence");
+            builder.Environment.RefuseInProduction("A proxy that accepts simulated Evidence");
         }
 
         ProxyDatabase.Require(builder.Configuration);

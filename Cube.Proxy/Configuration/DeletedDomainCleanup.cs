@@ -8,29 +8,30 @@ using Npgsql;
 namespace Cube.Proxy.Configuration;
 
 /// <summary>
-/// Removes what the proxies store for domains that were deleted. The authorization engine says of each such domain that it was deleted, for good; a notice of Identity's only says when to ask. Nothing is
-/// removed because something is absent from the engine.
+/// Deletes the rows of deleted domains from the database of the proxies. The authorization engine has a permanent relationship for each deleted domain, which is the only evidence of a deletion: a
+/// domain that is absent from the engine keeps its rows. A notification of Identity only triggers a query of the engine.
 /// </summary>
 internal sealed partial class DeletedDomainCleanup(ProxyDatabase database, IAuthorizationEngine engine, TimeProvider time, ILogger<DeletedDomainCleanup> logger) : BackgroundService
 {
-    public const string NoticePrefix = "deleted:";
+    /// <summary>Prefix of the payload with which Identity announces a deleted domain.</summary>
+    public const string NotificationPrefix = "deleted:";
     private static readonly TimeSpan _interval = TimeSpan.FromHours(1);
-    private static readonly TimeSpan _retry = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan _retryDelay = TimeSpan.FromMinutes(1);
 
-    /// <summary>Many notices in a moment are one question, and no notice makes the engine be asked more often.</summary>
-    private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
-    private readonly SemaphoreSlim _wake = new(0, 1);
+    /// <summary>Minimum time between two queries of the engine, however many notifications arrive.</summary>
+    private static readonly TimeSpan _minInterval = TimeSpan.FromSeconds(1);
+    private readonly SemaphoreSlim _trigger = new(0, 1);
 
-    /// <summary>A domain may have been deleted, or notices may have been missed.</summary>
-    public void Wake()
+    /// <summary>Triggers a cleanup: a domain may have been deleted, or notifications may have been missed.</summary>
+    public void Trigger()
     {
         try
         {
-            _wake.Release();
+            _trigger.Release();
         }
         catch (SemaphoreFullException)
         {
-            // It is awake already.
+            // A cleanup is already triggered.
         }
     }
 
@@ -43,17 +44,17 @@ internal sealed partial class DeletedDomainCleanup(ProxyDatabase database, IAuth
                 var next = _interval;
                 try
                 {
-                    await SweepAsync(stoppingToken);
+                    await DeleteRowsAsync(stoppingToken);
                 }
                 catch (Exception exception) when (exception is UnavailableException or NpgsqlException or TimeoutException or HttpRequestException or IOException
                     || (exception is OperationCanceledException && !stoppingToken.IsCancellationRequested))
                 {
-                    NotRemoved(exception.GetType().Name);
-                    next = _retry;
+                    CleanupFailed(exception.GetType().Name);
+                    next = _retryDelay;
                 }
 
-                await Task.Delay(_pause, time, stoppingToken);
-                await _wake.WaitAsync(next, stoppingToken);
+                await Task.Delay(_minInterval, time, stoppingToken);
+                await _trigger.WaitAsync(next, stoppingToken);
             }
         }
         catch (OperationCanceledException)
@@ -62,7 +63,7 @@ internal sealed partial class DeletedDomainCleanup(ProxyDatabase database, IAuth
         }
     }
 
-    private async Task SweepAsync(CancellationToken ct)
+    private async Task DeleteRowsAsync(CancellationToken ct)
     {
         var ids = new List<Guid>();
         await foreach (var deleted in engine.ReadAsync(new RelationshipFilter("domain", Relation: CubeSchema.Deleted), ct))
@@ -79,28 +80,28 @@ internal sealed partial class DeletedDomainCleanup(ProxyDatabase database, IAuth
         }
 
         await using var connection = await database.Source.OpenConnectionAsync(ct);
-        var removed = await connection.ExecuteAsync(new CommandDefinition(
+        var deletedRows = await connection.ExecuteAsync(new CommandDefinition(
             """
             delete from attestation_policies where scope = any(@scopes);
             delete from model_catalogues where domain = any(@domains);
             delete from attestation_verdicts where policy_id = any(@scopes)
             """,
             new { scopes = ids.Select(static id => id.ToString()).ToArray(), domains = ids.ToArray() }, commandTimeout: 60, cancellationToken: ct));
-        if (removed > 0)
+        if (deletedRows > 0)
         {
-            Removed(removed);
+            RowsDeleted(deletedRows);
         }
     }
 
     public override void Dispose()
     {
-        _wake.Dispose();
+        _trigger.Dispose();
         base.Dispose();
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Rows} rows of deleted domains were removed")]
-    private partial void Removed(int rows);
+    [LoggerMessage(Level = LogLevel.Information, Message = "The proxy deleted {Rows} rows of deleted domains.")]
+    private partial void RowsDeleted(int rows);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Rows of deleted domains cannot be removed now ({Reason}); the proxy tries again in a minute")]
-    private partial void NotRemoved(string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The proxy cannot delete the rows of deleted domains ({Reason}). It retries in a minute.")]
+    private partial void CleanupFailed(string reason);
 }

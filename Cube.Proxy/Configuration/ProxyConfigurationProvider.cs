@@ -1,6 +1,5 @@
 using System.Text;
 using Cube.Attestation.Policy;
-using Cube.Proxy.Configuration.Catalogs;
 using Cube.Proxy.Configuration.Policies;
 using Cube.Proxy.Configuration.Routes;
 using Cube.Proxy.Database;
@@ -12,43 +11,44 @@ using Npgsql;
 namespace Cube.Proxy.Configuration;
 
 /// <summary>
-/// The policies, routes and model catalog that are in force now, in memory, of one moment. A change made anywhere is heard of at once, through <c>NOTIFY</c>, and looked for every second
-/// besides. Where the database has been silent for too long, nobody knows what is in force, and nothing passes.
+/// Provides the active policies, routes and model catalogs from memory, as one consistent snapshot. <c>NOTIFY</c> announces each change of the database; in addition, the proxy checks for changes
+/// every second. If the database has not responded for ten seconds, the active policies are unknown, and the proxy rejects all requests.
 /// </summary>
 internal sealed partial class ProxyConfigurationProvider(
     PolicyStore store, RouteStore routes, SeedRoutes seedRoutes, ProxyDatabase database, IOptions<PolicyOptions> options, TimeProvider time, ILogger<ProxyConfigurationProvider> logger) : BackgroundService
 {
     private const string Channel = "cube_attestation";
     private static readonly TimeSpan _interval = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan _trust = TimeSpan.FromSeconds(10);
-    private readonly SemaphoreSlim _reading = new(1);
-    private readonly Lock _swapping = new();
+    private static readonly TimeSpan _maxAge = TimeSpan.FromSeconds(10);
+    private readonly SemaphoreSlim _readLock = new(1);
+    private readonly Lock _snapshotLock = new();
     private readonly ConfigurationReader _reader = new(database, options.Value.Simulated);
     private volatile ConfigurationSnapshot _snapshot = new(StoredConfiguration.Empty, generation: 0);
     private long _confirmedAt;
 
-    /// <summary>Raised after every change, on the thread that found it.</summary>
+    /// <summary>Raised after each change, synchronously on the thread that has read it.</summary>
     public event Action? Changed;
 
-    /// <exception cref="UnavailableException">The database has been silent for ten seconds.</exception>
-    public ConfigurationSnapshot Current => time.GetElapsedTime(Interlocked.Read(ref _confirmedAt)) <= _trust
+    /// <exception cref="UnavailableException">The database has not responded for ten seconds.</exception>
+    public ConfigurationSnapshot Current => time.GetElapsedTime(Interlocked.Read(ref _confirmedAt)) <= _maxAge
         ? _snapshot
         : throw new UnavailableException("The attestation policies");
 
+    /// <summary>The Evidence types that the platform policy accepts, for the log.</summary>
     public string Description => string.Join(", ", _snapshot.PlatformSet.Policies.SelectMany(static policy => policy.Policy.Types)) is { Length: > 0 } types ? types : "none";
 
-    /// <summary>Writes the first policy where there is none, and reads what is in force before the first request.</summary>
-    /// <remarks>Whatever is stored, the proxy starts: what it cannot load is closed and reported.</remarks>
-    /// <exception cref="SettingException">A configured policy or route cannot be loaded.</exception>
+    /// <summary>Stores the seed policy and the seed routes in a new database, and reads the configuration before the proxy accepts requests.</summary>
+    /// <remarks>The proxy starts whatever the database contains. It rejects requests for rows that it cannot load, and reports these rows.</remarks>
+    /// <exception cref="SettingException">A configured policy or route is not valid, or the database does not answer.</exception>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         try
         {
-            if (options.Value.FirstPolicy is { Length: > 0 } first)
+            if (options.Value.FirstPolicy is { Length: > 0 } setting)
             {
-                var text = first.TrimStart().StartsWith('{') ? first : await File.ReadAllTextAsync(first, cancellationToken);
-                PolicyJson.Parse(Encoding.UTF8.GetBytes(text), options.Value.Simulated);
-                await store.SeedAsync(text, cancellationToken);
+                var policy = setting.TrimStart().StartsWith('{') ? setting : await File.ReadAllTextAsync(setting, cancellationToken);
+                PolicyJson.Parse(Encoding.UTF8.GetBytes(policy), options.Value.Simulated);
+                await store.SeedAsync(policy, cancellationToken);
             }
 
             await routes.SeedAsync(seedRoutes.Read(options.Value.Simulated), cancellationToken);
@@ -57,7 +57,7 @@ internal sealed partial class ProxyConfigurationProvider(
         }
         catch (Exception exception) when (exception is PolicyException or IOException or UnauthorizedAccessException)
         {
-            throw new SettingException($"Attestation__FirstPolicy cannot be loaded: {exception.Message}");
+            throw new SettingException($"The proxy cannot load Attestation__FirstPolicy: {exception.Message}");
         }
         catch (NpgsqlException exception)
         {
@@ -66,48 +66,48 @@ internal sealed partial class ProxyConfigurationProvider(
 
         if (_snapshot.PlatformSet.Policies.Count == 0)
         {
-            NoPolicy();
+            NoPlatformPolicy();
         }
 
         await base.StartAsync(cancellationToken);
     }
 
-    /// <summary>Reads what is in force now; whoever has changed it waits for this before he says so.</summary>
+    /// <summary>Reads the stored configuration now. An API that changes it awaits this call before it responds.</summary>
     public async Task ReadAsync(CancellationToken ct)
     {
-        await _reading.WaitAsync(ct);
+        await _readLock.WaitAsync(ct);
         try
         {
-            var state = await _reader.ReadAsync(ct);
-            if (state is not null)
+            var configuration = await _reader.ReadAsync(ct);
+            if (configuration is not null)
             {
-                Report(_snapshot.Unreadable, state.Unreadable);
-                lock (_swapping)
+                ReportUnreadable(_snapshot.Unreadable, configuration.Unreadable);
+                lock (_snapshotLock)
                 {
-                    _snapshot = new ConfigurationSnapshot(state, _snapshot.Generation);
+                    _snapshot = new ConfigurationSnapshot(configuration, _snapshot.Generation);
                 }
 
-                InForce(_snapshot.PlatformSet.Key, _snapshot.PolicyCount, _snapshot.Routes.All.Count, _snapshot.CatalogCount);
+                ConfigurationLoaded(_snapshot.PlatformSet.Key, _snapshot.PolicyCount, _snapshot.Routes.All.Count, _snapshot.CatalogCount);
             }
 
             Interlocked.Exchange(ref _confirmedAt, time.GetTimestamp());
-            if (state is null)
+            if (configuration is null)
             {
                 return;
             }
         }
         finally
         {
-            _reading.Release();
+            _readLock.Release();
         }
 
         Changed?.Invoke();
     }
 
-    /// <summary>The same policies are to be held against every machine anew.</summary>
+    /// <summary>Starts a new generation: the proxy verifies every machine again, under the same policies.</summary>
     public void Reverify()
     {
-        lock (_swapping)
+        lock (_snapshotLock)
         {
             _snapshot = _snapshot.WithNextGeneration();
         }
@@ -139,35 +139,35 @@ internal sealed partial class ProxyConfigurationProvider(
             }
             catch (Exception exception) when (exception is NpgsqlException or TimeoutException or IOException or OperationCanceledException)
             {
-                Silent(exception.GetType().Name);
+                ReadFailed(exception.GetType().Name);
                 await Task.Delay(_interval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
 
-    private void Report(IReadOnlyCollection<Unreadable> before, IReadOnlyCollection<Unreadable> now)
+    private void ReportUnreadable(IReadOnlyCollection<UnreadableRow> before, IReadOnlyCollection<UnreadableRow> now)
     {
         foreach (var row in now.Except(before))
         {
-            Unloadable(row.Kind, row.Name, row.Problem);
+            RowUnreadable(row.Kind, row.Name, row.Problem);
         }
     }
 
     public override void Dispose()
     {
-        _reading.Dispose();
+        _readLock.Dispose();
         base.Dispose();
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "In force: {Key}, {Policies} attestation policies, {Routes} routes, {Catalogs} model catalogs")]
-    private partial void InForce(string key, int policies, int routes, int catalogs);
+    [LoggerMessage(Level = LogLevel.Information, Message = "The proxy loaded its configuration: {Key}, {Policies} attestation policies, {Routes} routes, {Catalogs} model catalogs.")]
+    private partial void ConfigurationLoaded(string key, int policies, int routes, int catalogs);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "No attestation policy of the platform is in force: every machine is refused")]
-    private partial void NoPolicy();
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The platform has no active attestation policy. The proxy rejects every machine.")]
+    private partial void NoPlatformPolicy();
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The attestation policies cannot be read ({Reason}); after ten seconds nothing passes")]
-    private partial void Silent(string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The proxy cannot read its configuration from the database ({Reason}). After ten seconds it rejects all requests.")]
+    private partial void ReadFailed(string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The stored {Kind} of {Name} cannot be loaded, and what it is for is closed until it is replaced or removed: {Problem}")]
-    private partial void Unloadable(string kind, string name, string problem);
+    [LoggerMessage(Level = LogLevel.Error, Message = "The proxy cannot load the stored {Kind} of {Name}: {Problem} It rejects the requests that need it until the row is replaced or removed.")]
+    private partial void RowUnreadable(string kind, string name, string problem);
 }

@@ -5,28 +5,26 @@ using Npgsql;
 
 namespace Cube.Proxy.Database;
 
-/// <summary>The database of the proxies: what they must agree on.</summary>
+/// <summary>The PostgreSQL database that all proxies share: routes, policies, catalogs, verdicts and collateral.</summary>
 internal sealed class ProxyDatabase(IConfiguration configuration) : IAsyncDisposable
 {
     public const string ConnectionName = "proxy";
+    /// <summary>Key of the advisory lock that only one proxy at a time holds to migrate the schema.</summary>
     private const long MigrationLock = 0x43756265_00000002;
 
     public NpgsqlDataSource Source { get; } = Create(configuration);
 
+    /// <returns>The connection string.</returns>
     /// <exception cref="SettingException">No database is configured.</exception>
-    public static void Require(IConfiguration configuration)
-    {
-        if (string.IsNullOrEmpty(configuration.GetConnectionString(ConnectionName)))
-        {
-            throw new SettingException($"No database is configured: set ConnectionStrings__{ConnectionName}.");
-        }
-    }
+    public static string Require(IConfiguration configuration) => configuration.GetConnectionString(ConnectionName) is { Length: > 0 } connectionString
+        ? connectionString
+        : throw new SettingException($"No database is configured: set ConnectionStrings__{ConnectionName}.");
 
-    /// <exception cref="SettingException">It cannot be reached or brought up to date.</exception>
+    /// <exception cref="SettingException">The database cannot be reached, or a migration failed.</exception>
     public void Migrate()
     {
         DefaultTypeMap.MatchNamesWithUnderscores = true;
-        Migrations.Run(ConnectionName, typeof(ProxyDatabase).Assembly, Source, configuration.GetConnectionString(ConnectionName)!, MigrationLock);
+        Migrations.Run(ConnectionName, typeof(ProxyDatabase).Assembly, Source, Require(configuration), MigrationLock);
     }
 
     private static NpgsqlDataSource Create(IConfiguration configuration)

@@ -27,7 +27,7 @@ namespace Cube.Proxy.Inference;
 internal sealed class InferenceForwarder
 {
     private const int MaxResponseBytes = 64 << 20;
-    private readonly AttestedBackends _backends;
+    private readonly BackendConnectionProvider _backends;
     private readonly CacheSalts _salts;
     private readonly ProxyConfigurationProvider _configuration;
     private readonly ModelCatalogClient _models;
@@ -36,7 +36,7 @@ internal sealed class InferenceForwarder
     private readonly TokenMeter _tokens;
 
     public InferenceForwarder(
-        AttestedBackends backends, CacheSalts salts, ProxyConfigurationProvider configuration, ModelCatalogClient models, IOptions<ProxyOptions> options, TimeProvider time, TokenMeter tokens)
+        BackendConnectionProvider backends, CacheSalts salts, ProxyConfigurationProvider configuration, ModelCatalogClient models, IOptions<ProxyOptions> options, TimeProvider time, TokenMeter tokens)
     {
         (_backends, _salts, _configuration, _models, _options, _time, _tokens) = (backends, salts, configuration, models, options.Value, time, tokens);
     }
@@ -83,7 +83,7 @@ internal sealed class InferenceForwarder
 
     /// <summary>Whether all policies that apply allow it: those of the platform, the domain and the route.</summary>
     private bool AllowsModelChanges(Guid domain, Route route) =>
-        _configuration.Current.Of(domain, route.Id).Policies is { Count: > 0 } policies && policies.All(static policy => policy.Policy.AllowModelChanges);
+        _configuration.Current.PoliciesFor(domain, route.Id).Policies is { Count: > 0 } policies && policies.All(static policy => policy.Policy.AllowModelChanges);
 
     /// <summary>Writes the model server's request, and releases the memory of the client's request, which is not needed during generation.</summary>
     private BackendExchange Translate(HttpContext context, ForwardedEndpoint endpoint, DomainMember member, Route route, out ByteBuffer outgoing)
@@ -113,7 +113,7 @@ internal sealed class InferenceForwarder
                 return Failed;
             }
 
-            context.Describe(channel.Verdict);
+            context.SetAttestationResult(channel.Verdict);
             channel.Begin();
             try
             {
@@ -125,7 +125,7 @@ internal sealed class InferenceForwarder
             }
             catch (AttestationException exception)
             {
-                await AttestationErrors.Explain(exception).WriteAsync(context);
+                await AttestationErrorTranslator.Translate(exception).WriteAsync(context);
                 return Failed;
             }
             finally
@@ -152,7 +152,7 @@ internal sealed class InferenceForwarder
             using var response = await channel.Invoker.SendAsync(message, timeout.Token);
             if (response.StatusCode != HttpStatusCode.OK)
             {
-                var error = await AgentErrors.TranslateAsync(response, exchange.Body, exchange.Client.TokenLimitName, timeout.Token);
+                var error = await AgentErrorTranslator.TranslateAsync(response, exchange.Body, exchange.Client.TokenLimitName, timeout.Token);
                 return await FailAsync(context, endpoint.ChangesModels && error.Code == OpenAiError.UnknownUrl.Code ? OpenAiError.ModelsFixed : endpoint.Request.ForClient(error));
             }
 
@@ -276,8 +276,8 @@ internal sealed class InferenceForwarder
         }
         catch (AttestationException exception)
         {
-            context.Describe(exception);
-            await AttestationErrors.Explain(exception).WriteAsync(context);
+            context.SetAttestationResult(exception);
+            await AttestationErrorTranslator.Translate(exception).WriteAsync(context);
         }
         catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException && !context.RequestAborted.IsCancellationRequested)
         {

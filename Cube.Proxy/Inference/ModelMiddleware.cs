@@ -33,7 +33,7 @@ internal sealed class ModelMiddleware(RequestDelegate next, ModelCatalogClient m
         }
 
         var member = context.Features.GetRequiredFeature<DomainMember>();
-        var published = catalog.Resolve(name, configuration.Current.CatalogOf(member.DomainId));
+        var published = catalog.Resolve(name, configuration.Current.FindCatalog(member.DomainId));
         var access = await permissions.FindAsync(member, action, published?.Id ?? name, context.Features.GetRequiredFeature<Access>(), context.RequestAborted);
         if (published is null || !access.IsAllowed)
         {

@@ -2,10 +2,10 @@ namespace Cube.Proxy.Management;
 
 internal static class ApiBody
 {
-    /// <returns>The whole body; null where it is longer than <paramref name="most"/> bytes.</returns>
-    public static async Task<byte[]?> ReadAsync(HttpRequest request, int most)
+    /// <returns>The body; null if it is larger than <paramref name="maxBytes"/>.</returns>
+    public static async Task<byte[]?> ReadAsync(HttpRequest request, int maxBytes)
     {
-        if (request.ContentLength > most)
+        if (request.ContentLength > maxBytes)
         {
             return null;
         }
@@ -15,7 +15,7 @@ internal static class ApiBody
         while (await request.Body.ReadAsync(buffer, request.HttpContext.RequestAborted) is > 0 and var read)
         {
             body.Write(buffer, 0, read);
-            if (body.Length > most)
+            if (body.Length > maxBytes)
             {
                 return null;
             }

@@ -6,11 +6,11 @@ using Microsoft.Extensions.Options;
 
 namespace Cube.Proxy.Management;
 
-/// <summary>The result of a management endpoint. A failure is written in the shape of its path: OpenAI's envelope below a domain, <c>{"error","message"}</c> elsewhere.</summary>
+/// <summary>The result of a management endpoint. The path determines the format of an error: OpenAI's envelope below a domain, <c>{"error","message"}</c> elsewhere.</summary>
 /// <param name="Status">The HTTP status.</param>
-/// <param name="Body">Written as JSON; null for none.</param>
-/// <param name="Code">Of a failure.</param>
-/// <param name="Message">Of a failure.</param>
+/// <param name="Body">The object that is serialized as JSON; null for an empty body.</param>
+/// <param name="Code">The error code; null for a success.</param>
+/// <param name="Message">The error message; null for a success.</param>
 internal sealed record ApiResult(int Status, object? Body, string? Code = null, string? Message = null) : IResult
 {
     public static ApiResult NoContent { get; } = new(StatusCodes.Status204NoContent, null);
@@ -19,7 +19,7 @@ internal sealed record ApiResult(int Status, object? Body, string? Code = null, 
 
     public static ApiResult Created(object body) => new(StatusCodes.Status201Created, body);
 
-    public static ApiResult Bad(string message) => new(StatusCodes.Status400BadRequest, null, "invalid_value", message);
+    public static ApiResult BadRequest(string message) => new(StatusCodes.Status400BadRequest, null, "invalid_value", message);
 
     public static ApiResult NotFound(string message) => new(StatusCodes.Status404NotFound, null, "not_found", message);
 

@@ -1,14 +1,14 @@
 using Cube.Inference;
 using Cube.Proxy.Authorization;
-using Cube.Proxy.Configuration.Catalogs;
 using Cube.Proxy.Configuration;
+using Cube.Proxy.Configuration.Catalogs;
 using Cube.Proxy.Edge;
 using Cube.Proxy.OpenApi;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Cube.Proxy.Management;
 
-/// <summary><c>/{domainID}/models</c>: which models a domain publishes, and under which names.</summary>
+/// <summary>The model catalog of a domain: <c>/{domainID}/models</c>.</summary>
 internal sealed class CatalogApi(CatalogStore store, ProxyConfigurationProvider configuration)
 {
     public async Task<ApiResult> FindAsync(Guid domain, CancellationToken ct)
@@ -17,21 +17,21 @@ internal sealed class CatalogApi(CatalogStore store, ProxyConfigurationProvider 
         {
             return await store.FindAsync(domain, ct) is { } found
                 ? ApiResult.Ok(found)
-                : ApiResult.NotFound("This domain has no catalog: it publishes every model of its model servers.");
+                : ApiResult.NotFound("The domain has no catalog: it publishes all models of its model servers.");
         }
         catch (CatalogException exception)
         {
-            return new ApiResult(StatusCodes.Status503ServiceUnavailable, null, "catalogue_unreadable", $"The stored catalog cannot be loaded; replace or remove it. {exception.Message}");
+            return new ApiResult(StatusCodes.Status503ServiceUnavailable, null, "catalogue_unreadable", $"The proxy cannot load the stored catalog. {exception.Message} Replace or remove the catalog.");
         }
     }
 
-    /// <summary>Answers once this proxy uses the new catalog. The other proxies use it within a second.</summary>
-    public async Task<ApiResult> ReplaceAsync(DomainMember member, HttpRequest http)
+    /// <summary>Responds when this proxy uses the new catalog. The other proxies use it within a second.</summary>
+    public async Task<ApiResult> ReplaceAsync(DomainMember member, HttpRequest request)
     {
-        var ct = http.HttpContext.RequestAborted;
-        if (await ApiBody.ReadAsync(http, CatalogJson.MaxBytes) is not { } body)
+        var ct = request.HttpContext.RequestAborted;
+        if (await ApiBody.ReadAsync(request, CatalogJson.MaxBytes) is not { } body)
         {
-            return ApiResult.Bad($"The catalog is larger than {CatalogJson.MaxBytes >> 10} KiB.");
+            return ApiResult.BadRequest($"The catalog is larger than {CatalogJson.MaxBytes >> 10} KiB.");
         }
 
         try
@@ -40,7 +40,7 @@ internal sealed class CatalogApi(CatalogStore store, ProxyConfigurationProvider 
         }
         catch (CatalogException exception)
         {
-            return ApiResult.Bad(exception.Message);
+            return ApiResult.BadRequest(exception.Message);
         }
 
         await configuration.ReadAsync(ct);
@@ -65,7 +65,7 @@ internal static class CatalogEndpoints
             "GET", new DomainEndpointMetadata("catalogue.get", Path, BodyKind.None),
             static (HttpContext context, CatalogApi catalogs) => catalogs.FindAsync(MemberOf(context).DomainId, context.RequestAborted),
             static endpoint => endpoint.RequireDomainAction(new DomainActionRequirement("llm_read") { NeedsWholeDomain = true }).Describe(
-                new("catalogue.get", "The models that the domain publishes, under its own names; 404 where it publishes all models of its model servers."), response: typeof(StoredCatalog)));
+                new("catalogue.get", "The models that the domain publishes, under its own names; 404 if it publishes all models of its model servers."), response: typeof(StoredCatalog)));
         endpoints.MapDomain(
             "PUT", new DomainEndpointMetadata("catalogue.put", Path, BodyKind.Json),
             static (HttpContext context, CatalogApi catalogs) => catalogs.ReplaceAsync(MemberOf(context), context.Request),

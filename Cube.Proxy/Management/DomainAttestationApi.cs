@@ -13,19 +13,19 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Cube.Proxy.Management;
 
-/// <summary>The attestation of the machines that serve a domain, for its members.</summary>
-internal sealed class DomainAttestationApi(AttestedBackends backends)
+/// <summary>Fetches Evidence of the machines that serve a domain, for its members.</summary>
+internal sealed class DomainAttestationApi(BackendConnectionProvider backends)
 {
     private const int MaxBody = 4096;
-    private const int MaxAnswer = 512 * 1024;
+    private const int MaxResponse = 512 * 1024;
 
-    /// <summary>Asks the machine that would serve the caller for evidence about data of the caller.</summary>
+    /// <summary>Forwards a request for Evidence to the machine that would serve the caller. The Evidence covers a hash of the request, so that the caller can supply a nonce.</summary>
     public async Task WriteEvidenceAsync(HttpContext context)
     {
         var route = context.Features.GetRequiredFeature<Route>();
         var domain = context.Features.GetRequiredFeature<DomainMember>().DomainId;
-        var asked = new byte[MaxBody + 1];
-        var length = await context.Request.Body.ReadAtLeastAsync(asked, asked.Length, throwOnEndOfStream: false, context.RequestAborted);
+        var body = new byte[MaxBody + 1];
+        var length = await context.Request.Body.ReadAtLeastAsync(body, body.Length, throwOnEndOfStream: false, context.RequestAborted);
         if (length > MaxBody)
         {
             await OpenAiError.InvalidAttestationRequest.WriteAsync(context);
@@ -39,8 +39,8 @@ internal sealed class DomainAttestationApi(AttestedBackends backends)
         }
         catch (AttestationException exception)
         {
-            context.Describe(exception);
-            await AttestationErrors.Explain(exception).WriteAsync(context);
+            context.SetAttestationResult(exception);
+            await AttestationErrorTranslator.Translate(exception).WriteAsync(context);
             return;
         }
         catch (HttpRequestException)
@@ -49,12 +49,12 @@ internal sealed class DomainAttestationApi(AttestedBackends backends)
             return;
         }
 
-        context.Describe(channel.Verdict);
-        using var request = channel.Post(route.PathOf("/attestation"), asked.AsMemory(0, length));
+        context.SetAttestationResult(channel.Verdict);
+        using var request = channel.Post(route.PathOf("/attestation"), body.AsMemory(0, length));
         try
         {
             using var response = await channel.Invoker.SendAsync(request, context.RequestAborted);
-            await response.Content.LoadIntoBufferAsync(MaxAnswer, context.RequestAborted);
+            await response.Content.LoadIntoBufferAsync(MaxResponse, context.RequestAborted);
             context.Response.StatusCode = (int)response.StatusCode;
             if (response.Headers.RetryAfter is { } retry)
             {
@@ -78,12 +78,12 @@ internal static class DomainAttestationEndpoints
         var evidence = InferenceExtensions.Pipeline(app, null, app.Services.GetRequiredService<DomainAttestationApi>().WriteEvidenceAsync);
         app.MapDomain("POST", new DomainEndpointMetadata("attestation", "/attestation", BodyKind.Json), evidence, static endpoint => endpoint
             .RequireDomainAction(Requirement("llm_read"))
-            .Describe(new("domain.attestation", "Evidence of the machine that would serve the caller, as JSON or as the bytes of the hardware. Its REPORT_DATA is a labelled hash of the request.") { Body = typeof(object) }, response: typeof(object)));
+            .Describe(new("domain.attestation", "Returns Evidence of the machine that would serve the caller, as JSON or in the binary format of the hardware. REPORT_DATA is a labelled hash of the request.") { Body = typeof(object) }, response: typeof(object)));
         app.MapDomain(
             "GET", new DomainEndpointMetadata("attestation.verify", "/attestation/verify", BodyKind.None),
             static (HttpContext context, PolicyService policies) => policies.VerifyAsync(ScopeOf(context), showAddresses: false, context.RequestAborted),
             static endpoint => endpoint.RequireDomainAction(Requirement("llm_read")).Describe(
-                new("domain.attestation.verify", "The verdict on each machine of the domain, and what each policy found."), response: typeof(PolicyService.BackendList)));
+                new("domain.attestation.verify", "Returns the verdict on each machine of the domain, with the result of each policy."), response: typeof(PolicyService.BackendList)));
 
         foreach (var policy in (PolicyEndpoints.PolicyEndpoint[])[PolicyEndpoints.Get, PolicyEndpoints.Versions, PolicyEndpoints.DryRun(showAddresses: false)])
         {

@@ -4,12 +4,12 @@ namespace Cube.Proxy.Management;
 
 internal static class ForwarderFailure
 {
-    /// <returns>Kestrel's own refusal of the request body, where that is why a request could not be forwarded.</returns>
+    /// <returns>Kestrel's rejection of the request body, if it is the reason why the request could not be forwarded; else null.</returns>
     public static BadHttpRequestException? BadRequestOf(HttpContext context) => context.Features.Get<IForwarderErrorFeature>()?.Exception switch
     {
         BadHttpRequestException bad => bad,
-        // The forwarder adds what happened at the other end in consequence.
-        AggregateException several => several.Flatten().InnerExceptions.OfType<BadHttpRequestException>().FirstOrDefault(),
+        // YARP adds the error of the destination that the aborted request body caused.
+        AggregateException aggregate => aggregate.Flatten().InnerExceptions.OfType<BadHttpRequestException>().FirstOrDefault(),
         _ => null,
     };
 }

@@ -7,7 +7,7 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace Cube.Proxy.Management;
 
-/// <summary>The paths of other services that this door serves.</summary>
+/// <summary>Forwards the paths of Identity. Identity authenticates and authorizes these requests itself.</summary>
 internal static class IdentityForwarding
 {
     private static readonly string[] IdentityPaths = ["users", "password", "domains", "invitations", "pats", "keys", "journal", "verify-email"];
@@ -27,7 +27,7 @@ internal static class IdentityForwarding
 
         app.MapGet("/openapi/identity.json", context =>
         {
-            // Under its own name there: each service has one document.
+            // The path of the document at Identity.
             context.Request.Path = "/openapi/v1.json";
             return ForwardAsync(context);
         }).AllowAnonymous();
@@ -35,31 +35,31 @@ internal static class IdentityForwarding
         async Task ForwardAsync(HttpContext context)
         {
             var address = await serviceAddresses.AddressAsync($"https+http://{IdentityKeys.ClientName}", context.RequestAborted);
-            var error = await forwarder.SendAsync(context, address, invoker, Config, Transformer.Instance, context.RequestAborted);
+            var error = await forwarder.SendAsync(context, address, invoker, Config, IdentityRequestTransformer.Instance, context.RequestAborted);
             if (error != ForwarderError.None && !context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
             {
-                var status = Explain(error, ForwarderFailure.BadRequestOf(context));
+                var status = StatusOf(error, ForwarderFailure.BadRequestOf(context));
                 await ManagementError.Of(status).WriteAsync(context, status);
             }
         }
     }
 
-    private static int Explain(ForwarderError error, BadHttpRequestException? refusal) => (error, refusal) switch
+    private static int StatusOf(ForwarderError error, BadHttpRequestException? rejection) => (error, rejection) switch
     {
-        (_, not null) => refusal.StatusCode,
+        (_, not null) => rejection.StatusCode,
         (ForwarderError.RequestTimedOut, _) => StatusCodes.Status504GatewayTimeout,
         _ => StatusCodes.Status502BadGateway,
     };
 
-    /// <summary>Says who the client is in our words alone: what he claims of himself, or of proxies before him, is dropped.</summary>
-    private sealed class Transformer : HttpTransformer
+    /// <summary>Sets <c>X-Forwarded-For</c> to the address of the client, and removes headers by which a client could claim another address, host or trace.</summary>
+    private sealed class IdentityRequestTransformer : HttpTransformer
     {
-        public static Transformer Instance { get; } = new();
+        public static IdentityRequestTransformer Instance { get; } = new();
 
-        private static readonly string[] Claims =
+        private static readonly string[] RemovedHeaders =
         [
             "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "Forwarded", "X-Real-IP", "Cookie",
-            // The trace goes on from our own span.
+            // The proxy propagates its own span instead.
             "traceparent", "tracestate", "baggage", "Correlation-Context", "Request-Id",
         ];
 
@@ -67,12 +67,12 @@ internal static class IdentityForwarding
             HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
         {
             await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
-            foreach (var name in Claims)
+            foreach (var name in RemovedHeaders)
             {
                 proxyRequest.Headers.Remove(name);
             }
 
-            // Identity reads no header with other characters, and HttpClient cannot send them.
+            // HttpClient cannot send header values with non-ASCII characters, and Identity needs none.
             foreach (var header in httpContext.Request.Headers.Where(static header => !Ascii.IsValid(header.Value.ToString())))
             {
                 proxyRequest.Headers.Remove(header.Key);

@@ -5,7 +5,7 @@ namespace Cube.Proxy.Management;
 
 internal static class ManagementExtensions
 {
-    /// <summary>The APIs that the proxy serves itself, and the paths that it forwards to Identity.</summary>
+    /// <summary>Adds the management APIs of the proxy, and the forwarder for the paths of Identity.</summary>
     public static WebApplicationBuilder AddManagement(this WebApplicationBuilder builder)
     {
         builder.Services.ConfigureHttpJsonOptions(static json =>

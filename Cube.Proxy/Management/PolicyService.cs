@@ -8,27 +8,32 @@ using Cube.Attestation.Verdicts;
 using Cube.Proxy.Attestation.Connections;
 using Cube.Proxy.Configuration;
 using Cube.Proxy.Configuration.Policies;
-using Cube.Proxy.Management;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Proxy.Management;
 
-/// <summary>What administrators do with policies, for the platform and for a domain alike: read, stage, try out, activate; and see what machines proved.</summary>
-internal sealed class PolicyService(PolicyStore store, ProxyConfigurationProvider configuration, AttestedBackends backends, IOptions<PolicyOptions> options, TimeProvider time)
+/// <summary>The operations on policies, for the scopes platform, domain and route: read, stage, dry-run, activate and deactivate. Also returns the verdicts on the machines of a scope.</summary>
+internal sealed class PolicyService(PolicyStore store, ProxyConfigurationProvider configuration, BackendConnectionProvider backends, IOptions<PolicyOptions> options, TimeProvider time)
 {
+    /// <summary>Maximum size of a request body, in bytes.</summary>
     private const int MaxBody = PolicyJson.MaxBytes + 1024;
+    private const string BodyTooLarge = "The body is larger than 257 KiB.";
+    private const string NoSuchVersion = "The version does not exist.";
 
-    /// <param name="State">staged (never in force), active, or retired.</param>
+    /// <param name="State"><c>staged</c> (never active), <c>active</c> or <c>retired</c> (active before).</param>
+    /// <param name="Policy">Null if the stored policy is not a JSON object.</param>
+    /// <param name="Problem">Why the proxy cannot load the stored policy; else null.</param>
     internal sealed record PolicyView(
         string Scope, int Version, string State, JsonElement? Policy, DateTime CreatedAt, string CreatedBy, DateTime? ActivatedAt, string? ActivatedBy, string? Problem);
 
-    /// <param name="Backend">Its address, for administrators of the platform; else a name that tells machines apart.</param>
-    /// <param name="State">attested, refused or unreachable.</param>
+    /// <param name="Backend">The address of the machine for platform administrators; else a pseudonym, which is the same in every response.</param>
+    /// <param name="State"><c>attested</c>, <c>refused</c> or <c>unreachable</c>.</param>
+    /// <param name="TakesRequests">True if the connection accepts new requests.</param>
     internal sealed record BackendView(string Backend, string Scope, string State, bool TakesRequests, Verdict? Verdict);
 
     internal sealed record PolicyList(int Total, IReadOnlyList<PolicyView> Versions);
 
-    /// <param name="Unreadable">Stored rows that cannot be loaded; for administrators of the platform.</param>
+    /// <param name="Unreadable">Stored rows that the proxy cannot load, for platform administrators; else null.</param>
     internal sealed record BackendList(IReadOnlyList<BackendView> Backends, IReadOnlyList<UnreadableView>? Unreadable = null);
 
     internal sealed record UnreadableView(string Kind, string Name, string Problem);
@@ -39,7 +44,7 @@ internal sealed class PolicyService(PolicyStore store, ProxyConfigurationProvide
 
     public async Task<ApiResult> FindAsync(string scope, int? version, CancellationToken ct) => await store.FindAsync(scope, version, ct) is { } found
         ? ApiResult.Ok(View(found))
-        : ApiResult.NotFound(version is null ? "No policy is in force here." : "There is no such version.");
+        : ApiResult.NotFound(version is null ? "This scope has no active policy." : NoSuchVersion);
 
     public async Task<ApiResult> ListAsync(string scope, CancellationToken ct)
     {
@@ -47,52 +52,52 @@ internal sealed class PolicyService(PolicyStore store, ProxyConfigurationProvide
         return ApiResult.Ok(new PolicyList(versions.Count, [.. versions.Select(View)]));
     }
 
-    /// <summary>A policy of ours, or one of the original's files, which is translated. It is not in force.</summary>
-    public async Task<ApiResult> StageAsync(string scope, HttpRequest request, string by)
+    /// <summary>Stores a new, inactive version. The body is a policy, or a policy file of Cube's earlier Go implementation, which is converted.</summary>
+    public async Task<ApiResult> StageAsync(string scope, HttpRequest request, string user)
     {
         var ct = request.HttpContext.RequestAborted;
         if (await ApiBody.ReadAsync(request, MaxBody) is not { } body)
         {
-            return ApiResult.Bad("The policy is larger than 256 KiB.");
+            return ApiResult.BadRequest(BodyTooLarge);
         }
 
         try
         {
-            return ApiResult.Created(View(await store.StageAsync(scope, Normalize(body), by, ct)));
+            return ApiResult.Created(View(await store.StageAsync(scope, Normalize(body), user, ct)));
         }
         catch (PolicyException exception)
         {
-            return ApiResult.Bad(exception.Message);
+            return ApiResult.BadRequest(exception.Message);
         }
     }
 
-    /// <summary>Answers when this proxy goes by it; the others have heard of it by then, or do within a second.</summary>
-    public async Task<ApiResult> ActivateAsync(string scope, HttpRequest request, string by)
+    /// <summary>Activates a version, and responds when this proxy uses it. The other proxies use it within a second.</summary>
+    public async Task<ApiResult> ActivateAsync(string scope, HttpRequest request, string user)
     {
         var ct = request.HttpContext.RequestAborted;
         if (await ApiBody.ReadAsync(request, MaxBody) is not { } body || !TryReadVersion(body, out var version))
         {
-            return ApiResult.Bad("Give {\"version\": number}.");
+            return ApiResult.BadRequest("The body must be {\"version\": integer}.");
         }
 
-        if (await store.FindAsync(scope, version, ct) is { } wanted && Problem(wanted) is { } problem)
+        if (await store.FindAsync(scope, version, ct) is { } policy && FindProblem(policy) is { } problem)
         {
-            return ApiResult.Bad($"The version cannot be put in force: {problem}");
+            return ApiResult.BadRequest($"The version cannot be activated: {problem}");
         }
 
-        switch (await store.ActivateAsync(scope, version, by, ct))
+        switch (await store.ActivateAsync(scope, version, user, ct))
         {
-            case Activation.NotFound:
-                return ApiResult.NotFound("There is no such version.");
-            case Activation.NeverActive:
-                return ApiResult.Conflict("The version is older than the one in force and was never in force: only what was active before can be rolled back to.");
+            case ActivationResult.NotFound:
+                return ApiResult.NotFound(NoSuchVersion);
+            case ActivationResult.NeverActive:
+                return ApiResult.Conflict("The version is older than the active version and was never active. A rollback is possible only to a version that was active before.");
         }
 
         await configuration.ReadAsync(ct);
         return await FindAsync(scope, version, ct);
     }
 
-    /// <summary>A domain goes back to the platform's policy.</summary>
+    /// <summary>Deactivates the policy of a domain or route, and responds when this proxy has applied the change.</summary>
     public async Task<ApiResult> DeactivateAsync(string scope, CancellationToken ct)
     {
         await store.DeactivateAsync(scope, ct);
@@ -100,95 +105,98 @@ internal sealed class PolicyService(PolicyStore store, ProxyConfigurationProvide
         return ApiResult.NoContent;
     }
 
-    /// <summary>Holds a policy against the evidence that is held now: which machines it would refuse, and why. Nothing changes.</summary>
-    public async Task<ApiResult> TryAsync(string scope, HttpRequest request, bool showAddresses)
+    /// <summary>Appraises the Evidence of the current connections against a policy or a stored version. Reports which machines it would reject, and why. Changes nothing.</summary>
+    public async Task<ApiResult> DryRunAsync(string scope, HttpRequest request, bool showAddresses)
     {
         var ct = request.HttpContext.RequestAborted;
         if (await ApiBody.ReadAsync(request, MaxBody) is not { } body)
         {
-            return ApiResult.Bad("The policy is larger than 256 KiB.");
+            return ApiResult.BadRequest(BodyTooLarge);
         }
 
-        AttestationPolicy candidate;
         try
         {
-            if (TryReadVersion(body, out var version))
-            {
-                if (await store.FindAsync(scope, version, ct) is not { } kept)
-                {
-                    return ApiResult.NotFound("There is no such version.");
-                }
-
-                candidate = PolicyStore.Load(kept.Policy, options.Value.Simulated);
-            }
-            else
-            {
-                candidate = Load(body);
-            }
+            return await FindCandidateAsync(scope, body, ct) is { } candidate
+                ? ApiResult.Ok(await AppraiseAsync(new NamedPolicy(scope, 0, candidate), showAddresses, ct))
+                : ApiResult.NotFound(NoSuchVersion);
         }
         catch (PolicyException exception)
         {
-            return ApiResult.Bad(exception.Message);
+            return ApiResult.BadRequest(exception.Message);
         }
-
-        var named = new NamedPolicy(scope, 0, candidate);
-        var trials = (await HeldAsync(scope, ct))
-            .Select(slot => (Slot: slot, Verdict: VerdictOf(slot)))
-            .Where(static pair => pair.Verdict?.Claims is not null)
-            .Select(pair => (pair.Slot, Verdict: EvidenceVerifier.Reassess(pair.Verdict!, With(pair.Slot.Policies, named), time.GetUtcNow())))
-            .Select(pair => new TrialView(Name(pair.Slot, showAddresses), scope, !pair.Verdict.OpensConnections, pair.Verdict))
-            .ToList();
-        return ApiResult.Ok(new DryRunResult(trials.Count(static trial => trial.WouldBeRefused), trials));
     }
 
-    /// <summary>The candidate in place of what its scope has now; the floor stays first.</summary>
-    private static List<NamedPolicy> With(PolicySet set, NamedPolicy candidate)
+    /// <returns>The policy in the body, or the stored version that it names; null if this version does not exist.</returns>
+    /// <exception cref="PolicyException">The policy is not valid.</exception>
+    private async Task<AttestationPolicy?> FindCandidateAsync(string scope, byte[] body, CancellationToken ct) =>
+        !TryReadVersion(body, out var version) ? ParsePolicy(body)
+        : await store.FindAsync(scope, version, ct) is { } stored ? PolicyStore.Parse(stored.Policy, options.Value.Simulated)
+        : null;
+
+    private async Task<DryRunResult> AppraiseAsync(NamedPolicy candidate, bool showAddresses, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        var results = new List<TrialView>();
+        foreach (var pool in await FindPoolsAsync(candidate.Id, ct))
+        {
+            if (VerdictOf(pool) is { Claims: not null } current)
+            {
+                var verdict = EvidenceVerifier.Reassess(current, ReplacePolicy(pool.Policies, candidate), now);
+                results.Add(new TrialView(DisplayName(pool, showAddresses), candidate.Id, !verdict.OpensConnections, verdict));
+            }
+        }
+
+        return new DryRunResult(results.Count(static result => result.WouldBeRefused), results);
+    }
+
+    /// <returns>The policies of the set with <paramref name="candidate"/> in place of the active policy of its scope. The platform policy is first.</returns>
+    private static List<NamedPolicy> ReplacePolicy(PolicySet set, NamedPolicy candidate)
     {
         var others = set.Policies.Where(policy => policy.Id != candidate.Id);
         return candidate.Id == PolicyScope.Platform ? [candidate, .. others] : [.. others, candidate];
     }
 
-    /// <summary>The verdicts on all machines, and the stored rows that cannot be loaded.</summary>
+    /// <returns>The verdicts on all machines, and the stored rows that the proxy cannot load.</returns>
     public ApiResult VerifyPlatform() => ApiResult.Ok(new BackendList(
-        [.. backends.Slots.Where(slot => configuration.Current.IsInForce(slot.Policies)).Select(static slot => View(slot, showAddresses: true))],
+        [.. backends.Pools.Where(pool => configuration.Current.IsActive(pool.Policies)).Select(static pool => View(pool, showAddresses: true))],
         [.. configuration.Current.Unreadable.Select(static row => new UnreadableView(row.Kind, row.Name, row.Problem))]));
 
-    /// <summary>The verdicts on the machines that a domain's requests may use.</summary>
+    /// <returns>The verdicts on the machines that requests of the domain may use.</returns>
     public async Task<ApiResult> VerifyAsync(string domain, bool showAddresses, CancellationToken ct) =>
-        ApiResult.Ok(new BackendList([.. (await HeldAsync(domain, ct)).Select(slot => View(slot, showAddresses))]));
+        ApiResult.Ok(new BackendList([.. (await FindPoolsAsync(domain, ct)).Select(pool => View(pool, showAddresses))]));
 
-    /// <summary>The machines that a scope's requests may use now: all of them, those of a domain's requests, those of a route's.</summary>
-    private async Task<List<BackendSlot>> HeldAsync(string scope, CancellationToken ct)
+    /// <returns>The pools that requests of the scope may use under the active policies.</returns>
+    private async Task<List<BackendConnectionPool>> FindPoolsAsync(string scope, CancellationToken ct)
     {
         var snapshot = configuration.Current;
-        var inUse = backends.Slots.Where(slot => snapshot.IsInForce(slot.Policies));
+        var inUse = backends.Pools.Where(pool => snapshot.IsActive(pool.Policies));
         if (PolicyScope.FindRoute(scope) is not { } route)
         {
-            var domain = Guid.TryParse(scope, out var id) ? snapshot.Of(id, Guid.Empty).Domain : Guid.Empty;
-            return [.. inUse.Where(slot => slot.Policies.Domain == domain)];
+            var domain = Guid.TryParse(scope, out var id) ? snapshot.PoliciesFor(id, Guid.Empty).Domain : Guid.Empty;
+            return [.. inUse.Where(pool => pool.Policies.Domain == domain)];
         }
 
-        var held = new List<BackendSlot>();
-        if (snapshot.Routes.All.FirstOrDefault(running => running.Id == route)?.Target is { } target)
+        var found = new List<BackendConnectionPool>();
+        if (snapshot.Routes.All.FirstOrDefault(loaded => loaded.Id == route)?.Target is { } target)
         {
-            foreach (var slot in inUse.Where(slot => slot.Policies.Route == snapshot.Of(Guid.Empty, route).Route))
+            foreach (var pool in inUse.Where(pool => pool.Policies.Route == snapshot.PoliciesFor(Guid.Empty, route).Route))
             {
-                if (await backends.LeadsToAsync(target, slot.Address, ct))
+                if (await backends.ResolvesToAsync(target, pool.Address, ct))
                 {
-                    held.Add(slot);
+                    found.Add(pool);
                 }
             }
         }
 
-        return held;
+        return found;
     }
 
-    /// <returns>What is stored for a policy that was sent.</returns>
-    /// <exception cref="PolicyException">It is no policy, or one that must not be stored.</exception>
-    public string Normalize(byte[] body) => PolicyJson.Write(Load(body), options.Value.Simulated);
+    /// <returns>The canonical JSON of a policy in a request, for the database.</returns>
+    /// <exception cref="PolicyException">The policy is not valid.</exception>
+    public string Normalize(byte[] body) => PolicyJson.Write(ParsePolicy(body), options.Value.Simulated);
 
-    /// <exception cref="PolicyException">It is no policy.</exception>
-    private AttestationPolicy Load(byte[] body)
+    /// <exception cref="PolicyException">The policy is not valid.</exception>
+    private AttestationPolicy ParsePolicy(byte[] body)
     {
         try
         {
@@ -200,30 +208,30 @@ internal sealed class PolicyService(PolicyStore store, ProxyConfigurationProvide
         }
         catch (JsonException)
         {
-            // Named in words below.
+            // PolicyJson.Parse reports the error.
         }
 
         return PolicyJson.Parse(body, options.Value.Simulated);
     }
 
-    private static BackendView View(BackendSlot slot, bool showAddresses)
+    private static BackendView View(BackendConnectionPool pool, bool showAddresses)
     {
-        var verdict = VerdictOf(slot);
-        var state = slot.Current is { IsOpen: true } ? "attested" : slot.Failure is AttestationException ? "refused" : "unreachable";
-        return new BackendView(Name(slot, showAddresses), slot.Policies.Scope, state, slot.Current is { AcceptsRequests: true }, verdict);
+        var verdict = VerdictOf(pool);
+        var state = pool.Current is { IsOpen: true } ? "attested" : pool.Failure is AttestationException ? "refused" : "unreachable";
+        return new BackendView(DisplayName(pool, showAddresses), pool.Policies.Scope, state, pool.Current is { AcceptsRequests: true }, verdict);
     }
 
-    private static Verdict? VerdictOf(BackendSlot slot) => slot.Current?.Verdict ?? (slot.Failure as AttestationException)?.Verdict;
+    private static Verdict? VerdictOf(BackendConnectionPool pool) => pool.Current?.Verdict ?? (pool.Failure as AttestationException)?.Verdict;
 
-    private static string Name(BackendSlot slot, bool showAddresses) => showAddresses
-        ? slot.Address.GetLeftPart(UriPartial.Authority)
-        : $"backend-{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(slot.Address.Authority)))[..12]}";
+    private static string DisplayName(BackendConnectionPool pool, bool showAddresses) => showAddresses
+        ? pool.Address.GetLeftPart(UriPartial.Authority)
+        : $"backend-{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(pool.Address.Authority)))[..12]}";
 
-    private string? Problem(PolicyVersion version)
+    private string? FindProblem(PolicyVersion version)
     {
         try
         {
-            PolicyStore.Load(version.Policy, options.Value.Simulated);
+            PolicyStore.Parse(version.Policy, options.Value.Simulated);
             return null;
         }
         catch (PolicyException exception)
@@ -232,12 +240,12 @@ internal sealed class PolicyService(PolicyStore store, ProxyConfigurationProvide
         }
     }
 
-    /// <returns>What is stored, as JSON; null where it is none.</returns>
-    public static JsonElement? Parse(string stored)
+    /// <returns>Null if the text is not a JSON object.</returns>
+    public static JsonElement? Parse(string text)
     {
         try
         {
-            return JsonElement.Parse(stored) is { ValueKind: JsonValueKind.Object } json ? json : null;
+            return JsonElement.Parse(text) is { ValueKind: JsonValueKind.Object } json ? json : null;
         }
         catch (JsonException)
         {
@@ -247,7 +255,7 @@ internal sealed class PolicyService(PolicyStore store, ProxyConfigurationProvide
 
     private PolicyView View(PolicyVersion version) => new(
         version.Scope, version.Version, version.IsActive ? "active" : version.ActivatedAt is null ? "staged" : "retired",
-        Parse(version.Policy), version.CreatedAt, version.CreatedBy, version.ActivatedAt, version.ActivatedBy, Problem(version));
+        Parse(version.Policy), version.CreatedAt, version.CreatedBy, version.ActivatedAt, version.ActivatedBy, FindProblem(version));
 
     private static bool TryReadVersion(byte[] body, out int version)
     {

@@ -12,15 +12,15 @@ using Cube.Proxy.OpenApi;
 namespace Cube.Proxy.Management;
 
 /// <summary>
-/// Routes, for administrators of the platform. What a change answers is in force in this proxy, and within a second in the others. A
-/// route's attestation policy has versions as the platform's has; it comes and goes with the route in one transaction.
+/// The API for routes, for platform administrators. A change is active in this proxy when the response arrives, and in the other proxies within a second. The attestation policy of a route has
+/// versions, like the platform policy. Creating or deleting a route creates or deactivates its policy in the same transaction.
 /// </summary>
 internal sealed partial class RouteApi(RouteStore store, ProxyConfigurationProvider configuration, PolicyService policies, ILogger<RouteApi> logger)
 {
     private const int MaxBody = PolicyJson.MaxBytes + (64 << 10);
-    private const int MaxListed = 100;
+    private const int MaxLimit = 100;
 
-    /// <summary>The API has three addresses: Cube's earlier implementation, its documentation and its edge used different ones.</summary>
+    /// <summary>The API has three paths, for compatibility with Cube's earlier Go implementation, its documentation and its reverse proxy.</summary>
     public static IReadOnlyList<string> Bases { get; } = ["/api/routes", "/api/v1/routes", "/proxy/api/routes"];
 
     internal sealed record RouteList(long Total, int Offset, int Limit, IReadOnlyList<RouteView> Routes);
@@ -33,9 +33,9 @@ internal sealed partial class RouteApi(RouteStore store, ProxyConfigurationProvi
 
     public async Task<ApiResult> ListAsync(HttpContext context)
     {
-        if (!TryReadNumber(context, "offset", 0, 0, int.MaxValue, out var offset) || !TryReadNumber(context, "limit", 10, 1, MaxListed, out var limit))
+        if (!TryReadNumber(context, "offset", 0, 0, int.MaxValue, out var offset) || !TryReadNumber(context, "limit", 10, 1, MaxLimit, out var limit))
         {
-            return ApiResult.Bad($"offset must be a number from 0 on, limit one from 1 to {MaxListed}.");
+            return ApiResult.BadRequest($"offset must be at least 0, and limit must be from 1 to {MaxLimit}.");
         }
 
         var (total, routes) = await store.ListAsync(offset, limit, context.RequestAborted);
@@ -45,88 +45,84 @@ internal sealed partial class RouteApi(RouteStore store, ProxyConfigurationProvi
     public async Task<ApiResult> FindAsync(HttpContext context, string name) =>
         await store.FindAsync(name, context.RequestAborted) is { } route ? ApiResult.Ok(View(route)) : NotFound;
 
-    public async Task<ApiResult> CreateAsync(HttpContext context)
+    public Task<ApiResult> CreateAsync(HttpContext context) => WithBodyAsync(context, null, async (route, policy) =>
     {
-        var by = UserOf(context);
-        var (answer, route, policy) = await ReadAsync(context, null);
-        if (answer is not null)
+        var user = UserOf(context);
+        var result = await store.CreateAsync(route, policy, user, context.RequestAborted);
+        if (await CompleteAsync(context, result, route.Name, user) is { } error)
         {
-            return answer;
-        }
-
-        var change = await store.CreateAsync(route!, policy, by, context.RequestAborted);
-        if (await SettleAsync(context, change, route!.Name, by) is { } refusal)
-        {
-            return refusal;
+            return error;
         }
 
         context.Response.Headers.Location = $"{Bases[0]}/{route.Name}";
         return await FindAsync(context, route.Name) is { Body: { } body } ? ApiResult.Created(body) : NotFound;
-    }
+    });
 
-    public async Task<ApiResult> UpdateAsync(HttpContext context, string name)
+    public Task<ApiResult> UpdateAsync(HttpContext context, string name) => WithBodyAsync(context, name, async (route, policy) =>
     {
-        var by = UserOf(context);
-        var (answer, route, policy) = await ReadAsync(context, name);
-        if (answer is not null)
-        {
-            return answer;
-        }
-
-        var change = await store.UpdateAsync(name, route!, policy, by, context.RequestAborted);
-        return await SettleAsync(context, change, route!.Name, by) ?? await FindAsync(context, route.Name);
-    }
+        var user = UserOf(context);
+        var result = await store.UpdateAsync(name, route, policy, user, context.RequestAborted);
+        return await CompleteAsync(context, result, route.Name, user) ?? await FindAsync(context, route.Name);
+    });
 
     public async Task<ApiResult> DeleteAsync(HttpContext context, string name) =>
-        await SettleAsync(context, await store.DeleteAsync(name, UserOf(context), context.RequestAborted), name, UserOf(context)) ?? ApiResult.Ok(new DeletedView("route deleted successfully"));
+        await CompleteAsync(context, await store.DeleteAsync(name, UserOf(context), context.RequestAborted), name, UserOf(context))
+        ?? ApiResult.Ok(new DeletedView("route deleted successfully"));
 
-    private async Task<ApiResult?> SettleAsync(HttpContext context, RouteChange change, string name, string by)
+    /// <returns>The error; null if the change succeeded and this proxy uses it.</returns>
+    private async Task<ApiResult?> CompleteAsync(HttpContext context, RouteChangeResult result, string name, string user)
     {
-        switch (change)
+        switch (result)
         {
-            case RouteChange.NotFound:
+            case RouteChangeResult.NotFound:
                 return NotFound;
-            case RouteChange.NameTaken:
-                return ApiResult.Conflict("There is a route of this name already.");
-            case RouteChange.DefaultTaken:
-                return ApiResult.Conflict("There is a default route already; only one can be.");
+            case RouteChangeResult.NameTaken:
+                return ApiResult.Conflict("A route with this name already exists.");
+            case RouteChangeResult.DefaultTaken:
+                return ApiResult.Conflict("A default route already exists. Only one is possible.");
         }
 
-        // The response follows once this proxy uses the change.
+        // Respond when this proxy uses the change.
         await configuration.ReadAsync(context.RequestAborted);
-        Changed(context.Request.Method, name, by);
+        RouteChanged(context.Request.Method, name, user);
         return null;
     }
 
-    private async Task<(ApiResult? Answer, RouteDefinition? Route, PolicyChange Policy)> ReadAsync(HttpContext context, string? name)
+    /// <param name="name">The name from the path; null if the path has none.</param>
+    /// <param name="change">Runs if the body is a valid route.</param>
+    private async Task<ApiResult> WithBodyAsync(HttpContext context, string? name, Func<RouteDefinition, PolicyChange, Task<ApiResult>> change)
     {
         if (!context.Request.HasJsonContentType())
         {
-            return (new ApiResult(415, null, "unsupported_media_type", "The body must be application/json."), null, default);
+            return new ApiResult(StatusCodes.Status415UnsupportedMediaType, null, "unsupported_media_type", "The body must be application/json.");
         }
 
         if (await ApiBody.ReadAsync(context.Request, MaxBody) is not { } body)
         {
-            return (new ApiResult(413, null, "payload_too_large", "The route is too large."), null, default);
+            return new ApiResult(StatusCodes.Status413PayloadTooLarge, null, "payload_too_large", $"The body is larger than {MaxBody >> 10} KiB.");
         }
 
+        RouteDefinition route;
+        PolicyChange policy;
         try
         {
-            var (route, policy) = RouteJson.Read(body, name);
-            return (null, route, policy.ValueKind switch
+            (route, var json) = RouteJson.Read(body, name);
+            policy = json.ValueKind switch
             {
                 JsonValueKind.Undefined => default,
                 JsonValueKind.Null => new PolicyChange(true, null),
-                _ => new PolicyChange(true, policies.Normalize(Encoding.UTF8.GetBytes(policy.GetRawText()))),
-            });
+                _ => new PolicyChange(true, policies.Normalize(Encoding.UTF8.GetBytes(json.GetRawText()))),
+            };
         }
         catch (Exception exception) when (exception is RouteException or PolicyException)
         {
-            return (ApiResult.Bad(exception is PolicyException ? $"policy: {exception.Message}" : exception.Message), null, default);
+            return ApiResult.BadRequest(exception is PolicyException ? $"policy: {exception.Message}" : exception.Message);
         }
+
+        return await change(route, policy);
     }
 
-    /// <summary>Policies belong to a route's id, so that a new name changes nothing.</summary>
+    /// <summary>Handles a policy endpoint. The scope contains the id of the route, so that a rename does not affect its policies.</summary>
     public async Task<ApiResult> WithPolicyAsync(HttpContext context, string name, PolicyEndpoints.PolicyEndpoint endpoint) =>
         await store.FindAsync(name, context.RequestAborted) is { } route
             ? await endpoint.Handler(policies, PolicyScope.OfRoute(route.Id), context.Request, UserOf(context))
@@ -138,22 +134,22 @@ internal sealed partial class RouteApi(RouteStore store, ProxyConfigurationProvi
 
     private static RouteView View(StoredRoute route)
     {
-        // One that cannot be loaded is shown by its name alone, with the reason, so that it can be replaced or removed.
-        var said = route.Definition ?? new RouteDefinition { Name = route.Name, TargetUrl = "" };
+        // The view of an unreadable route has only its name and the problem, so that an administrator can replace or delete it.
+        var definition = route.Definition ?? new RouteDefinition { Name = route.Name, TargetUrl = "" };
         return new RouteView(
-            route.Id, route.Name, said.TargetUrl, said.Matchers, said.Priority, said.DefaultRule, said.StripPrefix ?? "", said.Enabled, said.EventType, said.Atls,
+            route.Id, route.Name, definition.TargetUrl, definition.Matchers, definition.Priority, definition.DefaultRule, definition.StripPrefix ?? "", definition.Enabled, definition.EventType, definition.Atls,
             route.Policy is { } policy ? PolicyService.Parse(policy) : null, route.PolicyVersion, route.CreatedAt, route.CreatedBy, route.UpdatedAt, route.UpdatedBy, route.Problem);
     }
 
-    private static bool TryReadNumber(HttpContext context, string name, int usual, int least, int most, out int number)
+    private static bool TryReadNumber(HttpContext context, string name, int defaultValue, int min, int max, out int number)
     {
-        number = usual;
+        number = defaultValue;
         return context.Request.Query[name] is not [{ } text, ..]
-            || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number >= least && number <= most);
+            || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number >= min && number <= max);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Route {Name}: {Method} by user {User}")]
-    private partial void Changed(string method, string name, string user);
+    [LoggerMessage(Level = LogLevel.Information, Message = "User {User} changed route {Name} with {Method}.")]
+    private partial void RouteChanged(string method, string name, string user);
 }
 
 internal static class RouteEndpoints
@@ -168,18 +164,18 @@ internal static class RouteEndpoints
             var group = endpoints.MapGroup(path).RequirePlatformAdministrator();
             if (path != RouteApi.Bases[0])
             {
-                // The document describes the API once.
+                // The OpenAPI document describes the API only under the first path.
                 group.ExcludeFromDescription();
             }
 
             group.MapGet("/", static (HttpContext context, RouteApi routes) => routes.ListAsync(context))
-                .Describe(new("routes.list", "Routes in the order in which they are matched.") { Query = ["offset", "limit"] }, response: typeof(RouteApi.RouteList));
+                .Describe(new("routes.list", "Returns the routes in the order in which they are matched.") { Query = ["offset", "limit"] }, response: typeof(RouteApi.RouteList));
             group.MapPost("/", static (HttpContext context, RouteApi routes) => routes.CreateAsync(context))
-                .Describe(new("routes.create", "Creates a route, with its policy where the request has one. Both are active when the response arrives.") { Body = typeof(RouteDefinition) }, StatusCodes.Status201Created, typeof(RouteApi.RouteView));
+                .Describe(new("routes.create", "Creates a route, and its policy if the request has one. Both are active when the response arrives.") { Body = typeof(RouteDefinition) }, StatusCodes.Status201Created, typeof(RouteApi.RouteView));
             group.MapGet("/{name}", static (HttpContext context, string name, RouteApi routes) => routes.FindAsync(context, name))
-                .Describe(new("routes.get", "One route."), response: typeof(RouteApi.RouteView));
+                .Describe(new("routes.get", "Returns a route."), response: typeof(RouteApi.RouteView));
             group.MapPut("/{name}", static (HttpContext context, string name, RouteApi routes) => routes.UpdateAsync(context, name))
-                .Describe(new("routes.update", "Replaces a route. The request may give it another name.") { Body = typeof(RouteDefinition) }, response: typeof(RouteApi.RouteView));
+                .Describe(new("routes.update", "Replaces a route. The name in the request body may differ: it renames the route.") { Body = typeof(RouteDefinition) }, response: typeof(RouteApi.RouteView));
             group.MapDelete("/{name}", static (HttpContext context, string name, RouteApi routes) => routes.DeleteAsync(context, name))
                 .Describe(new("routes.delete", "Deletes a route."), response: typeof(RouteApi.DeletedView));
             foreach (var policy in _policies)

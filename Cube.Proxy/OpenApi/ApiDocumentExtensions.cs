@@ -9,7 +9,7 @@ using Microsoft.OpenApi;
 
 namespace Cube.Proxy.OpenApi;
 
-/// <summary>The document of the proxy's endpoints, made from their metadata: <c>/openapi/v1.json</c>. The bodies of the inference APIs are described in OpenAI's, Ollama's and vLLM's own documents.</summary>
+/// <summary>Generates <c>/openapi/v1.json</c> from the metadata of the proxy's endpoints. It does not describe the bodies of the inference APIs: OpenAI, Ollama and vLLM document them.</summary>
 internal static class ApiDocumentExtensions
 {
     private const string Bearer = "bearer";
@@ -26,9 +26,9 @@ internal static class ApiDocumentExtensions
                 document.Components ??= new OpenApiComponents();
                 document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
                 {
-                    [Bearer] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "An access token. Endpoints below a domain accept personal access tokens too." },
+                    [Bearer] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "An access token. Endpoints below a domain also accept personal access tokens." },
                 };
-                document.AddComponent<IOpenApiSchema>(ErrorEnvelope, Envelope());
+                document.AddComponent<IOpenApiSchema>(ErrorEnvelope, CreateErrorEnvelope());
                 return Task.CompletedTask;
             })
             .AddSchemaTransformer(TransformSchema)
@@ -42,7 +42,7 @@ internal static class ApiDocumentExtensions
         return app;
     }
 
-    /// <summary>Null members are left out of responses, so they are not required; responses have no other members.</summary>
+    /// <summary>Makes nullable members optional, because responses omit null members, and forbids additional members.</summary>
     private static Task TransformSchema(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken ct)
     {
         foreach (var property in context.JsonTypeInfo.Properties.Where(static property => property.IsGetNullable))
@@ -77,10 +77,10 @@ internal static class ApiDocumentExtensions
         if (metadata.OfType<OperationDescription>().LastOrDefault() is { } description)
         {
             operation.OperationId = description.Id;
-            operation.Description = $"{description.Text} {WhoMayUse(metadata)}".TrimEnd();
+            operation.Description = $"{description.Text} {AuthorizationText(metadata)}".TrimEnd();
             foreach (var name in description.Query)
             {
-                Add(operation, name, ParameterLocation.Query, null);
+                AddParameter(operation, name, ParameterLocation.Query, null);
             }
 
             if (description.Body is { } body)
@@ -90,14 +90,14 @@ internal static class ApiDocumentExtensions
         }
         else if (metadata.OfType<InferenceEndpoint>().LastOrDefault() is { } inference)
         {
-            Describe(operation, inference, WhoMayUse(metadata));
+            Describe(operation, inference, AuthorizationText(metadata));
         }
     }
 
-    private static void Describe(OpenApiOperation operation, InferenceEndpoint endpoint, string who)
+    private static void Describe(OpenApiOperation operation, InferenceEndpoint endpoint, string authorization)
     {
         operation.OperationId = endpoint.Name;
-        operation.Description = who;
+        operation.Description = authorization;
         operation.Responses ??= [];
         operation.Responses["200"] = Json("A response of the inference API.", new OpenApiSchema { Type = JsonSchemaType.Object });
         if (endpoint is ForwardedEndpoint forwarded)
@@ -113,29 +113,29 @@ internal static class ApiDocumentExtensions
         }
     }
 
-    private static string WhoMayUse(IList<object> metadata)
+    private static string AuthorizationText(IList<object> metadata)
     {
         var requirements = metadata.OfType<AuthorizationPolicy>().SelectMany(static policy => policy.Requirements).ToList();
         return requirements.OfType<DomainActionRequirement>().FirstOrDefault() is { } action
             ? action.Action is { } name
                 ? $"The caller's role in the domain must allow {name}."
-                : "For administrators of the platform who are members of the domain, where the attestation policy and the machine allow changes of models."
-            : requirements.OfType<PlatformAdministratorRequirement>().Any() ? "For administrators of the platform." : "";
+                : "For platform administrators who are members of the domain. The attestation policy and the machine must allow model changes."
+            : requirements.OfType<PlatformAdministratorRequirement>().Any() ? "For platform administrators." : "";
     }
 
     private static void AddPathParameters(OpenApiOperation operation, string path)
     {
-        foreach (var part in path.Split('/').Where(static part => part.StartsWith('{')))
+        foreach (var segment in path.Split('/').Where(static segment => segment.StartsWith('{')))
         {
-            var name = part.Trim('{', '}', '*').Split(':')[0];
+            var name = segment.Trim('{', '}', '*').Split(':')[0];
             if (operation.Parameters?.Any(parameter => parameter.Name == name) is not true)
             {
-                Add(operation, name, ParameterLocation.Path, name == "domainId" ? "uuid" : null);
+                AddParameter(operation, name, ParameterLocation.Path, name == "domainId" ? "uuid" : null);
             }
         }
     }
 
-    private static void Add(OpenApiOperation operation, string name, ParameterLocation location, string? format) => (operation.Parameters ??= []).Add(new OpenApiParameter
+    private static void AddParameter(OpenApiOperation operation, string name, ParameterLocation location, string? format) => (operation.Parameters ??= []).Add(new OpenApiParameter
     {
         Name = name,
         In = location,
@@ -149,8 +149,8 @@ internal static class ApiDocumentExtensions
     private static OpenApiResponse Json(string description, IOpenApiSchema schema) =>
         new() { Description = description, Content = new Dictionary<string, OpenApiMediaType> { ["application/json"] = new() { Schema = schema } } };
 
-    /// <summary>OpenAI's error envelope.</summary>
-    private static OpenApiSchema Envelope()
+    /// <returns>The schema of OpenAI's error envelope.</returns>
+    private static OpenApiSchema CreateErrorEnvelope()
     {
         static OpenApiSchema Text(bool isNullable) => new() { Type = isNullable ? JsonSchemaType.String | JsonSchemaType.Null : JsonSchemaType.String };
         var error = new OpenApiSchema

@@ -102,9 +102,9 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
     public async Task A_stored_document_that_no_vendor_signed_is_not_used()
     {
         var store = await StoreAsync();
-        var table = new CollateralTable((ProxyDatabase)_toDispose.OfType<ProxyDatabase>().Last());
-        await table.WriteAsync(new KeptCollateral("amd-crl/vcek/Milan", [1, 2, 3], SyntheticAmd.Now, SyntheticAmd.Now.AddDays(1)), default);
-        await table.WriteAsync(new KeptCollateral("nonsense", [], SyntheticAmd.Now, null), default);
+        var table = new CollateralDocumentStore((ProxyDatabase)_toDispose.OfType<ProxyDatabase>().Last());
+        await table.WriteAsync(new CollateralDocument("amd-crl/vcek/Milan", [1, 2, 3], SyntheticAmd.Now, SyntheticAmd.Now.AddDays(1)), default);
+        await table.WriteAsync(new CollateralDocument("nonsense", [], SyntheticAmd.Now, null), default);
         var restarted = await StoreAsync();
         Assert.Empty(restarted.List());
         Assert.NotNull((await restarted.CompleteAsync(SyntheticAmd.Shared.Make(new()).Evidence with { Crl = null }, default)).Crl);
@@ -221,7 +221,7 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
         {
             // A file that contains one of them is rejected as a whole.
             var fault = await store.ImportAsync([vcek, document], default);
-            Assert.True(fault is { Fault.Length: > 0 } && fault.Value.Name == document.Name, document.Name);
+            Assert.True(fault is { Error.Length: > 0 } && fault.Value.Name == document.Name, document.Name);
         }
 
         Assert.Equal(kept, store.List().Single().Content);
@@ -262,7 +262,7 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
     private int _renewed;
     private string? _keyAfter;
 
-    private async Task<CollateralStore> StoreAsync()
+    private async Task<CollateralProvider> StoreAsync()
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("ConnectionStrings:proxy", _database)]).Build();
         var database = new ProxyDatabase(configuration);
@@ -279,8 +279,8 @@ public sealed class CollateralTests(PostgresServer postgres) : IAsyncLifetime
         var clients = new ServiceCollection().AddHttpClient().BuildServiceProvider();
         var (snp, anchors) = SyntheticAmd.Shared.Make(new());
         var verifier = new CollateralVerifier(anchors with { AmdIntermediates = [Certificate.Parse(snp.Certificates[1])], Intel = SyntheticIntel.Shared.Make(new()).Anchors.Intel });
-        var store = new CollateralStore(
-            new VendorClient(clients.GetRequiredService<IHttpClientFactory>(), options), verifier, new CollateralTable(database), _policies, _clock, NullLogger<CollateralStore>.Instance);
+        var store = new CollateralProvider(
+            new VendorClient(clients.GetRequiredService<IHttpClientFactory>(), options), verifier, new CollateralDocumentStore(database), _policies, _clock, NullLogger<CollateralProvider>.Instance);
         await store.StartAsync(default);
         _toDispose.Add(database);
         _toDispose.Add(clients);

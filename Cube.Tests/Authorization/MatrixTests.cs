@@ -125,7 +125,7 @@ public abstract class MatrixTests(AuthorizationSystem system)
             .ToList();
         Assert.Equal(described.Select(static endpoint => endpoint.Request).Order(), Inference.Concat(OfAdministrators).Select(static rule => rule.Request).Order());
         Assert.All(Inference, rule => Assert.EndsWith($"must allow {rule.Action}.", described.Single(endpoint => endpoint.Request == rule.Request).Text, StringComparison.Ordinal));
-        Assert.All(OfAdministrators, rule => Assert.StartsWith("For administrators of the platform", described.Single(endpoint => endpoint.Request == rule.Request).Text, StringComparison.Ordinal));
+        Assert.All(OfAdministrators, rule => Assert.StartsWith("For platform administrators", described.Single(endpoint => endpoint.Request == rule.Request).Text, StringComparison.Ordinal));
 
         var (_, document) = await _cube.SendAsync(HttpMethod.Get, "/openapi/identity.json", null);
         var served = document.GetProperty("paths").EnumerateObject()

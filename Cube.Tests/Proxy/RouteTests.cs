@@ -16,7 +16,7 @@ public sealed class RouteTests(RouteSystem system)
     public static TheoryData<string, string> Refused => new()
     {
         { """{"target_url":"http://127.0.0.1:1","matchers":[{"condition":"path","pattern":"/x"}]}""", "https" },
-        { """{"target_url":"http://127.0.0.1:1","default_rule":false,"atls":true,"matchers":[{"condition":"path","pattern":"/x"}]}""", "never sent in clear" },
+        { """{"target_url":"http://127.0.0.1:1","default_rule":false,"atls":true,"matchers":[{"condition":"path","pattern":"/x"}]}""", "requires TLS" },
         { """{"target_url":"https://127.0.0.1:1","atls":false,"matchers":[{"condition":"path","pattern":"/x"}]}""", "atls must be true" },
         { """{"target_url":"http://127.0.0.1:1","atls":false,"matchers":[{"condition":"path","pattern":"/x"}]}""", "atls must be true" },
         { """{"target_url":"127.0.0.1:1","matchers":[{"condition":"path","pattern":"/x"}]}""", "target_url" },

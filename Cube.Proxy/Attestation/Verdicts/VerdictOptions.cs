@@ -4,12 +4,12 @@ using Microsoft.Extensions.Options;
 
 namespace Cube.Proxy.Attestation.Verdicts;
 
-/// <summary>The setting of the section <c>Attestation</c> for the verdicts in the database.</summary>
+/// <summary>Settings of the section <c>Attestation</c> that configure the storage of verdicts.</summary>
 internal sealed class VerdictOptions
 {
     public const string Section = "Attestation";
 
-    /// <summary>Days that verdicts and their evidence are kept, 1 to 3650.</summary>
+    /// <summary>Retention of verdicts and their Evidence in days, 1 to 3650.</summary>
     [SettingRange("Attestation__KeepDays", 1, 3650)]
     public int KeepDays { get; set; } = 180;
 }

@@ -2,18 +2,18 @@ using System.Collections.Frozen;
 
 namespace Cube.Proxy.Configuration.Catalogs;
 
-/// <param name="Id">What members of the domain call the model.</param>
-/// <param name="Model">What the model server calls it.</param>
+/// <param name="Id">The published model id, unique in the catalog. Members of the domain use it in requests.</param>
+/// <param name="Model">The model id at the model server.</param>
 internal sealed record CatalogEntry(string Id, string Model);
 
-/// <summary>The models that one domain offers to its members, in the order and under the names that it gave them. There are no others for it.</summary>
+/// <summary>The models that a domain publishes to its members, in its own order. Members can use no other models. A domain without a catalog publishes all models of its model servers.</summary>
 internal sealed class Catalog(Guid domain, long revision, IReadOnlyList<CatalogEntry> entries)
 {
     private readonly FrozenDictionary<string, CatalogEntry> _byId = entries.ToFrozenDictionary(static entry => entry.Id, StringComparer.Ordinal);
 
     public Guid Domain => domain;
 
-    /// <summary>Grows with every change of any domain's.</summary>
+    /// <summary>Increases with each change of any catalog.</summary>
     public long Revision => revision;
 
     public IReadOnlyList<CatalogEntry> Entries => entries;

@@ -4,21 +4,22 @@ using Npgsql;
 
 namespace Cube.Proxy.Configuration.Catalogs;
 
-/// <summary>A catalog as it is kept.</summary>
 internal sealed record StoredCatalog(IReadOnlyList<CatalogEntry> Models, DateTime UpdatedAt, string UpdatedBy);
 
-/// <summary>Catalogues in the database of the proxies.</summary>
+/// <summary>The model catalogs in the database, which all proxies share. A domain has at most one.</summary>
 internal sealed class CatalogStore(ProxyDatabase database)
 {
+    /// <param name="Models">The stored JSON; null if it exceeds <see cref="CatalogJson.MaxStored"/>.</param>
     internal sealed record Row(Guid Domain, string? Models, long Revision, DateTime UpdatedAt, string UpdatedBy);
 
-    private static readonly string Select = $"select domain, case when octet_length(models::text) <= {CatalogJson.MaxStored} then models::text end as models, revision, updated_at, updated_by from model_catalogues";
+    private static readonly string Select =
+        $"select domain, case when octet_length(models::text) <= {CatalogJson.MaxStored} then models::text end as models, revision, updated_at, updated_by from model_catalogues";
 
-    /// <summary>Within the caller's transaction, so that all that is in force is of one moment.</summary>
-    public static Task<IEnumerable<Row>> RunningAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid[] domains, CancellationToken ct) =>
+    /// <summary>Reads in the caller's transaction, so that policies, routes and catalogs are from one database snapshot.</summary>
+    public static Task<IEnumerable<Row>> ReadAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid[] domains, CancellationToken ct) =>
         connection.QueryAsync<Row>(new CommandDefinition($"{Select} where domain = any(@domains)", new { domains }, transaction, cancellationToken: ct));
 
-    /// <exception cref="CatalogException">What is stored is no catalog.</exception>
+    /// <exception cref="CatalogException">The stored catalog is not valid.</exception>
     public async Task<StoredCatalog?> FindAsync(Guid domain, CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
@@ -27,15 +28,15 @@ internal sealed class CatalogStore(ProxyDatabase database)
             : null;
     }
 
-    public async Task ReplaceAsync(Guid domain, IReadOnlyList<CatalogEntry> entries, string by, CancellationToken ct)
+    public async Task ReplaceAsync(Guid domain, IReadOnlyList<CatalogEntry> entries, string updatedBy, CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
         await connection.ExecuteAsync(new CommandDefinition(
             """
-            insert into model_catalogues (domain, models, updated_by) values (@domain, @models::jsonb, @by)
+            insert into model_catalogues (domain, models, updated_by) values (@domain, @models::jsonb, @updatedBy)
             on conflict (domain) do update set models = excluded.models, updated_by = excluded.updated_by, updated_at = now(), revision = nextval('model_catalogues_revision')
             """,
-            new { domain, models = CatalogJson.Write(entries), by }, cancellationToken: ct));
+            new { domain, models = CatalogJson.Write(entries), updatedBy }, cancellationToken: ct));
     }
 
     public async Task DeleteAsync(Guid domain, CancellationToken ct)

@@ -1,13 +1,13 @@
 namespace Cube.Proxy.Configuration.Policies;
 
-/// <summary>The settings of the section <c>Attestation</c> that policies depend on.</summary>
+/// <summary>Settings of the section <c>Attestation</c> that configure policies.</summary>
 internal sealed class PolicyOptions
 {
     public const string Section = "Attestation";
 
-    /// <summary>Development only: simulated evidence is accepted where a policy names it. The proxy does not start with it in Production.</summary>
+    /// <summary>Accepts simulated Evidence if a policy allows it. Development only: the proxy does not start with it in Production.</summary>
     public bool Simulated { get; set; }
 
-    /// <summary>The platform's first policy, as JSON or as the path of a file. It is stored where the platform has none. Without a policy, every machine is refused.</summary>
+    /// <summary>The seed policy of the platform, as JSON or as the path of a file. The proxy stores it if the platform has no policy. Without a platform policy the proxy rejects every machine.</summary>
     public string? FirstPolicy { get; set; }
 }

@@ -1,6 +1,6 @@
 namespace Cube.Proxy.Configuration.Policies;
 
-/// <summary>What a policy applies to: the platform, a domain (its UUID) or a route (<c>route:</c> and its UUID).</summary>
+/// <summary>The scope of a policy: <c>platform</c>, a domain (its UUID in lower case) or a route (<c>route:</c> and its UUID).</summary>
 internal static class PolicyScope
 {
     public const string Platform = "platform";
@@ -8,10 +8,10 @@ internal static class PolicyScope
 
     public static string OfRoute(Guid route) => $"{RoutePrefix}{route}";
 
-    /// <returns>The route of a scope; null for every other scope.</returns>
+    /// <returns>Null if the scope is not a route.</returns>
     public static Guid? FindRoute(string scope) =>
         scope.StartsWith(RoutePrefix, StringComparison.Ordinal) && Guid.TryParseExact(scope.AsSpan(RoutePrefix.Length), "D", out var route) ? route : null;
 
-    /// <returns>The domain of a scope, which is written in lower case; null for every other scope.</returns>
+    /// <returns>Null if the scope is not a domain.</returns>
     public static Guid? FindDomain(string scope) => Guid.TryParseExact(scope, "D", out var domain) && $"{domain}" == scope ? domain : null;
 }

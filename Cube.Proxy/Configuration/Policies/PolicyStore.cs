@@ -1,3 +1,4 @@
+using System.Text;
 using Cube.Attestation.Policy;
 using Cube.Proxy.Database;
 using Dapper;
@@ -5,14 +6,14 @@ using Npgsql;
 
 namespace Cube.Proxy.Configuration.Policies;
 
-/// <summary>A version as it is kept.</summary>
+/// <summary>A stored version of a policy.</summary>
 internal sealed record PolicyVersion
 {
     public required string Scope { get; init; }
 
     public required int Version { get; init; }
 
-    /// <summary>The very text that was written; empty where that is too long to be a policy.</summary>
+    /// <summary>The stored JSON; empty if it exceeds <see cref="PolicyJson.MaxBytes"/>.</summary>
     public required string Policy { get; init; }
 
     public required DateTime CreatedAt { get; init; }
@@ -26,25 +27,25 @@ internal sealed record PolicyVersion
     public required bool IsActive { get; init; }
 }
 
-internal enum Activation
+internal enum ActivationResult
 {
-    Done,
+    Success,
     NotFound,
 
-    /// <summary>It is older than what is in force and was never in force itself: that would be no rollback but a detour around review.</summary>
+    /// <summary>The version is older than the active one and was never active. A rollback is possible only to a version that was active before.</summary>
     NeverActive,
 }
 
-/// <summary>Versions of policies in the database of the proxies.</summary>
+/// <summary>The policy versions in the database, which all proxies share. Each scope has at most one active version.</summary>
 internal sealed class PolicyStore(ProxyDatabase database)
 {
-    /// <summary>What is longer than a policy may be is not transferred: it is none.</summary>
-    public static readonly string Text = $"case when octet_length(policy) <= {PolicyJson.MaxBytes} then policy end";
+    /// <summary>SQL expression for the stored JSON; null if it exceeds <see cref="PolicyJson.MaxBytes"/>, so that the database does not transfer it.</summary>
+    public static readonly string PolicyColumn = $"case when octet_length(policy) <= {PolicyJson.MaxBytes} then policy end";
 
-    /// <summary>Of one scope. Beyond it the oldest versions that are not in force are removed.</summary>
+    /// <summary>Maximum number of versions of a scope. The store deletes the oldest inactive versions above it.</summary>
     public const int MaxVersions = 50;
 
-    private static readonly string Columns = $"scope, version, coalesce({Text}, '') as policy, created_at, created_by, activated_at, activated_by, is_active";
+    private static readonly string Columns = $"scope, version, coalesce({PolicyColumn}, '') as policy, created_at, created_by, activated_at, activated_by, is_active";
 
     public async Task<IReadOnlyList<PolicyVersion>> ListAsync(string scope, CancellationToken ct)
     {
@@ -53,6 +54,7 @@ internal sealed class PolicyStore(ProxyDatabase database)
             $"select {Columns} from attestation_policies where scope = @scope order by version desc", new { scope }, cancellationToken: ct))];
     }
 
+    /// <param name="version">Null for the active version.</param>
     public async Task<PolicyVersion?> FindAsync(string scope, int? version, CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
@@ -61,8 +63,8 @@ internal sealed class PolicyStore(ProxyDatabase database)
             new { scope, version }, cancellationToken: ct));
     }
 
-    /// <summary>Writes a version. It is not in force.</summary>
-    public async Task<PolicyVersion> StageAsync(string scope, string policy, string by, CancellationToken ct)
+    /// <summary>Stores a new, inactive version.</summary>
+    public async Task<PolicyVersion> StageAsync(string scope, string policy, string user, CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
@@ -70,16 +72,16 @@ internal sealed class PolicyStore(ProxyDatabase database)
         var staged = await connection.QuerySingleAsync<PolicyVersion>(new CommandDefinition(
             $"""
              insert into attestation_policies (scope, version, policy, created_by)
-             select @scope, coalesce(max(version), 0) + 1, @policy, @by from attestation_policies where scope = @scope
+             select @scope, coalesce(max(version), 0) + 1, @policy, @user from attestation_policies where scope = @scope
              returning {Columns}
              """,
-            new { scope, policy, by }, transaction, cancellationToken: ct));
-        await TrimAsync(connection, transaction, scope, ct);
+            new { scope, policy, user }, transaction, cancellationToken: ct));
+        await DeleteOldVersionsAsync(connection, transaction, scope, ct);
         await transaction.CommitAsync(ct);
         return staged;
     }
 
-    private static Task<int> TrimAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, string scope, CancellationToken ct) =>
+    private static Task<int> DeleteOldVersionsAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, string scope, CancellationToken ct) =>
         connection.ExecuteAsync(new CommandDefinition(
             """
             delete from attestation_policies where scope = @scope and not is_active
@@ -87,35 +89,36 @@ internal sealed class PolicyStore(ProxyDatabase database)
             """,
             new { scope, MaxVersions }, transaction, cancellationToken: ct));
 
-    /// <summary>Puts a version in force: a newer one than the one in force, or one that was in force before.</summary>
-    public async Task<Activation> ActivateAsync(string scope, int version, string by, CancellationToken ct)
+    /// <summary>Activates a version that is newer than the active one, or that was active before.</summary>
+    public async Task<ActivationResult> ActivateAsync(string scope, int version, string user, CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
         await LockAsync(connection, scope, ct);
         var rows = (await connection.QueryAsync<PolicyVersion>(new CommandDefinition(
             $"select {Columns} from attestation_policies where scope = @scope", new { scope }, transaction, cancellationToken: ct))).ToList();
-        if (rows.Find(row => row.Version == version) is not { } wanted)
+        if (rows.Find(row => row.Version == version) is not { } policy)
         {
-            return Activation.NotFound;
+            return ActivationResult.NotFound;
         }
 
-        if (wanted.ActivatedAt is null && rows.Find(static row => row.IsActive) is { } active && version < active.Version)
+        if (policy.ActivatedAt is null && rows.Find(static row => row.IsActive) is { } active && version < active.Version)
         {
-            return Activation.NeverActive;
+            return ActivationResult.NeverActive;
         }
 
         await connection.ExecuteAsync(new CommandDefinition(
             "update attestation_policies set is_active = false where scope = @scope and is_active and version <> @version", new { scope, version }, transaction, cancellationToken: ct));
         await connection.ExecuteAsync(new CommandDefinition(
-            "update attestation_policies set is_active = true, activated_at = now(), activated_by = @by where scope = @scope and version = @version",
-            new { scope, version, by }, transaction, cancellationToken: ct));
+            "update attestation_policies set is_active = true, activated_at = now(), activated_by = @user where scope = @scope and version = @version",
+            new { scope, version, user }, transaction, cancellationToken: ct));
         await transaction.CommitAsync(ct);
-        return Activation.Done;
+        return ActivationResult.Success;
     }
 
-    /// <summary>Puts a new version in force at once, or with null none; within the caller's transaction. Nothing happens where it is in force already.</summary>
-    public static async Task ReplaceAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, string scope, string? policy, string by, CancellationToken ct)
+    /// <summary>Stores and activates a new version in the caller's transaction. Has no effect if the active version has the same JSON.</summary>
+    /// <param name="policy">Null to deactivate the policy.</param>
+    public static async Task ReplaceAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, string scope, string? policy, string user, CancellationToken ct)
     {
         await LockAsync(connection, scope, ct);
         var active = await connection.QuerySingleOrDefaultAsync<string>(new CommandDefinition(
@@ -129,13 +132,13 @@ internal sealed class PolicyStore(ProxyDatabase database)
             """
             update attestation_policies set is_active = false where scope = @scope and is_active;
             insert into attestation_policies (scope, version, policy, created_by, activated_at, activated_by, is_active)
-            select @scope, coalesce(max(version), 0) + 1, @policy, @by, now(), @by, true from attestation_policies where scope = @scope having @policy::text is not null
+            select @scope, coalesce(max(version), 0) + 1, @policy, @user, now(), @user, true from attestation_policies where scope = @scope having @policy::text is not null
             """,
-            new { scope, policy, by }, transaction, cancellationToken: ct));
-        await TrimAsync(connection, transaction, scope, ct);
+            new { scope, policy, user }, transaction, cancellationToken: ct));
+        await DeleteOldVersionsAsync(connection, transaction, scope, ct);
     }
 
-    /// <summary>A domain without a policy of its own has the platform's. Only a domain's or a route's can be taken out of force.</summary>
+    /// <summary>Deactivates the policy of a domain or route: only the platform policy applies. The platform policy cannot be deactivated.</summary>
     public async Task DeactivateAsync(string scope, CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
@@ -143,7 +146,7 @@ internal sealed class PolicyStore(ProxyDatabase database)
             "update attestation_policies set is_active = false where scope = @scope and is_active", new { scope }, cancellationToken: ct));
     }
 
-    /// <summary>The platform's first policy, where it has none at all.</summary>
+    /// <summary>Stores and activates the platform policy if the platform has no version.</summary>
     public async Task SeedAsync(string policy, CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
@@ -160,9 +163,9 @@ internal sealed class PolicyStore(ProxyDatabase database)
     private static Task<int> LockAsync(NpgsqlConnection connection, string scope, CancellationToken ct) =>
         connection.ExecuteAsync(new CommandDefinition("select pg_advisory_xact_lock(hashtextextended(@scope, 7))", new { scope }, cancellationToken: ct));
 
-    /// <param name="text">As it is stored; null where that is too long to be a policy.</param>
-    /// <exception cref="PolicyException">What is stored is no policy.</exception>
-    public static AttestationPolicy Load(string? text, bool allowSimulated) => string.IsNullOrEmpty(text)
-        ? throw new PolicyException("What is stored is empty, or larger than 256 KiB.")
-        : PolicyJson.Parse(System.Text.Encoding.UTF8.GetBytes(text), allowSimulated);
+    /// <param name="json">The stored JSON; null or empty if it exceeds <see cref="PolicyJson.MaxBytes"/>.</param>
+    /// <exception cref="PolicyException">The stored JSON is not a valid policy.</exception>
+    public static AttestationPolicy Parse(string? json, bool allowSimulated) => string.IsNullOrEmpty(json)
+        ? throw new PolicyException("The stored policy is empty or larger than 256 KiB.")
+        : PolicyJson.Parse(Encoding.UTF8.GetBytes(json), allowSimulated);
 }

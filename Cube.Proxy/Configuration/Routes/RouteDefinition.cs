@@ -3,10 +3,10 @@ using System.Text.Json.Serialization;
 
 namespace Cube.Proxy.Configuration.Routes;
 
-/// <summary>What a matcher looks at.</summary>
+/// <summary>The part of a request that a matcher compares.</summary>
 internal enum MatchCondition
 {
-    /// <summary>The path from the domain's id on, as <c>/{domainID}/v1/chat/completions</c>; an exact one may leave out the domain.</summary>
+    /// <summary>The path with the domain's id, for example <c>/{domainID}/v1/chat/completions</c>. An exact pattern may omit the domain.</summary>
     [JsonStringEnumMemberName("path")]
     Path,
 
@@ -21,53 +21,53 @@ internal enum MatchCondition
     [JsonStringEnumMemberName("query_param")]
     QueryParam,
 
-    /// <summary>The member <c>field</c> of a JSON body, a path of names with dots between them.</summary>
+    /// <summary>The member <c>field</c> of a JSON body. Dots separate the names of nested members.</summary>
     [JsonStringEnumMemberName("body_field")]
     BodyField,
 
-    /// <summary>The whole body; the pattern is always a regular expression.</summary>
+    /// <summary>The entire body. The pattern is always a regular expression.</summary>
     [JsonStringEnumMemberName("body_regex")]
     BodyRegex,
 }
 
-/// <summary>By name alone: a number is no condition.</summary>
-internal sealed class MatchConditionNames() : JsonStringEnumConverter<MatchCondition>(namingPolicy: null, allowIntegerValues: false);
+/// <summary>Reads conditions from their names and rejects numbers.</summary>
+internal sealed class MatchConditionJsonConverter() : JsonStringEnumConverter<MatchCondition>(namingPolicy: null, allowIntegerValues: false);
 
-/// <param name="Field">The name of what is looked at; for headers, query parameters and body fields.</param>
-/// <param name="Pattern">The exact text, or a regular expression that is found anywhere in it.</param>
+/// <param name="Field">Name of the header, query parameter or body member; required for these conditions.</param>
+/// <param name="Pattern">The exact value, or a regular expression that matches any part of it.</param>
 internal sealed record MatcherDefinition(
-    [property: JsonConverter(typeof(MatchConditionNames))] MatchCondition Condition, string? Field, string? Pattern, bool IsRegex = false);
+    [property: JsonConverter(typeof(MatchConditionJsonConverter))] MatchCondition Condition, string? Field, string? Pattern, bool IsRegex = false);
 
-/// <summary>A route as it was said and is kept.</summary>
+/// <summary>A route as clients send it and as the database stores it.</summary>
 internal sealed record RouteDefinition
 {
-    /// <summary>Letters, digits, <c>_</c> and <c>-</c>; 1 to 255 of them; unique.</summary>
+    /// <summary>1 to 255 letters, digits, <c>_</c> and <c>-</c>; unique.</summary>
     public required string Name { get; init; }
 
-    /// <summary>https, host, and where needed port and path. A host of the configuration stands for all its addresses.</summary>
+    /// <summary>An https URL with a host, and optionally a port and a path. If the host is a configured service name, the route uses all addresses of the service.</summary>
     public required string TargetUrl { get; init; }
 
-    /// <summary>All of them must match. At least one, unless it is the default rule.</summary>
+    /// <summary>The route matches if all matchers match. At least one, except for the default route.</summary>
     public IReadOnlyList<MatcherDefinition> Matchers { get; init; } = [];
 
-    /// <summary>0 to 1000; higher ones are asked first, equal ones in the order of their names.</summary>
+    /// <summary>0 to 1000. Routes are matched in descending order of priority, then in order of their names.</summary>
     public int Priority { get; init; }
 
-    /// <summary>Takes what no other route takes. There is one at most.</summary>
+    /// <summary>Marks the default route, which receives the requests that match no other route. At most one.</summary>
     public bool DefaultRule { get; init; }
 
-    /// <summary>Taken off the front of the path below the domain.</summary>
+    /// <summary>Prefix that the proxy removes from the path below the domain before it forwards a request.</summary>
     public string? StripPrefix { get; init; }
 
     public bool Enabled { get; init; } = true;
 
-    /// <summary>What an audit record of its requests is called.</summary>
+    /// <summary>Event type of the audit records of its requests.</summary>
     public string EventType { get; init; } = "llm_request";
 
-    /// <summary>Always true: whatever a route leads to must prove what it is.</summary>
+    /// <summary>Requires an attested connection (aTLS). Always true.</summary>
     public bool Atls { get; init; } = true;
 
-    public static JsonSerializerOptions Format { get; } = new(JsonSerializerDefaults.Web)
+    public static JsonSerializerOptions SerializerOptions { get; } = new(JsonSerializerDefaults.Web)
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
@@ -80,5 +80,5 @@ internal sealed record RouteDefinition
     };
 }
 
-/// <summary>What is wrong with a route that somebody wants to save, in words for him.</summary>
+/// <summary>A route is not valid. The message describes the error for the client.</summary>
 internal sealed class RouteException(string message) : Exception(message);

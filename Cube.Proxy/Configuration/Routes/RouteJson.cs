@@ -5,8 +5,7 @@ using System.Text.RegularExpressions;
 namespace Cube.Proxy.Configuration.Routes;
 
 /// <summary>
-/// Reads a route strictly: an unknown member, a second one of the same name, or a value out of its range is an error, and nothing is
-/// mended in silence.
+/// Reads and writes routes. Reading is strict: an unknown or duplicate member, or a value out of range, is an error. The proxy corrects nothing.
 /// </summary>
 internal static partial class RouteJson
 {
@@ -15,33 +14,33 @@ internal static partial class RouteJson
     private const int MaxField = 255;
     private const int MaxTarget = 2048;
 
-    /// <summary>Of what is stored; what is allowed above never reaches it.</summary>
+    /// <summary>Maximum size of the stored JSON, in bytes. A route within the limits above is always smaller.</summary>
     public const int MaxStored = 256 << 10;
 
-    /// <summary>Paths that this proxy answers itself; the original kept routes of these names.</summary>
-    private static readonly string[] _reserved = ["attestation", "health"];
+    /// <summary>Names that routes cannot have, because the proxy serves these paths itself. Cube's earlier Go implementation had routes of these names.</summary>
+    private static readonly string[] _reservedNames = ["attestation", "health"];
 
     private static readonly string[] _eventTypes = ["llm_request", "guardrails_request", "attestation_request", "audit_event", "embedder_request"];
 
-    /// <summary>A body: the route's members, of which null is as good as absent, and its attestation policy.</summary>
-    private sealed record Body(
+    /// <summary>The body of a request: the members of the route, of which null has the same meaning as absent, and the attestation policy.</summary>
+    private sealed record RouteBody(
         string? Name, string? TargetUrl, IReadOnlyList<MatcherDefinition>? Matchers, int? Priority, bool? DefaultRule, string? StripPrefix,
         bool? Enabled, string? EventType, bool? Atls, JsonElement Policy = default);
 
-    /// <param name="json">What was sent.</param>
-    /// <param name="name">The route's name in the path, where the body need not say it.</param>
-    /// <returns>The route, and its policy: undefined where the body says nothing of one, null where it says null.</returns>
-    /// <exception cref="RouteException">It is no route, or one that must not be.</exception>
+    /// <param name="json">The body of a request.</param>
+    /// <param name="name">The name from the path of the request, the default for the name in the body; null if the path has none.</param>
+    /// <returns>The route, and its policy: of kind Undefined if the body has none, or of kind Null.</returns>
+    /// <exception cref="RouteException">The body is not a valid route.</exception>
     public static (RouteDefinition Route, JsonElement Policy) Read(ReadOnlySpan<byte> json, string? name)
     {
-        Body body;
+        RouteBody body;
         try
         {
-            body = JsonSerializer.Deserialize<Body>(json, RouteDefinition.Format) ?? throw new RouteException("The body is not a route.");
+            body = JsonSerializer.Deserialize<RouteBody>(json, RouteDefinition.SerializerOptions) ?? throw new RouteException("The body is not a route.");
         }
         catch (JsonException exception)
         {
-            throw new RouteException(exception.Path is { Length: > 1 } path ? $"The body is not a route: look at {path}." : "The body is not a route: it must be a JSON object with known members, each once.");
+            throw new RouteException(exception.Path is { Length: > 1 } path ? $"The body is not a route: {path} is not valid." : "The body is not a route: it must be a JSON object with known members and without duplicates.");
         }
 
         var route = new RouteDefinition
@@ -61,11 +60,11 @@ internal static partial class RouteJson
         return (route, body.Policy);
     }
 
-    /// <summary>What is stored.</summary>
-    public static string Write(RouteDefinition route) => JsonSerializer.Serialize(route, RouteDefinition.Format);
+    /// <returns>The JSON for the database.</returns>
+    public static string Write(RouteDefinition route) => JsonSerializer.Serialize(route, RouteDefinition.SerializerOptions);
 
-    /// <param name="json">As it is stored; null where that is too long to be a route.</param>
-    /// <exception cref="RouteException">It is no route that this proxy knows.</exception>
+    /// <param name="json">The stored JSON; null if it exceeds <see cref="MaxStored"/>.</param>
+    /// <exception cref="RouteException">The stored JSON is not a valid route.</exception>
     public static RouteDefinition ReadStored(string? json)
     {
         if (json is null || Encoding.UTF8.GetByteCount(json) > MaxStored)
@@ -75,18 +74,18 @@ internal static partial class RouteJson
 
         try
         {
-            var route = JsonSerializer.Deserialize<RouteDefinition>(json, RouteDefinition.Format) ?? throw new RouteException("The route is null.");
+            var route = JsonSerializer.Deserialize<RouteDefinition>(json, RouteDefinition.SerializerOptions) ?? throw new RouteException("The route must not be null.");
             Validate(route);
             return route;
         }
         catch (JsonException)
         {
-            throw new RouteException("The route is not JSON of the kind that is stored.");
+            throw new RouteException("The stored route is not valid JSON for a route.");
         }
     }
 
-    /// <summary>Of a stored route that cannot be loaded, which requests it is for.</summary>
-    /// <returns>Null where that cannot be read.</returns>
+    /// <summary>Reads only the members of a stored route that determine which requests it matches. For a route that <see cref="ReadStored"/> cannot read.</summary>
+    /// <returns>A route with a placeholder for its name and target; null if these members are not valid.</returns>
     public static RouteDefinition? ReadConditions(string? json)
     {
         try
@@ -100,9 +99,9 @@ internal static partial class RouteJson
             {
                 Name = "unreadable",
                 TargetUrl = "https://unreadable.invalid",
-                Matchers = Member<IReadOnlyList<MatcherDefinition>>(stored, "matchers") ?? [],
-                DefaultRule = Member<bool>(stored, "default_rule"),
-                Priority = Member<int>(stored, "priority"),
+                Matchers = ReadMember<IReadOnlyList<MatcherDefinition>>(stored, "matchers") ?? [],
+                DefaultRule = ReadMember<bool>(stored, "default_rule"),
+                Priority = ReadMember<int>(stored, "priority"),
                 Enabled = !stored.TryGetProperty("enabled", out var enabled) || enabled.GetBoolean(),
             };
             Validate(route);
@@ -114,9 +113,9 @@ internal static partial class RouteJson
         }
     }
 
-    private static T? Member<T>(JsonElement json, string name) => json.TryGetProperty(name, out var value) ? value.Deserialize<T>(RouteDefinition.Format) : default;
+    private static T? ReadMember<T>(JsonElement json, string name) => json.TryGetProperty(name, out var value) ? value.Deserialize<T>(RouteDefinition.SerializerOptions) : default;
 
-    /// <exception cref="RouteException">The route must not be.</exception>
+    /// <exception cref="RouteException">A member of the route is not valid.</exception>
     public static void Validate(RouteDefinition route)
     {
         if (!Name().IsMatch(route.Name))
@@ -124,19 +123,19 @@ internal static partial class RouteJson
             throw new RouteException("name must be 1 to 255 letters, digits, '_' or '-'.");
         }
 
-        if (_reserved.Contains(route.Name))
+        if (_reservedNames.Contains(route.Name))
         {
-            throw new RouteException($"'{route.Name}' is a path of Cube itself and no route's name.");
+            throw new RouteException($"name must not be '{route.Name}': this path is reserved for Cube itself.");
         }
 
         if (!route.Atls)
         {
-            throw new RouteException("atls must be true: a prompt goes only to a machine that has proved what it is.");
+            throw new RouteException("atls must be true: the proxy sends prompts only to attested machines.");
         }
 
-        if (Problem(route.TargetUrl) is { } problem)
+        if (TargetUrlError(route.TargetUrl) is { } error)
         {
-            throw new RouteException(problem);
+            throw new RouteException(error);
         }
 
         if (route.Priority is < 0 or > 1000)
@@ -144,24 +143,10 @@ internal static partial class RouteJson
             throw new RouteException("priority must be between 0 and 1000.");
         }
 
-        if (route.Matchers.Count == 0 && !route.DefaultRule)
-        {
-            throw new RouteException("matchers: at least one is needed, unless default_rule is true.");
-        }
-
-        if (route.Matchers.Count > MaxMatchers)
-        {
-            throw new RouteException($"matchers: there are more than {MaxMatchers}.");
-        }
-
-        for (var i = 0; i < route.Matchers.Count; i++)
-        {
-            Validate(route.Matchers[i], $"matchers[{i}]");
-        }
-
+        ValidateMatchers(route);
         if (route.StripPrefix is { } prefix && (!prefix.StartsWith('/') || prefix.Length > 255 || prefix.Contains('\0', StringComparison.Ordinal)))
         {
-            throw new RouteException("strip_prefix must begin with '/' and have at most 255 characters.");
+            throw new RouteException("strip_prefix must begin with '/', and have at most 255 characters and no U+0000.");
         }
 
         if (!_eventTypes.Contains(route.EventType))
@@ -170,35 +155,53 @@ internal static partial class RouteJson
         }
     }
 
-    private static string? Problem(string target) =>
-        target.Length > MaxTarget || target.Contains('\0', StringComparison.Ordinal) ? $"target_url must have at most {MaxTarget} characters."
+    private static void ValidateMatchers(RouteDefinition route)
+    {
+        if (route.Matchers.Count == 0 && !route.DefaultRule)
+        {
+            throw new RouteException("matchers must have at least one entry, unless default_rule is true.");
+        }
+
+        if (route.Matchers.Count > MaxMatchers)
+        {
+            throw new RouteException($"matchers must have at most {MaxMatchers} entries.");
+        }
+
+        for (var i = 0; i < route.Matchers.Count; i++)
+        {
+            ValidateMatcher(route.Matchers[i], $"matchers[{i}]");
+        }
+    }
+
+    private static string? TargetUrlError(string target) =>
+        target.Length > MaxTarget || target.Contains('\0', StringComparison.Ordinal) ? $"target_url must have at most {MaxTarget} characters and no U+0000."
         : !Uri.TryCreate(target, UriKind.Absolute, out var url) || url.Host.Length == 0 ? "target_url must have a scheme and a host."
-        : url.Scheme == Uri.UriSchemeHttp ? "target_url must be https: an attested route is never sent in clear."
+        : url.Scheme == Uri.UriSchemeHttp ? "target_url must be https: an attested connection requires TLS."
         : url.Scheme != Uri.UriSchemeHttps ? "target_url must be https."
         : url.UserInfo.Length > 0 || url.Query.Length > 0 || url.Fragment.Length > 0 ? "target_url must have no user, query or fragment."
         : null;
 
-    private static void Validate(MatcherDefinition? matcher, string where)
+    private static void ValidateMatcher(MatcherDefinition? matcher, string path)
     {
         if (matcher is null)
         {
-            throw new RouteException($"{where} is null.");
+            throw new RouteException($"{path} must not be null.");
         }
 
         if (matcher.Condition is MatchCondition.Header or MatchCondition.QueryParam or MatchCondition.BodyField && string.IsNullOrEmpty(matcher.Field))
         {
-            throw new RouteException($"{where}.field is required for this condition.");
+            throw new RouteException($"{path}.field is required for this condition.");
         }
 
-        // The database stores no U+0000 in JSON.
+        // PostgreSQL cannot store U+0000 in jsonb.
         if (matcher.Field is { } field && (field.Length > MaxField || field.Contains('\0', StringComparison.Ordinal)))
         {
-            throw new RouteException($"{where}.field must have at most {MaxField} characters, and no U+0000.");
+            throw new RouteException($"{path}.field must have at most {MaxField} characters, and no U+0000.");
         }
 
         if (string.IsNullOrEmpty(matcher.Pattern) || matcher.Pattern.Length > MaxPattern || matcher.Pattern.Contains('\0', StringComparison.Ordinal))
         {
-            throw new RouteException($"{where}.pattern must have 1 to {MaxPattern} characters, and no U+0000.");
+            throw new RouteException($"{path}.pattern must have 1 to {MaxPattern} characters, and no U+0000.");
         }
 
         if (matcher.IsRegex || matcher.Condition == MatchCondition.BodyRegex)
@@ -209,7 +212,7 @@ internal static partial class RouteJson
             }
             catch (Exception exception) when (exception is ArgumentException or NotSupportedException)
             {
-                throw new RouteException($"{where}.pattern is no regular expression of the kind that runs in linear time.");
+                throw new RouteException($"{path}.pattern must be a regular expression that runs in linear time: without backreferences and lookarounds.");
             }
         }
     }

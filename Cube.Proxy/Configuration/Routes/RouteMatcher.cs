@@ -6,8 +6,8 @@ using Cube.Proxy.Edge;
 
 namespace Cube.Proxy.Configuration.Routes;
 
-/// <summary>A request as matchers see it.</summary>
-/// <param name="Body">Whole, where the endpoint has one; else empty.</param>
+/// <summary>The input of the matchers.</summary>
+/// <param name="Body">The entire body; empty if the endpoint has none.</param>
 internal readonly record struct RouteRequest(HttpRequest Http, DomainPathFeature Path, ReadOnlyMemory<byte> Body);
 
 /// <summary>One compiled condition of a route.</summary>
@@ -15,56 +15,66 @@ internal abstract class RouteMatcher
 {
     public abstract bool Matches(in RouteRequest request);
 
-    /// <exception cref="ArgumentException">It is no regular expression.</exception>
-    /// <exception cref="NotSupportedException">It needs backtracking, which a client could make last for ever.</exception>
+    /// <exception cref="ArgumentException">The pattern is not a regular expression.</exception>
+    /// <exception cref="NotSupportedException">The pattern needs backtracking, with which a client could cause unbounded CPU time.</exception>
     public static Regex Compile(string pattern) => new(pattern, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
 
-    public static RouteMatcher Of(MatcherDefinition definition) => definition.Condition switch
+    /// <param name="definition">A validated definition: its pattern is not empty, nor is its field where the condition requires one.</param>
+    public static RouteMatcher Create(MatcherDefinition definition)
     {
-        MatchCondition.Path => new OfPath(new Pattern(definition)),
-        MatchCondition.Method => new OfMethod(new Pattern(definition)),
-        MatchCondition.Header => new OfHeader(definition.Field!, new Pattern(definition)),
-        MatchCondition.QueryParam => new OfQuery(definition.Field!, new Pattern(definition)),
-        MatchCondition.BodyField => new OfBodyField(definition.Field!, new Pattern(definition)),
-        MatchCondition.BodyRegex => new OfBody(Compile(definition.Pattern!)),
-        _ => throw new ArgumentOutOfRangeException(nameof(definition)),
-    };
+        var pattern = definition.Pattern ?? throw new ArgumentException("A matcher must have a pattern.", nameof(definition));
+        var field = definition.Field ?? "";
+        if (definition.Condition == MatchCondition.BodyRegex)
+        {
+            return new BodyMatcher(Compile(pattern));
+        }
 
-    private sealed class Pattern(MatcherDefinition definition)
+        var value = new ValuePattern(pattern, definition.IsRegex);
+        return definition.Condition switch
+        {
+            MatchCondition.Path => new PathMatcher(value),
+            MatchCondition.Method => new MethodMatcher(value),
+            MatchCondition.Header => new HeaderMatcher(field, value),
+            MatchCondition.QueryParam => new QueryMatcher(field, value),
+            MatchCondition.BodyField => new BodyFieldMatcher(field, value),
+            _ => throw new ArgumentOutOfRangeException(nameof(definition)),
+        };
+    }
+
+    private sealed class ValuePattern(string pattern, bool isRegex)
     {
-        private readonly string _text = definition.Pattern!;
-        private readonly Regex? _regex = definition.IsRegex ? Compile(definition.Pattern!) : null;
+        private readonly Regex? _regex = isRegex ? Compile(pattern) : null;
 
         public bool IsExact => _regex is null;
 
-        public bool Fits(ReadOnlySpan<char> text) => _regex is null ? text.SequenceEqual(_text) : _regex.IsMatch(text);
+        public bool IsMatch(ReadOnlySpan<char> text) => _regex is null ? text.SequenceEqual(pattern) : _regex.IsMatch(text);
     }
 
-    private sealed class OfPath(Pattern pattern) : RouteMatcher
+    private sealed class PathMatcher(ValuePattern pattern) : RouteMatcher
     {
-        // The domain's id in its one canonical form: other letters in the URL must not get around a rule about a domain.
+        // The canonical path has the domain's id in lower case, so that a client cannot evade a route for a domain with upper-case letters.
         public override bool Matches(in RouteRequest request) =>
-            pattern.Fits(request.Path.Canonical) || (pattern.IsExact && pattern.Fits(request.Path.Rest));
+            pattern.IsMatch(request.Path.Canonical) || (pattern.IsExact && pattern.IsMatch(request.Path.Rest));
     }
 
-    private sealed class OfMethod(Pattern pattern) : RouteMatcher
+    private sealed class MethodMatcher(ValuePattern pattern) : RouteMatcher
     {
-        public override bool Matches(in RouteRequest request) => pattern.Fits(request.Http.Method);
+        public override bool Matches(in RouteRequest request) => pattern.IsMatch(request.Http.Method);
     }
 
-    private sealed class OfHeader(string name, Pattern pattern) : RouteMatcher
-    {
-        public override bool Matches(in RouteRequest request) =>
-            request.Http.Headers.TryGetValue(name, out var values) && values is [{ } first, ..] && pattern.Fits(first);
-    }
-
-    private sealed class OfQuery(string name, Pattern pattern) : RouteMatcher
+    private sealed class HeaderMatcher(string name, ValuePattern pattern) : RouteMatcher
     {
         public override bool Matches(in RouteRequest request) =>
-            request.Http.Query.TryGetValue(name, out var values) && values is [{ } first, ..] && pattern.Fits(first);
+            request.Http.Headers.TryGetValue(name, out var values) && values is [{ } first, ..] && pattern.IsMatch(first);
     }
 
-    private sealed class OfBody(Regex regex) : RouteMatcher
+    private sealed class QueryMatcher(string name, ValuePattern pattern) : RouteMatcher
+    {
+        public override bool Matches(in RouteRequest request) =>
+            request.Http.Query.TryGetValue(name, out var values) && values is [{ } first, ..] && pattern.IsMatch(first);
+    }
+
+    private sealed class BodyMatcher(Regex regex) : RouteMatcher
     {
         public override bool Matches(in RouteRequest request)
         {
@@ -80,15 +90,15 @@ internal abstract class RouteMatcher
             }
             finally
             {
-                // It held a prompt.
+                // The buffer contains a prompt.
                 ArrayPool<char>.Shared.Return(text, clearArray: true);
             }
         }
     }
 
-    private sealed class OfBodyField(string path, Pattern pattern) : RouteMatcher
+    private sealed class BodyFieldMatcher(string path, ValuePattern pattern) : RouteMatcher
     {
-        private readonly byte[][] _names = [.. path.Split('.').Select(Encoding.UTF8.GetBytes)];
+        private readonly byte[][] _path = [.. path.Split('.').Select(Encoding.UTF8.GetBytes)];
 
         public override bool Matches(in RouteRequest request)
         {
@@ -98,12 +108,12 @@ internal abstract class RouteMatcher
             }
             catch (Exception exception) when (exception is JsonException or InvalidOperationException)
             {
-                // Refused for that itself, after its route is known.
+                // The body is not valid JSON. A later step rejects the request.
                 return false;
             }
         }
 
-        /// <summary>One pass, into the members on the way and past all others.</summary>
+        /// <summary>Reads the JSON once and skips the members that are not on the path.</summary>
         private bool Read(ReadOnlySpan<byte> json)
         {
             var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = 256 });
@@ -112,19 +122,19 @@ internal abstract class RouteMatcher
                 return false;
             }
 
-            var found = 0;
+            var depth = 0;
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                if (!reader.ValueTextEquals(_names[found]))
+                if (!reader.ValueTextEquals(_path[depth]))
                 {
                     reader.Skip();
                     continue;
                 }
 
                 reader.Read();
-                if (++found == _names.Length)
+                if (++depth == _path.Length)
                 {
-                    return FitsValue(ref reader, json);
+                    return IsMatchAt(ref reader, json);
                 }
 
                 if (reader.TokenType != JsonTokenType.StartObject)
@@ -136,16 +146,16 @@ internal abstract class RouteMatcher
             return false;
         }
 
-        private bool FitsValue(ref Utf8JsonReader reader, ReadOnlySpan<byte> json)
+        private bool IsMatchAt(ref Utf8JsonReader reader, ReadOnlySpan<byte> json)
         {
             if (reader.TokenType == JsonTokenType.String)
             {
-                return pattern.Fits(reader.GetString());
+                return pattern.IsMatch(reader.GetString());
             }
 
             var start = (int)reader.TokenStartIndex;
             reader.Skip();
-            return pattern.Fits(Encoding.UTF8.GetString(json[start..(int)reader.BytesConsumed]));
+            return pattern.IsMatch(Encoding.UTF8.GetString(json[start..(int)reader.BytesConsumed]));
         }
     }
 }

@@ -1,31 +1,32 @@
 using Cube.Attestation.Policy;
 using Cube.Proxy.Configuration.Policies;
-using Cube.Proxy.Configuration;
 using Cube.Proxy.Database;
 using Dapper;
 using Npgsql;
 
 namespace Cube.Proxy.Configuration.Routes;
 
-/// <summary>A route as it is kept, with the policy that is in force for it.</summary>
-/// <param name="Definition">Null where what is stored cannot be loaded.</param>
+/// <summary>A stored route with its active policy.</summary>
+/// <param name="Definition">Null if the stored definition is not valid.</param>
+/// <param name="Policy">The JSON of the active policy; null if the route has none.</param>
+/// <param name="Problem">Why the stored definition is not valid; else null.</param>
 internal sealed record StoredRoute(
     Guid Id, string Name, RouteDefinition? Definition, long Revision, DateTime CreatedAt, string CreatedBy, DateTime UpdatedAt, string UpdatedBy, string? Policy, int? PolicyVersion, string? Problem);
 
-/// <summary>What a change does to a route's attestation policy.</summary>
-/// <param name="IsSaid">False where the request says nothing of it, and it stays.</param>
-/// <param name="Policy">The text of the new one, as it is stored; null for none.</param>
-internal readonly record struct PolicyChange(bool IsSaid, string? Policy);
+/// <summary>How a request changes the attestation policy of a route.</summary>
+/// <param name="IsSpecified">False if the request does not specify a policy: the policy does not change.</param>
+/// <param name="Policy">JSON of the new policy; null to deactivate the policy.</param>
+internal readonly record struct PolicyChange(bool IsSpecified, string? Policy);
 
-internal enum RouteChange
+internal enum RouteChangeResult
 {
-    Done,
+    Success,
     NotFound,
     NameTaken,
     DefaultTaken,
 }
 
-/// <summary>Routes in the database of the proxies. A route and its policy change together or not at all.</summary>
+/// <summary>The routes in the database, which all proxies share. A route and its policy change in one transaction.</summary>
 internal sealed class RouteStore(ProxyDatabase database)
 {
     private static readonly string Definition = $"case when octet_length(r.definition::text) <= {RouteJson.MaxStored} then r.definition::text end as definition";
@@ -75,11 +76,12 @@ internal sealed class RouteStore(ProxyDatabase database)
         }
     }
 
-    internal sealed record RunningRow(Guid Id, string Name, string? Definition, long Revision);
+    /// <param name="Definition">The stored JSON; null if it exceeds <see cref="RouteJson.MaxStored"/>.</param>
+    internal sealed record RouteRow(Guid Id, string Name, string? Definition, long Revision);
 
-    /// <summary>Within the caller's transaction, so that routes and policies are of one moment.</summary>
-    public static Task<IEnumerable<RunningRow>> RunningAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid[] ids, CancellationToken ct) =>
-        connection.QueryAsync<RunningRow>(new CommandDefinition($"select r.id, r.name, {Definition}, r.revision from routes r where r.id = any(@ids)", new { ids }, transaction, cancellationToken: ct));
+    /// <summary>Reads in the caller's transaction, so that policies, routes and catalogs are from one database snapshot.</summary>
+    public static Task<IEnumerable<RouteRow>> ReadAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid[] ids, CancellationToken ct) =>
+        connection.QueryAsync<RouteRow>(new CommandDefinition($"select r.id, r.name, {Definition}, r.revision from routes r where r.id = any(@ids)", new { ids }, transaction, cancellationToken: ct));
 
     public async Task<(int Total, IReadOnlyList<StoredRoute> Routes)> ListAsync(int offset, int limit, CancellationToken ct)
     {
@@ -96,47 +98,47 @@ internal sealed class RouteStore(ProxyDatabase database)
         return (await connection.QuerySingleOrDefaultAsync<Row>(new CommandDefinition($"{Select} where r.name = @name", new { name }, cancellationToken: ct)))?.ToRoute();
     }
 
-    public Task<RouteChange> CreateAsync(RouteDefinition route, PolicyChange policy, string by, CancellationToken ct) => ChangeAsync(async (connection, transaction) =>
+    public Task<RouteChangeResult> CreateAsync(RouteDefinition route, PolicyChange policy, string user, CancellationToken ct) => ChangeAsync(async (connection, transaction) =>
     {
         var id = Guid.CreateVersion7();
         await connection.ExecuteAsync(new CommandDefinition(
-            "insert into routes (id, name, is_default, definition, created_by, updated_by) values (@id, @name, @isDefault, @definition::jsonb, @by, @by)",
-            new { id, name = route.Name, isDefault = route.DefaultRule, definition = RouteJson.Write(route), by }, transaction, cancellationToken: ct));
-        await ApplyAsync(connection, transaction, id, policy, by, ct);
-        return RouteChange.Done;
+            "insert into routes (id, name, is_default, definition, created_by, updated_by) values (@id, @name, @isDefault, @definition::jsonb, @user, @user)",
+            new { id, name = route.Name, isDefault = route.DefaultRule, definition = RouteJson.Write(route), user }, transaction, cancellationToken: ct));
+        await ChangePolicyAsync(connection, transaction, id, policy, user, ct);
+        return RouteChangeResult.Success;
     }, ct);
 
-    /// <param name="name">Its name until now; the route may bring another one.</param>
-    public Task<RouteChange> UpdateAsync(string name, RouteDefinition route, PolicyChange policy, string by, CancellationToken ct) => ChangeAsync(async (connection, transaction) =>
+    /// <param name="name">The current name. <paramref name="route"/> may have a new name.</param>
+    public Task<RouteChangeResult> UpdateAsync(string name, RouteDefinition route, PolicyChange policy, string user, CancellationToken ct) => ChangeAsync(async (connection, transaction) =>
     {
         var id = await connection.QuerySingleOrDefaultAsync<Guid?>(new CommandDefinition(
             """
-            update routes set name = @newName, is_default = @isDefault, definition = @definition::jsonb, revision = revision + 1, updated_at = now(), updated_by = @by
+            update routes set name = @newName, is_default = @isDefault, definition = @definition::jsonb, revision = revision + 1, updated_at = now(), updated_by = @user
             where name = @name returning id
             """,
-            new { name, newName = route.Name, isDefault = route.DefaultRule, definition = RouteJson.Write(route), by }, transaction, cancellationToken: ct));
+            new { name, newName = route.Name, isDefault = route.DefaultRule, definition = RouteJson.Write(route), user }, transaction, cancellationToken: ct));
         if (id is null)
         {
-            return RouteChange.NotFound;
+            return RouteChangeResult.NotFound;
         }
 
-        await ApplyAsync(connection, transaction, id.Value, policy, by, ct);
-        return RouteChange.Done;
+        await ChangePolicyAsync(connection, transaction, id.Value, policy, user, ct);
+        return RouteChangeResult.Success;
     }, ct);
 
-    public Task<RouteChange> DeleteAsync(string name, string by, CancellationToken ct) => ChangeAsync(async (connection, transaction) =>
+    public Task<RouteChangeResult> DeleteAsync(string name, string user, CancellationToken ct) => ChangeAsync(async (connection, transaction) =>
     {
         var id = await connection.QuerySingleOrDefaultAsync<Guid?>(new CommandDefinition("delete from routes where name = @name returning id", new { name }, transaction, cancellationToken: ct));
         if (id is null)
         {
-            return RouteChange.NotFound;
+            return RouteChangeResult.NotFound;
         }
 
-        await ApplyAsync(connection, transaction, id.Value, new PolicyChange(true, null), by, ct);
-        return RouteChange.Done;
+        await ChangePolicyAsync(connection, transaction, id.Value, new PolicyChange(true, null), user, ct);
+        return RouteChangeResult.Success;
     }, ct);
 
-    /// <summary>Writes the configured routes, once in the life of the database.</summary>
+    /// <summary>Stores the seed routes once. Has no effect if they were ever stored in this database, even if all routes have been deleted since.</summary>
     public async Task SeedAsync(IReadOnlyList<(RouteDefinition Route, string? Policy)> routes, CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
@@ -152,37 +154,37 @@ internal sealed class RouteStore(ProxyDatabase database)
             await connection.ExecuteAsync(new CommandDefinition(
                 "insert into routes (id, name, is_default, definition, created_by, updated_by) values (@id, @name, @isDefault, @definition::jsonb, 'configuration', 'configuration')",
                 new { id, name = route.Name, isDefault = route.DefaultRule, definition = RouteJson.Write(route) }, transaction, cancellationToken: ct));
-            await ApplyAsync(connection, transaction, id, new PolicyChange(policy is not null, policy), "configuration", ct);
+            await ChangePolicyAsync(connection, transaction, id, new PolicyChange(policy is not null, policy), "configuration", ct);
         }
 
         await transaction.CommitAsync(ct);
     }
 
-    private async Task<RouteChange> ChangeAsync(Func<NpgsqlConnection, NpgsqlTransaction, Task<RouteChange>> change, CancellationToken ct)
+    private async Task<RouteChangeResult> ChangeAsync(Func<NpgsqlConnection, NpgsqlTransaction, Task<RouteChangeResult>> change, CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
         try
         {
-            var outcome = await change(connection, transaction);
-            if (outcome == RouteChange.Done)
+            var result = await change(connection, transaction);
+            if (result == RouteChangeResult.Success)
             {
                 await transaction.CommitAsync(ct);
             }
 
-            return outcome;
+            return result;
         }
         catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
         {
-            return exception.ConstraintName == "routes_default" ? RouteChange.DefaultTaken : RouteChange.NameTaken;
+            return exception.ConstraintName == "routes_default" ? RouteChangeResult.DefaultTaken : RouteChangeResult.NameTaken;
         }
     }
 
-    private static async Task ApplyAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid id, PolicyChange change, string by, CancellationToken ct)
+    private static async Task ChangePolicyAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid id, PolicyChange change, string user, CancellationToken ct)
     {
-        if (change.IsSaid)
+        if (change.IsSpecified)
         {
-            await PolicyStore.ReplaceAsync(connection, transaction, PolicyScope.OfRoute(id), change.Policy, by, ct);
+            await PolicyStore.ReplaceAsync(connection, transaction, PolicyScope.OfRoute(id), change.Policy, user, ct);
         }
     }
 }

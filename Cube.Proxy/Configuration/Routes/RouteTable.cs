@@ -2,7 +2,7 @@ using System.Collections.Frozen;
 
 namespace Cube.Proxy.Configuration.Routes;
 
-/// <summary>A route that runs.</summary>
+/// <summary>A loaded route with compiled matchers.</summary>
 internal sealed class Route
 {
     private readonly RouteMatcher[] _matchers;
@@ -16,21 +16,21 @@ internal sealed class Route
     {
         (Id, Revision, Definition, Target) = (id, revision, definition, target);
         Prefix = Target.AbsolutePath.TrimEnd('/');
-        _matchers = [.. definition.Matchers.Select(RouteMatcher.Of)];
+        _matchers = [.. definition.Matchers.Select(RouteMatcher.Create)];
     }
 
-    /// <summary>What stands for a stored route that cannot be loaded: it takes the requests that it is for, and leads nowhere, so that they go to no other machine.</summary>
-    /// <returns>Null where it cannot even be read which requests it is for, or it is disabled.</returns>
-    public static Route? Closed(Guid id, long revision, string? definition) => RouteJson.ReadConditions(definition) is { Enabled: true } conditions
+    /// <summary>Creates a closed route from a stored route that the proxy cannot load. It matches the same requests, so that they do not fall through to another route, and the proxy rejects them.</summary>
+    /// <returns>Null if the matchers cannot be read, or the route is disabled.</returns>
+    public static Route? CreateClosed(Guid id, long revision, string? definition) => RouteJson.ReadConditions(definition) is { Enabled: true } conditions
         ? new Route(id, revision, conditions, new Uri(conditions.TargetUrl)) { IsClosed = true }
         : null;
 
-    /// <summary>It is stored, and cannot be loaded.</summary>
+    /// <summary>The proxy cannot load the stored route and rejects the requests that match it.</summary>
     public bool IsClosed { get; private init; }
 
     public Guid Id { get; }
 
-    /// <summary>Grows with every change.</summary>
+    /// <summary>Increases with each change of the route.</summary>
     public long Revision { get; }
 
     public RouteDefinition Definition { get; }
@@ -39,7 +39,7 @@ internal sealed class Route
 
     public Uri Target { get; }
 
-    /// <summary>The path in front of the endpoint's own; empty for nearly all.</summary>
+    /// <summary>The path of <see cref="Target"/> without a trailing slash; the path of the endpoint follows it. Usually empty.</summary>
     public string Prefix { get; }
 
     public bool Matches(in RouteRequest request)
@@ -55,14 +55,15 @@ internal sealed class Route
         return true;
     }
 
-    /// <returns>Where an endpoint's path is at the target.</returns>
+    /// <param name="path">Path of an endpoint.</param>
+    /// <returns>The path at the target: without the stripped prefix, and with the prefix of the target.</returns>
     public string PathOf(string path) =>
         Definition.StripPrefix is { } strip && path.StartsWith(strip, StringComparison.Ordinal) ? $"{Prefix}/{path.AsSpan(strip.Length).TrimStart('/')}"
         : Prefix.Length == 0 ? path
         : Prefix + path;
 }
 
-/// <summary>The enabled routes at one moment, in the order in which they are asked.</summary>
+/// <summary>The enabled routes, in the order in which they are matched. Immutable.</summary>
 internal sealed class RouteTable
 {
     private readonly Route[] _ordered;
@@ -83,13 +84,13 @@ internal sealed class RouteTable
 
     public static RouteTable Empty { get; } = new([]);
 
-    /// <summary>Those that lead somewhere.</summary>
+    /// <summary>The routes without the closed ones, in no order.</summary>
     public IReadOnlyCollection<Route> All => _byId.Values;
 
-    /// <summary>Whether exactly this route is still what runs.</summary>
-    public bool Holds(Route route) => _byId.TryGetValue(route.Id, out var current) && current.Revision == route.Revision;
+    /// <returns>True if the table has this route in the same revision.</returns>
+    public bool Contains(Route route) => _byId.TryGetValue(route.Id, out var current) && current.Revision == route.Revision;
 
-    /// <returns>The first whose matchers all match, else the default one, else null.</returns>
+    /// <returns>The first route of which all matchers match; else the default route; null if there is none.</returns>
     public Route? Find(in RouteRequest request)
     {
         foreach (var route in _ordered)

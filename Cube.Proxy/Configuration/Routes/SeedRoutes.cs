@@ -6,10 +6,10 @@ using Microsoft.Extensions.Options;
 
 namespace Cube.Proxy.Configuration.Routes;
 
-/// <summary>The routes that the settings name for a new database.</summary>
+/// <summary>Reads the routes that the proxy stores in a new database.</summary>
 internal sealed class SeedRoutes(IOptions<RoutingOptions> options)
 {
-    /// <exception cref="SettingException">They are not what a route must be.</exception>
+    /// <exception cref="SettingException">The setting is not a valid array of routes, or its file cannot be read.</exception>
     public IReadOnlyList<(RouteDefinition Route, string? Policy)> Read(bool allowSimulated)
     {
         try
@@ -27,7 +27,7 @@ internal sealed class SeedRoutes(IOptions<RoutingOptions> options)
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or RouteException or PolicyException or IOException or UnauthorizedAccessException)
         {
-            throw new SettingException($"Routing__FirstRoutes cannot be loaded: {exception.Message}");
+            throw new SettingException($"The proxy cannot load Routing__FirstRoutes: {exception.Message}");
         }
     }
 }

@@ -18,7 +18,7 @@ using Microsoft.Extensions.Caching.Hybrid;
 namespace Cube.Proxy.Inference.Models;
 
 /// <summary>Gets the models of model servers. The result of each route is cached for ten seconds.</summary>
-internal sealed class ModelCatalogClient(AttestedBackends backends, ProxyConfigurationProvider configuration, HybridCache cache)
+internal sealed class ModelCatalogClient(BackendConnectionProvider backends, ProxyConfigurationProvider configuration, HybridCache cache)
 {
     private const int MaxListBytes = 1 << 20;
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(10);
@@ -37,7 +37,7 @@ internal sealed class ModelCatalogClient(AttestedBackends backends, ProxyConfigu
         try
         {
             var catalog = await FindAsync(route, DomainOf(context), context.RequestAborted);
-            context.Describe(catalog.Verdict);
+            context.SetAttestationResult(catalog.Verdict);
             return catalog;
         }
         catch (AgentException exception)
@@ -77,7 +77,7 @@ internal sealed class ModelCatalogClient(AttestedBackends backends, ProxyConfigu
             return null;
         }
 
-        context.Describe(first.Verdict);
+        context.SetAttestationResult(first.Verdict);
         return catalogs.Count == 1 ? first : new ModelCatalog([.. catalogs.SelectMany(static catalog => catalog.Models).DistinctBy(static model => model.Id)], first.Backend, first.Verdict);
     }
 
@@ -88,7 +88,7 @@ internal sealed class ModelCatalogClient(AttestedBackends backends, ProxyConfigu
 
     private ValueTask<ModelCatalog> FindAsync(Route route, Guid domain, CancellationToken ct) => cache.GetOrCreateAsync(
         // Policies of the domain and the route can exclude machines, so they are part of the key.
-        $"models/{route.Id}#{route.Revision}/{configuration.Current.Of(domain, route.Id).Key}",
+        $"models/{route.Id}#{route.Revision}/{configuration.Current.PoliciesFor(domain, route.Id).Key}",
         (Client: this, Route: route, Domain: domain, Activity.Current),
         static async (state, ct) =>
         {
@@ -110,7 +110,7 @@ internal sealed class ModelCatalogClient(AttestedBackends backends, ProxyConfigu
             using var response = await channel.Invoker.SendAsync(request, timeout.Token);
             if (response.StatusCode != HttpStatusCode.OK)
             {
-                var error = await AgentErrors.TranslateAsync(response, default, ClientRequest.DefaultTokenLimitName, timeout.Token);
+                var error = await AgentErrorTranslator.TranslateAsync(response, default, ClientRequest.DefaultTokenLimitName, timeout.Token);
                 throw new AgentException(error.Status >= 500 ? error : OpenAiError.UpstreamError);
             }
 
@@ -123,7 +123,7 @@ internal sealed class ModelCatalogClient(AttestedBackends backends, ProxyConfigu
         }
         catch (Exception exception) when (AttestationException.Find(exception) is { } rejection)
         {
-            throw new AgentException(AttestationErrors.Explain(rejection));
+            throw new AgentException(AttestationErrorTranslator.Translate(rejection));
         }
         catch (Exception exception) when (exception is HttpRequestException or JsonException or InvalidOperationException
             || (exception is OperationCanceledException && !ct.IsCancellationRequested))

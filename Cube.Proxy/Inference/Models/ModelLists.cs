@@ -23,7 +23,7 @@ internal sealed class ModelLists(ModelCatalogClient models, ProxyConfigurationPr
         }
 
         var (member, access) = (context.Features.GetRequiredFeature<DomainMember>(), context.Features.GetRequiredFeature<Access>());
-        var published = catalog.Published(configuration.Current.CatalogOf(member.DomainId)).ToList();
+        var published = catalog.Published(configuration.Current.FindCatalog(member.DomainId)).ToList();
         var allowed = await permissions.FindAsync(member, _action, [.. published.Select(static model => model.Id)], access, context.RequestAborted);
         if (!access.TokenAllowsAny(allowed))
         {
@@ -67,7 +67,7 @@ internal sealed class ModelLists(ModelCatalogClient models, ProxyConfigurationPr
             return;
         }
 
-        var published = catalog.Published(configuration.Current.CatalogOf(member.DomainId)).FirstOrDefault(model => model.Id == id);
+        var published = catalog.Published(configuration.Current.FindCatalog(member.DomainId)).FirstOrDefault(model => model.Id == id);
         if (!access.ByRole || published.Model is null)
         {
             await OpenAiError.ModelNotFound.WriteAsync(context);

@@ -18,7 +18,7 @@ namespace Cube.Proxy.Inference.Models;
 /// <summary>
 /// <c>/api/tags</c>, <c>/api/ps</c> and <c>/api/version</c> of Ollama's API. The lists contain only models that the caller may use. For other model servers, the endpoints are answered with 404.
 /// </summary>
-internal sealed class OllamaModelLists(ModelCatalogClient models, AttestedBackends backends, ProxyConfigurationProvider configuration, Permissions permissions)
+internal sealed class OllamaModelLists(ModelCatalogClient models, BackendConnectionProvider backends, ProxyConfigurationProvider configuration, Permissions permissions)
 {
     private const int MaxBytes = 1 << 20;
 
@@ -35,7 +35,7 @@ internal sealed class OllamaModelLists(ModelCatalogClient models, AttestedBacken
         }
 
         var (member, access) = (context.Features.GetRequiredFeature<DomainMember>(), context.Features.GetRequiredFeature<Access>());
-        var published = list.Published(configuration.Current.CatalogOf(member.DomainId)).ToList();
+        var published = list.Published(configuration.Current.FindCatalog(member.DomainId)).ToList();
         var allowed = await permissions.FindAsync(member, action, [.. published.Select(static model => model.Id)], access, context.RequestAborted);
         if (!access.TokenAllowsAny(allowed))
         {
@@ -133,7 +133,7 @@ internal sealed class OllamaModelLists(ModelCatalogClient models, AttestedBacken
         try
         {
             var channel = await backends.GetAsync(route, domain, context.RequestAborted);
-            context.Describe(channel.Verdict);
+            context.SetAttestationResult(channel.Verdict);
             using var message = channel.Get(route.PathOf(path));
             using var response = await channel.Invoker.SendAsync(message, context.RequestAborted);
             if (response.StatusCode != HttpStatusCode.OK)

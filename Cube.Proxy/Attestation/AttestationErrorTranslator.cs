@@ -6,10 +6,13 @@ using Cube.ServiceDefaults.Errors;
 
 namespace Cube.Proxy.Attestation;
 
-/// <summary>What a client hears where no machine may see its prompt. The code of the refusal is for operators; a client learns only whose turn it is.</summary>
-internal static class AttestationErrors
+/// <summary>
+/// Translates a failed attestation into the error for the client. The error does not contain the attestation code, which is for operators. It distinguishes only: no current attestation,
+/// rejected by a policy, and rejected Evidence.
+/// </summary>
+internal static class AttestationErrorTranslator
 {
-    public static OpenAiError Explain(AttestationException exception) => exception switch
+    public static OpenAiError Translate(AttestationException exception) => exception switch
     {
         { Code: Codes.AtlsTimeout or Codes.AtlsEvidenceUnavailable or Codes.AtlsLeaseEnded } or { Code: Codes.PolicyMissing, Verdict: null } => OpenAiError.AttestationRequired,
         { Verdict.Outcome: Outcome.Indeterminate, Code: not Codes.PolicyMissing } => OpenAiError.AttestationRequired,

@@ -12,31 +12,33 @@ using Npgsql;
 namespace Cube.Proxy.Attestation.Verdicts;
 
 /// <summary>
-/// Keeps every judgement, and the evidence behind it once under its hash, so that an auditor can repeat it. It is written behind the
-/// request's back; a database that is away costs entries, which is logged, and never a request.
+/// Stores every verdict, and its Evidence once under its SHA-256, so that an auditor can repeat the appraisal. The proxy writes in the background: if the database is unavailable or slow,
+/// verdicts are lost, and the proxy logs that. Requests neither wait nor fail.
 /// </summary>
-internal sealed partial class VerdictJournal(ProxyDatabase database, IOptions<VerdictOptions> options, TimeProvider time, ILogger<VerdictJournal> logger) : BackgroundService
+internal sealed partial class VerdictStore(ProxyDatabase database, IOptions<VerdictOptions> options, TimeProvider time, ILogger<VerdictStore> logger) : BackgroundService
 {
-    public static JsonSerializerOptions Format { get; } = new(JsonSerializerDefaults.Web)
+    private const int QueueCapacity = 256;
+    private static readonly TimeSpan _cleanupInterval = TimeSpan.FromHours(6);
+
+    private static readonly JsonSerializerOptions _serializerOptions = new(JsonSerializerDefaults.Web)
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower) },
     };
 
-    private static readonly TimeSpan _sweep = TimeSpan.FromHours(6);
     private readonly Channel<(Uri Backend, Verdict Verdict)> _queue =
-        Channel.CreateBounded<(Uri, Verdict)>(new BoundedChannelOptions(256) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+        Channel.CreateBounded<(Uri, Verdict)>(new BoundedChannelOptions(QueueCapacity) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
 
-    public void Keep(Uri backend, Verdict verdict)
+    public void Enqueue(Uri backend, Verdict verdict)
     {
         if (!_queue.Writer.TryWrite((backend, verdict)))
         {
-            Dropped();
+            VerdictDropped();
         }
     }
 
-    /// <returns>The evidence as it was judged, or null.</returns>
+    /// <returns>The Evidence as it was appraised, collateral included; null if it is not stored.</returns>
     public async Task<byte[]?> FindEvidenceAsync(string sha256, CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
@@ -46,7 +48,7 @@ internal sealed partial class VerdictJournal(ProxyDatabase database, IOptions<Ve
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var sweptAt = DateTimeOffset.MinValue;
+        var cleanedUpAt = DateTimeOffset.MinValue;
         try
         {
             await foreach (var (backend, verdict) in _queue.Reader.ReadAllAsync(stoppingToken))
@@ -54,15 +56,15 @@ internal sealed partial class VerdictJournal(ProxyDatabase database, IOptions<Ve
                 try
                 {
                     await WriteAsync(backend, verdict, stoppingToken);
-                    if (time.GetUtcNow() - sweptAt > _sweep)
+                    if (time.GetUtcNow() - cleanedUpAt > _cleanupInterval)
                     {
-                        await SweepAsync(stoppingToken);
-                        sweptAt = time.GetUtcNow();
+                        await DeleteExpiredAsync(stoppingToken);
+                        cleanedUpAt = time.GetUtcNow();
                     }
                 }
                 catch (Exception exception) when (exception is NpgsqlException or TimeoutException or IOException)
                 {
-                    NotKept(exception.GetType().Name);
+                    WriteFailed(exception.GetType().Name);
                 }
             }
         }
@@ -77,7 +79,7 @@ internal sealed partial class VerdictJournal(ProxyDatabase database, IOptions<Ve
         await using var connection = await database.Source.OpenConnectionAsync(ct);
         if (verdict.Evidence is { } evidence)
         {
-            // The hash names the evidence as it was judged, collateral included.
+            // The hash covers the Evidence as it was appraised, collateral included.
             await connection.ExecuteAsync(new CommandDefinition(
                 "insert into attestation_evidence (sha256, evidence) values (@sha256, @bytes) on conflict do nothing",
                 new { sha256 = verdict.EvidenceSha256, bytes = EvidenceJson.Write(evidence) }, cancellationToken: ct));
@@ -97,11 +99,11 @@ internal sealed partial class VerdictJournal(ProxyDatabase database, IOptions<Ve
                 verdict.PolicyId,
                 verdict.PolicyVersion,
                 verdict.EvidenceSha256,
-                verdict = JsonSerializer.Serialize(verdict, Format),
+                verdict = JsonSerializer.Serialize(verdict, _serializerOptions),
             }, cancellationToken: ct));
     }
 
-    private async Task SweepAsync(CancellationToken ct)
+    private async Task DeleteExpiredAsync(CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
         await connection.ExecuteAsync(new CommandDefinition(
@@ -113,9 +115,9 @@ internal sealed partial class VerdictJournal(ProxyDatabase database, IOptions<Ve
             new { options.Value.KeepDays }, commandTimeout: 60, cancellationToken: ct));
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A verdict could not be kept: too many wait for the database")]
-    private partial void Dropped();
+    [LoggerMessage(Level = LogLevel.Error, Message = "The proxy lost a verdict: too many verdicts wait for the database.")]
+    private partial void VerdictDropped();
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A verdict could not be kept: {Reason}")]
-    private partial void NotKept(string reason);
+    [LoggerMessage(Level = LogLevel.Error, Message = "The proxy cannot store a verdict: {Reason}")]
+    private partial void WriteFailed(string reason);
 }

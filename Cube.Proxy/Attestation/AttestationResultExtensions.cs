@@ -6,10 +6,10 @@ using Cube.Proxy.Edge;
 
 namespace Cube.Proxy.Attestation;
 
-/// <summary>Says on a request, in its trace and to its client, what its connection proved.</summary>
-internal static class AttestationDescription
+/// <summary>Reports the attestation result of a request's backend connection: in a response header for the client, and in the tags of the current trace span.</summary>
+internal static class AttestationResultExtensions
 {
-    public static void Describe(this HttpContext context, Verdict verdict)
+    public static void SetAttestationResult(this HttpContext context, Verdict verdict)
     {
         context.Response.Headers[ResponseHeaders.Attestation] = verdict.Outcome == Outcome.Simulated ? "simulated" : verdict.Type;
         Activity.Current?.SetTag("cube.attestation.outcome", verdict.Outcome.ToString())
@@ -19,9 +19,9 @@ internal static class AttestationDescription
             .SetTag("cube.attestation.evidence", verdict.EvidenceSha256);
     }
 
-    public static void Describe(this HttpContext context, AttestationException refusal)
+    public static void SetAttestationResult(this HttpContext context, AttestationException exception)
     {
         context.Response.Headers[ResponseHeaders.Attestation] = "refused";
-        Activity.Current?.SetTag("cube.attestation.outcome", refusal.Verdict?.Outcome.ToString() ?? nameof(Outcome.Invalid)).SetTag("cube.attestation.code", refusal.Code);
+        Activity.Current?.SetTag("cube.attestation.outcome", exception.Verdict?.Outcome.ToString() ?? nameof(Outcome.Invalid)).SetTag("cube.attestation.code", exception.Code);
     }
 }
