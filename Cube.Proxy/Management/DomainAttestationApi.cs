@@ -78,7 +78,9 @@ internal static class DomainAttestationEndpoints
         var evidence = InferenceExtensions.Pipeline(app, null, app.Services.GetRequiredService<DomainAttestationApi>().WriteEvidenceAsync);
         app.MapDomain("POST", new DomainEndpointMetadata("attestation", "/attestation", BodyKind.Json), evidence, static endpoint => endpoint
             .RequireDomainAction(Requirement("llm_read"))
-            .Describe(new("domain.attestation", "Returns Evidence of the machine that would serve the caller, as JSON or in the binary format of the hardware. REPORT_DATA is a labelled hash of the request.") { Body = typeof(object) }, response: typeof(object)));
+            .Describe(
+                new("domain.attestation", "Returns Evidence of the machine that would serve the caller, as JSON or in the binary format of the hardware. REPORT_DATA is a labelled hash of the request.") { Body = typeof(object) },
+                response: typeof(object)));
         app.MapDomain(
             "GET", new DomainEndpointMetadata("attestation.verify", "/attestation/verify", BodyKind.None),
             static (HttpContext context, PolicyService policies) => policies.VerifyAsync(ScopeOf(context), showAddresses: false, context.RequestAborted),

@@ -38,7 +38,8 @@ internal static class PolicyEndpoints
 
     /// <param name="showAddresses">True if the result contains the addresses of machines.</param>
     public static PolicyEndpoint DryRun(bool showAddresses) => new(
-        "policy.dry-run", "POST", "/attestation/policy/dry-run", "Appraises the Evidence of all current connections against a policy or a stored version. Changes nothing.", 200, typeof(PolicyService.DryRunResult), typeof(object),
+        "policy.dry-run", "POST", "/attestation/policy/dry-run", "Appraises the Evidence of all current connections against a policy or a stored version. Changes nothing.",
+        200, typeof(PolicyService.DryRunResult), typeof(object),
         (policies, scope, request, _) => policies.DryRunAsync(scope, request, showAddresses));
 
     private static Task<ApiResult> FindAsync(PolicyService policies, string scope, HttpRequest request) => request.Query["version"] switch

@@ -171,7 +171,9 @@ internal static class RouteEndpoints
             group.MapGet("/", static (HttpContext context, RouteApi routes) => routes.ListAsync(context))
                 .Describe(new("routes.list", "Returns the routes in the order in which they are matched.") { Query = ["offset", "limit"] }, response: typeof(RouteApi.RouteList));
             group.MapPost("/", static (HttpContext context, RouteApi routes) => routes.CreateAsync(context))
-                .Describe(new("routes.create", "Creates a route, and its policy if the request has one. Both are active when the response arrives.") { Body = typeof(RouteDefinition) }, StatusCodes.Status201Created, typeof(RouteApi.RouteView));
+                .Describe(
+                    new("routes.create", "Creates a route, and its policy if the request has one. Both are active when the response arrives.") { Body = typeof(RouteDefinition) },
+                    StatusCodes.Status201Created, typeof(RouteApi.RouteView));
             group.MapGet("/{name}", static (HttpContext context, string name, RouteApi routes) => routes.FindAsync(context, name))
                 .Describe(new("routes.get", "Returns a route."), response: typeof(RouteApi.RouteView));
             group.MapPut("/{name}", static (HttpContext context, string name, RouteApi routes) => routes.UpdateAsync(context, name))

@@ -47,7 +47,8 @@ internal static partial class CatalogJson
         }
         catch (JsonException exception)
         {
-            throw new CatalogException($"The catalog is not valid at {exception.Path ?? "its start"}: it must be JSON, and each field must be known, unique and of the correct type. Required fields must be present.");
+            throw new CatalogException(
+                $"The catalog is not valid at {exception.Path ?? "its start"}: it must be JSON, and each field must be known, unique and of the correct type. Required fields must be present.");
         }
 
         IReadOnlyList<CatalogEntry> entries = [.. request.Models.Select(static entry => new CatalogEntry(entry.Id, entry.Model ?? entry.Id))];

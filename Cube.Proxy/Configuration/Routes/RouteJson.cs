@@ -40,7 +40,9 @@ internal static partial class RouteJson
         }
         catch (JsonException exception)
         {
-            throw new RouteException(exception.Path is { Length: > 1 } path ? $"The body is not a route: {path} is not valid." : "The body is not a route: it must be a JSON object with known members and without duplicates.");
+            throw new RouteException(exception.Path is { Length: > 1 } path
+                ? $"The body is not a route: {path} is not valid."
+                : "The body is not a route: it must be a JSON object with known members and without duplicates.");
         }
 
         var route = new RouteDefinition
