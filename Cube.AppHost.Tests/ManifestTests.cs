@@ -10,7 +10,7 @@ public sealed class ManifestTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("cube-manifest-").FullName;
 
     [Fact]
-    public async Task The_manifest_for_azd_has_the_three_services_a_database_a_model_server_and_no_secret()
+    public async Task The_azd_manifest_contains_all_resources_and_no_secret()
     {
         var path = Path.Combine(_folder, "manifest.json");
         await using var publish = ServiceProcess.Start(

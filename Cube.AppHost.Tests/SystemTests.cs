@@ -66,7 +66,7 @@ public sealed class SystemTests : IDisposable
     }
 
     [Fact]
-    public async Task Ctrl_C_stops_everything_and_neither_a_restart_nor_kill_9_loses_acknowledged_data()
+    public async Task Acknowledged_data_survives_Ctrl_C_a_restart_and_kill_9()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no SIGINT on Windows.");
         int postgres;
@@ -136,7 +136,7 @@ public sealed class SystemTests : IDisposable
     }
 
     [Fact]
-    public async Task Two_data_directories_run_side_by_side_and_a_second_instance_on_one_of_them_is_rejected()
+    public async Task Data_directories_are_independent_and_accept_one_instance_each()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no SIGINT on Windows.");
         var (first, second) = (Path.Combine(_data, "first"), Path.Combine(_data, "second"));

@@ -18,7 +18,7 @@ public sealed class BackendSlotTests
     }, _clock);
 
     [Fact]
-    public async Task Without_requests_a_failed_machine_is_retried_after_delays_that_double_up_to_a_minute()
+    public async Task An_idle_failed_machine_is_retried_with_doubling_delays_up_to_a_minute()
     {
         var slot = Slot();
         for (var second = 0; second < 600; second++)

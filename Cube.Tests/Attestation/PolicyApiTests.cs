@@ -61,7 +61,7 @@ public sealed class PolicyApiTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task A_domain_policy_can_be_stricter_than_the_platform_policy_and_can_be_removed()
+    public async Task A_domain_policy_can_be_stricter_than_the_platform_policy()
     {
         var tenant = await _cube.CreateTenantAsync();
         var other = await _cube.CreateTenantAsync();

@@ -22,7 +22,7 @@ public sealed class StoredGarbageTests(FakeSystem system)
     [InlineData('+')]
     [InlineData('\u007f')]
     [InlineData('\u2028')]
-    public async Task A_policy_that_grows_when_written_affects_neither_other_domains_nor_the_proxy(char character)
+    public async Task A_policy_that_grows_when_written_affects_no_other_domain(char character)
     {
         var (tenant, other) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         var below = $"/proxy/{tenant.Domain}/attestation/policy";

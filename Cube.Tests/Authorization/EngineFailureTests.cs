@@ -6,7 +6,7 @@ namespace Cube.Tests.Authorization;
 public sealed class EngineFailureTests(PostgresServer postgres)
 {
     [Fact]
-    public async Task While_the_engine_does_not_answer_nobody_is_let_in_and_nothing_is_changed()
+    public async Task While_the_engine_is_unavailable_every_request_is_rejected_and_nothing_changes()
     {
         var program = SpiceDbServer.ProgramOrSkip();
         await using var backend = new FakeBackend();

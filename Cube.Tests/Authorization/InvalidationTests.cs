@@ -18,7 +18,7 @@ public sealed class InvalidationTests(EmbeddedSystem system)
 {
     [Fact]
     [Trait("Conformance", "AU-08")]
-    public async Task A_removed_member_a_changed_role_a_disabled_user_and_a_revoked_token_are_refused_by_every_proxy()
+    public async Task A_revoked_permission_is_rejected_by_every_proxy()
     {
         var cube = system.Cube;
         var notified = await cube.StartAnotherProxyAsync();

@@ -111,7 +111,7 @@ public abstract class PermissionTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task A_role_change_is_effective_when_it_is_answered_and_shortly_after_in_the_proxy()
+    public async Task A_role_change_is_effective_at_once_in_Identity_and_shortly_after_in_the_proxy()
     {
         var tenant = await _cube.CreateTenantAsync();
         var user = await _cube.CreateMemberAsync(tenant, "changing", ["llm_chat_completions", "read"]);

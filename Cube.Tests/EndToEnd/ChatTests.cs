@@ -11,7 +11,7 @@ namespace Cube.Tests.EndToEnd;
 public sealed class ChatTests(ReplaySystem system)
 {
     [Fact]
-    public async Task A_replayed_vLLM_chats_whole_and_streamed()
+    public async Task A_replayed_vLLM_chats_with_and_without_streaming()
     {
         var (whole, streamed) = (Recording.Find("vllm-0.32.0/default/chat-plain"), Recording.Find("vllm-0.32.0/default/chat-stream-usage"));
         var (cube, vllm, _) = system["vllm"];
@@ -70,5 +70,5 @@ public sealed class ChatTests(ReplaySystem system)
 public sealed class GuideChatTests(GuideSystem system)
 {
     [Fact]
-    public Task The_guide_model_chats_whole_and_streamed() => ChatTests.ChatAsync(system.Cube, "cube-guide");
+    public Task The_guide_model_chats_with_and_without_streaming() => ChatTests.ChatAsync(system.Cube, "cube-guide");
 }

@@ -20,7 +20,7 @@ public sealed class ContentTests(PostgresServer postgres)
     private const string Password = "canary-of-the-password";
 
     [Fact]
-    public async Task A_prompt_a_completion_a_password_and_a_token_appear_in_no_log_no_telemetry_and_no_table()
+    public async Task Content_and_secrets_appear_in_no_log_telemetry_or_table()
     {
         await using var telemetry = await OtlpReceiver.StartAsync();
         await using var backend = new FakeBackend

@@ -10,7 +10,7 @@ namespace Cube.Tests.EndToEnd;
 public sealed partial class IntegrationGuideTests(GuideSystem system)
 {
     [Fact]
-    public async Task Every_curl_of_the_guide_works_line_by_line()
+    public async Task Every_curl_command_of_the_integration_guide_works()
     {
         var guide = Path.Combine(TestFiles.FolderOrSkip("CUBE_TEST_SEEDS", "seeds"), "integration-guide.md");
         Assert.SkipWhen(Commands.Find("bash") is null || Commands.Find("curl") is null, "bash and curl are not here.");

@@ -10,7 +10,7 @@ public sealed class NodeSdkTests(GuideSystem system)
     [InlineData(Sdk.OpenAi6)]
     [InlineData(Sdk.OpenAi7)]
     [Trait("Conformance", "ST-05"), Trait("Conformance", "SD-04"), Trait("Conformance", "HP-15"), Trait("Conformance", "ER-12")]
-    public async Task The_npm_SDK_lists_chats_streams_responds_and_gets_errors_of_its_own_classes(Sdk sdk)
+    public async Task The_npm_SDK_works_and_reports_errors_with_its_own_classes(Sdk sdk)
     {
         var cube = system.Cube;
         var (mine, foreign) = (await cube.CreateTenantAsync(), await cube.CreateTenantAsync());

@@ -24,7 +24,7 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
 
     [Fact]
     [Trait("Conformance", "SO-02")]
-    public async Task A_JSON_object_is_one()
+    public async Task A_JSON_object_response_is_an_object()
     {
         var answer = await AskAsync(Chat("\"max_tokens\":120,\"response_format\":{\"type\":\"json_object\"}", "Give me a small JSON object with one member."));
         Assert.Equal(200, answer.Status);
@@ -37,7 +37,7 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
 
     [Fact]
     [Trait("Conformance", "SO-04")]
-    public async Task A_recursive_and_a_huge_schema_are_accepted_or_a_400_and_never_a_500()
+    public async Task A_recursive_or_large_schema_never_causes_a_500()
     {
         const string Recursive = """{"type":"object","properties":{"child":{"$ref":"#"},"name":{"type":"string"}},"required":["name"]}""";
         string[] schemas =
@@ -55,7 +55,7 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
 
     [Fact]
     [Trait("Conformance", "ST-16"), Trait("Conformance", "EM-06")]
-    public async Task An_unknown_model_is_a_404_in_JSON_streamed_or_not()
+    public async Task An_unknown_model_is_a_JSON_404_also_for_streams()
     {
         foreach (var (path, body) in ((string, string)[])[("chat/completions", """{"model":"x","stream":true,"messages":[{"role":"user","content":"hi"}]}"""), ("completions", """{"model":"x","stream":true,"prompt":"hi"}"""), ("responses", """{"model":"x","stream":true,"input":"hi"}"""), ("embeddings", """{"model":"x","input":"hi"}""")])
         {
@@ -66,7 +66,7 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
 
     [Fact]
     [Trait("Conformance", "EM-05")]
-    public async Task Dimensions_are_kept_or_refused()
+    public async Task Dimensions_are_applied_or_rejected()
     {
         var answer = await AskAsync($$"""{"model":"{{Model}}","input":"a","dimensions":64}""", "embeddings");
         Assert.True(answer.Status == 400 ? answer.Param == "dimensions" : answer.Json.GetProperty("data")[0].GetProperty("embedding").GetArrayLength() == 64, answer.Text);
@@ -74,7 +74,7 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
 
     [Fact]
     [Trait("Conformance", "HP-15")]
-    public async Task A_response_says_what_a_chat_says_whole_streamed_and_with_the_NET_SDK()
+    public async Task A_response_has_the_text_of_the_same_chat()
     {
         var chat = (await AskAsync(Chat("\"max_tokens\":12"))).Json.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString();
         var whole = (await AskAsync($$"""{"model":"{{Model}}","input":"Say hello to Ada.","temperature":0,"max_output_tokens":12}""", "responses")).Json;
@@ -107,7 +107,7 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
     [InlineData("completions", "prompt")]
     [InlineData("embeddings", "input")]
     [Trait("Conformance", "ER-11")]
-    public async Task Whatever_is_beyond_the_context_is_an_error_and_what_is_within_it_is_whole(string path, string param)
+    public async Task Input_beyond_the_context_is_rejected_and_other_input_is_not_truncated(string path, string param)
     {
         foreach (var (words, status) in ((int, int)[])[(20_000, 400), (path == "embeddings" ? 60 : 450, 200)])
         {
@@ -119,7 +119,7 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
 
     [Fact]
     [Trait("Conformance", "ST-19")]
-    public async Task A_client_of_HTTP_2_gets_the_same_events()
+    public async Task An_HTTP_2_client_receives_the_same_events()
     {
         var (tenant, plain, second) = (await _cube.CreateTenantAsync(), Ports.Free(), Ports.Free());
         await _cube.StartProxyAtAsync(

@@ -60,11 +60,11 @@ public sealed class RealOllamaTests(OllamaSystem system)
 
     [Fact]
     [Trait("Conformance", "SD-03")]
-    public async Task The_NET_SDK_chats_whole_and_streamed_from_login_on() => await ChatTests.ChatAsync(_cube, Model);
+    public async Task The_NET_SDK_chats_with_and_without_streaming() => await ChatTests.ChatAsync(_cube, Model);
 
     [Fact]
     [Trait("Conformance", "HP-02")]
-    public async Task Eight_at_once_have_ids_of_their_own()
+    public async Task Eight_concurrent_chats_have_different_ids()
     {
         var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => AskAsync(Chat("\"max_tokens\":3"))));
         Assert.Equal(8, answers.Select(static answer => answer.Json.GetProperty("id").GetString()).Distinct().Count());
@@ -76,7 +76,7 @@ public sealed class RealOllamaTests(OllamaSystem system)
     [InlineData("\"max_tokens\":5")]
     [InlineData("\"max_tokens\":50,\"max_completion_tokens\":5")]
     [Trait("Conformance", "HP-03"), Trait("Conformance", "HP-04"), Trait("Conformance", "HP-05")]
-    public async Task A_limit_limits(string limit)
+    public async Task A_token_limit_is_applied(string limit)
     {
         var json = (await AskAsync(Chat(limit, "Tell a long story about a lighthouse."))).Json;
         Assert.InRange(json.GetProperty("usage").GetProperty("completion_tokens").GetInt32(), 1, 6);
@@ -85,7 +85,7 @@ public sealed class RealOllamaTests(OllamaSystem system)
 
     [Fact]
     [Trait("Conformance", "HP-11"), Trait("Conformance", "HP-14"), Trait("Conformance", "HP-16")]
-    public async Task Stops_completions_and_logprobs_work()
+    public async Task Stop_sequences_completions_and_logprobs_work()
     {
         Assert.DoesNotContain("e", (await AskAsync(Chat("\"max_tokens\":30,\"stop\":[\"e\",\"x\",\"y\",\"z\"]"))).Json.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString(), StringComparison.Ordinal);
         Assert.NotEqual("", (await AskAsync($$"""{"model":"{{Model}}","prompt":"Once upon a time","max_tokens":8}""", "completions")).Json.GetProperty("choices")[0].GetProperty("text").GetString());
@@ -95,7 +95,7 @@ public sealed class RealOllamaTests(OllamaSystem system)
 
     [Fact]
     [Trait("Conformance", "HP-01"), Trait("Conformance", "ST-01"), Trait("Conformance", "ST-02"), Trait("Conformance", "ST-03"), Trait("Conformance", "US-01")]
-    public async Task Streams_with_and_without_usage_say_the_same_as_the_whole()
+    public async Task A_stream_has_the_text_and_usage_of_the_buffered_response()
     {
         var whole = (await AskAsync(Chat("\"max_tokens\":20"))).Json;
         var plain = await AskAsync(Chat("\"max_tokens\":20,\"stream\":true"));
@@ -110,7 +110,7 @@ public sealed class RealOllamaTests(OllamaSystem system)
 
     [Fact]
     [Trait("Conformance", "ST-04")]
-    public async Task A_long_answer_comes_in_many_reads()
+    public async Task A_long_response_arrives_in_many_reads()
     {
         var tenant = await _cube.CreateTenantAsync();
         using var content = new StringContent(Chat("\"max_tokens\":100,\"stream\":true", "Tell a long story."), Encoding.UTF8, "application/json");
@@ -128,7 +128,7 @@ public sealed class RealOllamaTests(OllamaSystem system)
 
     [Fact]
     [Trait("Conformance", "CA-01"), Trait("Conformance", "CA-02")]
-    public async Task Who_leaves_stops_the_model_and_the_next_is_served()
+    public async Task A_client_disconnect_stops_the_model_and_the_next_request_is_served()
     {
         var tenant = await _cube.CreateTenantAsync();
         var chat = _cube.ClientOf(tenant).GetChatClient(Model);
@@ -148,7 +148,7 @@ public sealed class RealOllamaTests(OllamaSystem system)
 
     [Fact]
     [Trait("Conformance", "EM-01"), Trait("Conformance", "EM-02")]
-    public async Task Floats_and_base64_agree_and_keep_their_order()
+    public async Task Embeddings_as_floats_and_as_base64_agree_and_keep_their_order()
     {
         var floats = (await AskAsync($$"""{"model":"{{Model}}","input":["a","b","c"],"encoding_format":"float"}""", "embeddings")).Json.GetProperty("data");
         var base64 = (await AskAsync($$"""{"model":"{{Model}}","input":["a","b","c"],"encoding_format":"base64"}""", "embeddings")).Json.GetProperty("data");
@@ -164,7 +164,7 @@ public sealed class RealOllamaTests(OllamaSystem system)
 
     [Fact]
     [Trait("Conformance", "ER-11")]
-    public async Task A_prompt_beyond_the_context_is_an_error_and_not_cut_in_silence()
+    public async Task A_prompt_beyond_the_context_is_rejected_and_not_truncated()
     {
         var answer = await AskAsync(Chat("\"max_tokens\":3", string.Concat(Enumerable.Repeat("word ", 20_000))));
         Assert.Equal((400, "context_length_exceeded", "messages"), (answer.Status, answer.Code, answer.Param));
@@ -174,7 +174,7 @@ public sealed class RealOllamaTests(OllamaSystem system)
 
     [Fact]
     [Trait("Conformance", "VI-04")]
-    public async Task An_image_to_a_model_without_eyes_is_an_error_and_not_ignored()
+    public async Task An_image_for_a_model_without_vision_is_rejected()
     {
         const string Pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
         var answer = await AskAsync($$$"""{"model":"{{{Model}}}","messages":[{"role":"user","content":[{"type":"text","text":"what?"},{"type":"image_url","image_url":{"url":"data:image/png;base64,{{{Pixel}}}"}}]}]}""");
@@ -183,7 +183,7 @@ public sealed class RealOllamaTests(OllamaSystem system)
 
     [Fact]
     [Trait("Conformance", "TL-01"), Trait("Conformance", "TL-03"), Trait("Conformance", "TL-04"), Trait("Conformance", "SO-01")]
-    public async Task Tools_that_a_model_has_not_and_schemas_are_answered_or_named()
+    public async Task Unsupported_tools_are_rejected_and_schemas_are_followed()
     {
         var answer = await AskAsync(Chat("\"max_tokens\":3,\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\"}}}]"));
         Assert.Equal((400, "unsupported_parameter", "tools"), (answer.Status, answer.Code, answer.Param));
@@ -206,7 +206,7 @@ public sealed class RealOllamaTests(OllamaSystem system)
 
     [Fact]
     [Trait("Conformance", "SD-01"), Trait("Conformance", "SD-02"), Trait("Conformance", "SD-06")]
-    public async Task The_AI_SDK_LangChain_and_Ollamas_own_client_chat_stream_and_count()
+    public async Task The_AI_SDK_LangChain_and_the_Ollama_client_chat_stream_and_report_usage()
     {
         var tenant = await _cube.CreateTenantAsync();
         var seen = await NodeScripts.RunAsync("others.mjs", Sdk.OpenAi6,

@@ -22,7 +22,7 @@ public sealed class ArchitectureTests
     /// in <c>IdentityForwarding</c>; named clients are for Identity, the authorization engine and the vendors.
     /// </summary>
     [Fact]
-    public void Nothing_in_the_proxy_can_open_a_connection_to_a_model_server_but_the_attested_dialer()
+    public void Only_attested_channels_connect_the_proxy_to_model_servers()
     {
         var users = Uses("Cube.Proxy.dll").Where(static use => _openers.Any(opener => use.Member.StartsWith(opener, StringComparison.Ordinal))).ToList();
         Assert.All(users, static use => Assert.StartsWith("Cube.Proxy.Management.IdentityForwarding", use.Type, StringComparison.Ordinal));
@@ -33,7 +33,7 @@ public sealed class ArchitectureTests
     }
 
     [Fact]
-    public void Only_the_attestation_assembly_can_make_what_a_prompt_is_sent_through()
+    public void Only_the_attestation_assembly_creates_attested_channels()
     {
         Assert.Empty(typeof(Cube.Attestation.Atls.AttestedChannel).GetConstructors());
         Assert.True(typeof(Cube.Attestation.Atls.AttestedChannel).IsSealed);
@@ -44,7 +44,7 @@ public sealed class ArchitectureTests
 
     /// <summary>The part that an auditor reads: no package, and Kestrel in one folder only.</summary>
     [Fact]
-    public void The_attestation_assembly_has_no_package_and_knows_the_web_only_in_Atls()
+    public void The_attestation_assembly_references_no_package_and_uses_ASP_NET_only_in_Atls()
     {
         var project = File.ReadAllText(Path.Combine(Root(), "Cube.Attestation", "Cube.Attestation.csproj"));
         Assert.DoesNotContain("PackageReference", project, StringComparison.Ordinal);

@@ -19,7 +19,7 @@ public sealed class HouseTests
     public void The_readme_has_fewer_than_150_lines() => Assert.True(File.ReadLines(Path.Combine(TestFiles.Root, "README.md")).Count() < 150);
 
     [Fact]
-    public void Every_package_has_a_reason()
+    public void Every_package_reference_has_a_reason()
     {
         var reasoned = false;
         foreach (var line in File.ReadLines(Path.Combine(TestFiles.Root, "Directory.Packages.props")).Select(static line => line.Trim()))

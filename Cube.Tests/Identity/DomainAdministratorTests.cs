@@ -11,7 +11,7 @@ public sealed class DomainAdministratorTests(EmbeddedSystem system)
     [Theory]
     [InlineData("POST", "/disable", 200)]
     [InlineData("DELETE", "", 204)]
-    public async Task The_only_administrator_of_a_domain_is_disabled_or_deleted_and_the_platform_appoints_another(string method, string action, int expected)
+    public async Task The_platform_appoints_an_administrator_when_the_only_one_is_disabled_or_deleted(string method, string action, int expected)
     {
         var (tenant, next, admin) = (await _cube.CreateTenantAsync(), await _cube.CreateUserAsync(), (await _cube.LoginAsync()).Access);
         var member = await _cube.CreateMemberAsync(tenant, "member");
@@ -54,7 +54,7 @@ public sealed class DomainAdministratorTests(EmbeddedSystem system)
     }
 
     [Fact]
-    public async Task A_user_creates_at_most_ten_domains_also_with_concurrent_requests_and_deleted_domains_do_not_count()
+    public async Task A_user_has_at_most_ten_domains_even_with_concurrent_requests()
     {
         var user = await _cube.CreateUserAsync();
         var answers = await Task.WhenAll(Enumerable.Range(0, 14).Select(i => CreateAsync(user.Token, $"{user.Name}-{i}")));
@@ -71,7 +71,7 @@ public sealed class DomainAdministratorTests(EmbeddedSystem system)
     }
 
     [Fact]
-    public async Task The_engine_keeps_a_permanent_relationship_for_a_deleted_domain_but_not_for_a_disabled_one()
+    public async Task A_permanent_relationship_marks_deleted_domains_but_not_disabled_ones()
     {
         var (gone, closed) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Post, $"/domains/{closed.Domain}/disable", closed.Token)).Status);

@@ -129,7 +129,7 @@ public sealed class DomainTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task The_last_administrator_stays_when_two_administrators_remove_each_other_concurrently()
+    public async Task Two_administrators_cannot_remove_each_other_concurrently()
     {
         var (tenant, second) = (await _cube.CreateTenantAsync(), await _cube.CreateUserAsync());
         var role = await RoleAsync(tenant, "admin");

@@ -11,7 +11,7 @@ public sealed partial class MailTests(MailSystem system, PostgresServer postgres
     private readonly CubeSystem _cube = system.Cube;
 
     [Fact]
-    public async Task A_self_registered_user_is_never_an_administrator_and_can_log_in_after_verifying_the_address()
+    public async Task A_self_registered_user_logs_in_after_verification_and_is_no_administrator()
     {
         Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Post, "/users", null, UserTests.Body(UserTests.NewName(), role: "admin"))).Status);
         Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Post, "/users", null, UserTests.Body(UserTests.NewName(), status: "disabled"))).Status);

@@ -11,7 +11,7 @@ public sealed class NullMemberTests(EmbeddedSystem system)
     private readonly CubeSystem _cube = system.Cube;
 
     [Fact]
-    public async Task Null_anywhere_in_a_request_is_never_answered_with_500_and_as_an_array_element_with_400()
+    public async Task Null_in_a_request_never_causes_a_500()
     {
         var document = JsonNode.Parse(await _cube.Http.GetStringAsync("/openapi/identity.json"))!.AsObject();
         var schemas = document["components"]!["schemas"]!.AsObject();

@@ -8,7 +8,7 @@ namespace Cube.Tests.Identity;
 public sealed class PasswordQueueTests
 {
     [Fact]
-    public async Task A_flood_from_one_address_delays_another_address_by_only_one_turn()
+    public async Task A_flood_from_one_address_delays_another_address_by_one_turn()
     {
         var queue = Make(atOnce: 1, waiting: 100, perAddress: 60);
         Assert.Equal(PasswordQueueResult.Acquired, await queue.AcquireAsync("flood", CancellationToken.None));
@@ -25,7 +25,7 @@ public sealed class PasswordQueueTests
     }
 
     [Fact]
-    public async Task The_queue_of_an_address_and_the_whole_queue_have_limits_and_accept_requests_again_afterwards()
+    public async Task The_queue_of_an_address_and_the_whole_queue_are_limited()
     {
         var queue = Make(atOnce: 1, waiting: 3, perAddress: 2);
         await queue.AcquireAsync("a", CancellationToken.None);
@@ -43,7 +43,7 @@ public sealed class PasswordQueueTests
     }
 
     [Fact]
-    public async Task A_client_that_disconnects_frees_its_place_and_other_clients_keep_their_turns()
+    public async Task A_disconnected_client_frees_its_place_in_the_queue()
     {
         var queue = Make(atOnce: 1, waiting: 2, perAddress: 1);
         await queue.AcquireAsync("a", CancellationToken.None);

@@ -87,7 +87,7 @@ public abstract class PatTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task An_invalid_scope_is_answered_with_400_a_foreign_domain_with_403_and_a_duplicate_with_409()
+    public async Task Invalid_foreign_and_duplicate_scopes_are_rejected()
     {
         var (tenant, foreign) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         var (id, _) = await _cube.CreatePatAsync(tenant, "models/*/llm_read");
@@ -111,7 +111,7 @@ public abstract class PatTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task A_removed_scope_a_revoked_token_and_a_replaced_secret_stop_working_at_once()
+    public async Task Removed_scopes_revoked_tokens_and_replaced_secrets_stop_working_at_once()
     {
         var tenant = await _cube.CreateTenantAsync();
         var (id, secret) = await _cube.CreatePatAsync(tenant, "models/*/*");
@@ -132,7 +132,7 @@ public abstract class PatTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task Tokens_are_created_listed_renamed_and_deleted_and_the_secret_is_returned_once()
+    public async Task Tokens_are_managed_and_the_secret_is_returned_once()
     {
         var user = await _cube.CreateUserAsync();
         var (status, made) = await _cube.SendAsync(HttpMethod.Post, "/pats", user.Token, new { name = "ci", description = "for builds", duration = "720h" });
@@ -164,7 +164,7 @@ public abstract class PatTests(AuthorizationSystem system)
     }
 
     [Fact]
-    public async Task An_expired_and_a_guessed_token_are_answered_with_401_and_the_database_contains_no_secret()
+    public async Task Expired_and_guessed_tokens_are_answered_with_401()
     {
         var tenant = await _cube.CreateTenantAsync();
         var (id, secret) = await _cube.CreatePatAsync(tenant, "models/*/*");

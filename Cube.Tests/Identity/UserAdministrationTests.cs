@@ -117,7 +117,7 @@ public sealed class UserAdministrationTests(GuideSystem system)
     }
 
     [Fact]
-    public async Task Every_change_is_a_journal_event_with_actor_entity_before_and_after_and_no_secret()
+    public async Task Every_change_is_a_journal_event_without_secrets()
     {
         var (tenant, admin) = (await _cube.CreateTenantAsync(), (await _cube.LoginAsync()).Access);
         var member = await _cube.CreateMemberAsync(tenant, "embedder", ["llm_embeddings"]);

@@ -32,7 +32,7 @@ public sealed class ImageAllowanceTests
     }
 
     [Fact]
-    public void A_header_that_readers_could_understand_in_two_ways_is_not_a_small_image()
+    public void An_ambiguous_image_header_is_not_accepted_as_a_small_image()
     {
         // A restart marker has no length: a reader that assumes one skips the frame that counts.
         Assert.Equal(0, ImageReader.PixelsOf([0xFF, 0xD8, 0xFF, 0xD0, 0xFF, 0xC0, 0, 17, 8, 0xFF, 0xFF, 0xFF, 0xFF, 3, 0, 0, 0, 0, 0, 0]));

@@ -30,7 +30,7 @@ public sealed class CatalogueTests(ReplaySystem system)
 
     [Fact]
     [Trait("Conformance", "MD-05")]
-    public async Task Two_tenants_with_different_lists_see_and_use_different_models()
+    public async Task Two_domains_with_different_catalogs_use_different_models()
     {
         var (first, second) = (await TenantAsync(("smollm2", null)), await TenantAsync(("tools", null), ("not-there", null)));
         Assert.Equal(["smollm2"], await ListAsync(first));
@@ -51,7 +51,7 @@ public sealed class CatalogueTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task A_name_of_the_domains_own_goes_to_the_model_behind_it_and_comes_back_in_the_answer()
+    public async Task A_catalog_alias_is_mapped_to_its_model_and_returned_in_the_response()
     {
         var tenant = await TenantAsync(("gpt-4o", "smollm2"), ("team/fast:latest", "smollm2"));
         var server = system["vllm"].Server;
@@ -72,7 +72,7 @@ public sealed class CatalogueTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task A_role_narrowed_to_models_counts_the_domains_own_names()
+    public async Task A_role_narrowed_to_models_applies_to_catalog_aliases()
     {
         var tenant = await TenantAsync(("fast", "smollm2"), ("other", "smollm2"));
         var member = await _cube.CreateMemberAsync(tenant, "narrow", ["llm_read", "llm_chat_completions"], ["fast"]);
@@ -83,7 +83,7 @@ public sealed class CatalogueTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task A_role_narrowed_to_models_cannot_give_its_models_name_to_another_model()
+    public async Task A_role_narrowed_to_models_cannot_map_its_alias_to_another_model()
     {
         var tenant = await _cube.CreateTenantAsync();
         var member = await _cube.CreateMemberAsync(tenant, "narrow", ["llm_read", "llm_update", "llm_chat_completions"], ["smollm2"]);
@@ -100,7 +100,7 @@ public sealed class CatalogueTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task A_catalogue_is_read_replaced_and_removed_and_counts_at_once()
+    public async Task A_catalog_can_be_read_replaced_and_removed_with_immediate_effect()
     {
         var tenant = await _cube.CreateTenantAsync();
         Assert.Equal((404, "not_found"), await _cube.SendAsync(HttpMethod.Get, $"/proxy/{tenant.Domain}/models", tenant.Token) is var none ? (none.Status, Domains.CodeOf(none.Body)) : default);
@@ -115,7 +115,7 @@ public sealed class CatalogueTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task Another_proxy_goes_by_a_new_catalogue_within_a_second()
+    public async Task A_changed_catalog_is_effective_in_every_proxy()
     {
         var tenant = await _cube.CreateTenantAsync();
         var other = await _cube.StartAnotherProxyAsync();
@@ -144,7 +144,7 @@ public sealed class CatalogueTests(ReplaySystem system)
     [InlineData("""{"models":[{"id":null}]}""")]
     [InlineData("""{"models":[{"id":"a","model":null}]}""")]
     [InlineData("""{"models":[{"id":"a"},null]}""")]
-    public async Task What_is_no_catalogue_is_refused_and_the_old_one_stays(string body)
+    public async Task An_invalid_catalog_is_rejected_and_the_active_one_is_kept(string body)
     {
         var tenant = await TenantAsync(("tools", null));
         using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
@@ -154,7 +154,7 @@ public sealed class CatalogueTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task A_member_who_may_only_read_changes_nothing_and_a_stranger_sees_nothing()
+    public async Task Readers_cannot_change_a_catalog_and_other_users_cannot_read_it()
     {
         var tenant = await TenantAsync(("tools", null));
         var (reader, stranger) = (await _cube.CreateMemberAsync(tenant, "reader", ["llm_read"]), await _cube.CreateTenantAsync());

@@ -26,7 +26,7 @@ public sealed class ModelAdministrationTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task The_real_Ollama_copies_creates_and_deletes_models_and_members_see_it_at_once()
+    public async Task Ollama_model_changes_are_effective_for_members_at_once()
     {
         Assert.SkipUnless(OllamaServer.IsHere, "Ollama is not here; CUBE_TEST_BIN and CUBE_TEST_MODELS can name the folders that have it and its model.");
         await using var ollama = await OllamaServer.StartAsync();
@@ -62,7 +62,7 @@ public sealed class ModelAdministrationTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task A_pull_is_told_line_by_line_and_neither_names_that_lead_elsewhere_nor_others_than_administrators_change_anything()
+    public async Task A_pull_streams_its_progress_and_is_for_administrators_and_safe_names_only()
     {
         await using var server = new ReplayServer();
         await using var cube = await CubeSystem.StartAsync(postgres, ("ollama", server.Address), _machineAllows, _policyAllows);
@@ -112,7 +112,7 @@ public sealed class ModelAdministrationTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task Where_the_machine_says_no_nobody_changes_anything()
+    public async Task A_machine_without_permission_for_changes_rejects_every_model_change()
     {
         await using var server = new ReplayServer();
         await using var cube = await CubeSystem.StartAsync(postgres, ("ollama", server.Address), _policyAllows);

@@ -49,7 +49,7 @@ public sealed class AnswerStreamTests
     private static string Essence(ByteBuffer output) => System.Text.RegularExpressions.Regex.Replace(Encoding.UTF8.GetString(output.Written.Span), "\"id\":\"chatcmpl-[0-9a-f]+\"", "");
 
     [Fact]
-    public Task Any_split_of_the_bytes_into_reads_and_any_line_ends_give_the_same_events() =>
+    public Task Every_split_and_every_line_ending_gives_the_same_events() =>
         Gen.Select(Gen.String.Array[0, 8], Gen.Int[0, 2].Select(static i => _ends[i]), Gen.Int[1, 50].Array[0, 20], Gen.Bool).SampleAsync(async (texts, end, lengths, comments) =>
         {
             var events = new StringBuilder();
@@ -68,7 +68,7 @@ public sealed class AnswerStreamTests
         }, iter: 300);
 
     [Fact]
-    public Task Garbage_of_any_kind_ends_in_a_failure_and_never_in_an_exception() =>
+    public Task Malformed_input_fails_the_stream_without_an_exception() =>
         Gen.Byte.Array[0, 400].SampleAsync(async bytes => Assert.NotEqual(StreamStep.Done, (await RunAsync(bytes, [7])).End), iter: 500);
 
     [Theory]
@@ -77,7 +77,7 @@ public sealed class AnswerStreamTests
     [InlineData("-0.0")]
     [InlineData("1e400")]
     [InlineData("123456789012345678901234567890.123456789")]
-    public void Any_number_survives_to_the_digit(string number)
+    public void Numbers_keep_all_their_digits(string number)
     {
         var answer = new ChatStream(new ClientRequest { Model = "m" }, DateTimeOffset.UnixEpoch);
         using var output = new ByteBuffer();
@@ -86,7 +86,7 @@ public sealed class AnswerStreamTests
     }
 
     [Fact]
-    public void An_event_makes_no_garbage()
+    public void An_event_allocates_no_memory()
     {
         var answer = new ChatStream(new ClientRequest { Model = "m" }, DateTimeOffset.UnixEpoch);
         using var output = new ByteBuffer(1 << 16);
@@ -103,7 +103,7 @@ public sealed class AnswerStreamTests
     }
 
     [Fact]
-    public async Task Lines_without_data_and_multi_line_data_are_read_as_the_standard_says()
+    public async Task Comments_and_multi_line_data_follow_the_SSE_standard()
     {
         var (text, end) = await RunAsync(
             "retry: 5\n: x\n\ndata: {\"model\":\"m\",\ndata: \"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":\"length\"}]}\n\nevent: x\ndata: [DONE] \n\n"u8.ToArray(), []);

@@ -17,7 +17,7 @@ public sealed class AudioTests(ReplaySystem system)
         $"--xyz\r\nContent-Disposition: form-data; name=\"{field.Name}\"{(field.Name == "file" ? "; filename=\"my secret.wav\"\r\nContent-Type: audio/wav" : "")}\r\n\r\n{field.Value}\r\n")) + "--xyz--\r\n";
 
     [Fact]
-    public async Task A_form_of_the_NET_SDKs_kind_arrives_as_it_was_sent_but_for_the_files_name()
+    public async Task A_form_reaches_the_model_server_unchanged_except_for_the_file_name()
     {
         var (cube, server, tenant) = system["vllm"];
         server.PlayJson(200, """{"text":"Hello.","usage":{"type":"duration","seconds":2},"secret":1}""");
@@ -56,7 +56,7 @@ public sealed class AudioTests(ReplaySystem system)
     [InlineData("srt", "text/plain", "1\n00:00 --> 00:01\na\n", "text/plain", "1\n00:00 --> 00:01\na\n")]
     [InlineData("vtt", "text/vtt", "WEBVTT\n", "text/vtt", "WEBVTT\n")]
     [InlineData("verbose_json", "application/json", """{"language":"en","duration":"2.5","text":"a","segments":[],"x":1}""", "application/json", """{"task":"transcribe","duration":2.5,"language":"en","text":"a","segments":[]}""")]
-    public async Task Each_format_is_what_OpenAI_would_give(string format, string type, string given, string expectedType, string expected)
+    public async Task Each_response_format_matches_the_OpenAI_format(string format, string type, string given, string expectedType, string expected)
     {
         system["vllm"].Server.PlayJson(200, given, type);
         var answer = await AskAsync(Form(("file", "x"), ("model", "m"), ("response_format", format)));
@@ -72,14 +72,14 @@ public sealed class AudioTests(ReplaySystem system)
     [InlineData("application/json", "[]")]
     [InlineData("application/json", "{")]
     [InlineData("text/html", "<html>")]
-    public async Task What_is_no_transcription_is_a_502(string type, string given)
+    public async Task An_invalid_transcription_is_answered_with_502(string type, string given)
     {
         system["vllm"].Server.PlayJson(200, given, type);
         Assert.Equal((502, "upstream_error"), await AskAsync(Form(("file", "x"), ("model", "m"))) is var answer ? (answer.Status, answer.Code) : default);
     }
 
     [Fact]
-    public async Task A_streamed_transcription_has_OpenAIs_events_and_its_cost_is_asked_for()
+    public async Task A_streamed_transcription_has_the_OpenAI_events_and_requests_usage()
     {
         var server = system["vllm"].Server;
         string[] chunks = [Chunk("{\"content\":\"Hel\"}"), Chunk("{\"content\":\"lo.\"}"), Chunk("{\"content\":\"\"}", "\"stop\""), """data: {"object":"transcription.chunk","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}""" + "\n\n", "data: [DONE]\n\n"];
@@ -96,7 +96,7 @@ public sealed class AudioTests(ReplaySystem system)
     private static string Chunk(string delta, string finish = "null") => $$"""data: {"object":"transcription.chunk","choices":[{"delta":{{delta}},"finish_reason":{{finish}}}]}""" + "\n\n";
 
     [Fact]
-    public async Task What_steers_the_server_goes_nowhere_and_is_named()
+    public async Task Fields_that_control_the_server_are_dropped_and_reported()
     {
         var server = system["vllm"].Server;
         server.PlayJson(200, """{"text":"a"}""");
@@ -112,7 +112,7 @@ public sealed class AudioTests(ReplaySystem system)
     [InlineData("Content-Transfer-Encoding: base64", 400)]
     [InlineData("Content-Transfer-Encoding: quoted-printable", 400)]
     [InlineData("Content-Transfer-Encoding: binary, base64", 400)]
-    public async Task Headers_of_a_part_that_change_nothing_are_accepted_and_not_passed_on(string header, int status)
+    public async Task Harmless_part_headers_are_accepted_and_not_forwarded(string header, int status)
     {
         var server = system["vllm"].Server;
         server.PlayJson(200, """{"text":"a"}""");
@@ -146,7 +146,7 @@ public sealed class AudioTests(ReplaySystem system)
 
     [Theory]
     [MemberData(nameof(Wrong))]
-    public async Task What_is_wrong_with_a_form_is_named_and_nothing_is_sent(string form, string code, string? param)
+    public async Task An_invalid_form_is_rejected_by_parameter_and_not_forwarded(string form, string code, string? param)
     {
         var before = system["vllm"].Server.Requests.Count;
         Assert.Equal((400, code, param), await AskAsync(form) is var answer ? (answer.Status, answer.Code, answer.Param) : default);
@@ -154,7 +154,7 @@ public sealed class AudioTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task Another_type_another_model_and_another_model_server_are_refused()
+    public async Task A_wrong_media_type_model_or_backend_kind_is_rejected()
     {
         var form = Form(("file", "x"), ("model", "m"));
         Assert.Equal(415, (await AskAsync(form, type: "application/json")).Status);

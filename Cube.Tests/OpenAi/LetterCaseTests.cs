@@ -71,7 +71,7 @@ public sealed class LetterCaseTests
 
     [Theory]
     [MemberData(nameof(Samples))]
-    public void A_name_in_other_letters_is_refused_or_goes_nowhere(int sample, string kindName)
+    public void A_name_in_another_letter_case_is_rejected_or_dropped(int sample, string kindName)
     {
         var (endpoint, body) = _samples[sample];
         var backend = BackendProtocols.Find(kindName)!;
@@ -110,7 +110,7 @@ public sealed class LetterCaseTests
     [InlineData("\u017Fchema")]
     [InlineData("JSON_SCHEMA")]
     [InlineData("to\u212Aens")]
-    public void Names_are_folded_as_Go_does(string name) => Assert.Contains(JsonMembers.Fold(name), (string[])["schema", "json_schema", "tokens"]);
+    public void Names_are_compared_with_the_case_folding_of_Go(string name) => Assert.Contains(JsonMembers.Fold(name), (string[])["schema", "json_schema", "tokens"]);
 
     private static ForwardedEndpoint Endpoint(string name) => (ForwardedEndpoint)InferenceEndpoints.All.Single(endpoint => endpoint.Name == name);
 

@@ -28,14 +28,14 @@ public sealed class NativeAnswerTests
     [InlineData(
         """{"logprobs":[{"token":"a","logprob":-1,"x":1,"top_logprobs":[{"token":"b","logprob":-2,"bytes":[1],"x":1}]}],"done":false}""",
         """{"logprobs":[{"token":"a","logprob":-1,"top_logprobs":[{"token":"b","logprob":-2,"bytes":[1]}]}],"done":false}""")]
-    public void A_member_that_the_API_does_not_have_is_left_out_at_every_depth(string line, string expected) =>
+    public void Members_outside_the_API_are_removed_at_every_depth(string line, string expected) =>
         Assert.Equal((StreamStep.More, expected + "\n"), Write(line) is var (step, text, _) ? (step, text) : default);
 
     [Theory]
     [InlineData("""{"logprobs":[{"token":"a","logprob":-1}]}""")]
     [InlineData("""{"logprobs":[{"token":"a","logprob":-1,"top_logprobs":null}]}""")]
     [InlineData("""{"logprobs":[{"token":"a","logprob":-1,"top_logprobs":[]}]}""")]
-    public void Every_entry_of_logprobs_has_its_alternatives(string line) =>
+    public void Every_logprobs_entry_has_top_logprobs(string line) =>
         Assert.Equal("""{"logprobs":[{"token":"a","logprob":-1,"top_logprobs":[]}]}""" + "\n", Write(line).Text);
 
     [Theory]
@@ -49,21 +49,21 @@ public sealed class NativeAnswerTests
     [InlineData("""{"error":"secret"}""")]
     [InlineData("""{"secret":1}""")]
     [InlineData("""["secret"]""")]
-    public void An_object_where_the_API_has_none_is_no_answer(string line) => Assert.Equal((StreamStep.Failed, "", null), Write(line));
+    public void A_line_with_unexpected_types_is_rejected(string line) => Assert.Equal((StreamStep.Failed, "", null), Write(line));
 
     [Theory]
     [InlineData("""{"done":true,"prompt_eval_count":7.0,"eval_count":2.0}""")]
     [InlineData("""{"done":true,"prompt_eval_count":7,"eval_count":2}""")]
-    public void Counts_are_metered_however_the_number_is_written(string line) => Assert.Equal(new TokenUsage(7, 2), Write(line).Usage);
+    public void Token_counts_are_read_from_integers_and_decimals(string line) => Assert.Equal(new TokenUsage(7, 2), Write(line).Usage);
 
     [Fact]
-    public void A_text_may_have_braces_and_null_stays_null() =>
+    public void Braces_in_text_and_null_values_are_kept() =>
         Assert.Equal(
             """{"message":{"content":"{\"a\":[{}]}","tool_calls":null},"done":false}""" + "\n",
             Write("""{"message":{"content":"{\"a\":[{}]}","tool_calls":null},"done":false}""").Text);
 
     [Fact]
-    public void Details_of_a_model_hold_texts_only()
+    public void Model_details_contain_only_strings()
     {
         using var output = new ByteBuffer();
         ModelDetails.Write(JsonElement.Parse("""{"parent_model":"/blobs/x","format":{"secret":1},"family":"llama","families":["llama"],"parameter_size":[{"secret":1}]}"""), output);

@@ -16,7 +16,7 @@ public sealed class NativeTests(ReplaySystem system)
 
     [Theory(SkipTestWithoutData = true)]
     [MemberData(nameof(Recordings))]
-    public async Task What_Ollama_once_answered_passes_in_any_split(string id)
+    public async Task A_recorded_Ollama_response_is_identical_for_every_split(string id)
     {
         var recording = Recording.Find(id);
         string? text = null;
@@ -36,7 +36,7 @@ public sealed class NativeTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task A_model_that_dies_in_mid_stream_is_an_error_line_and_a_broken_connection()
+    public async Task A_model_crash_during_a_stream_sends_an_error_line_and_aborts()
     {
         system["ollama"].Server.Play(Recording.Find("ollama-0.17.4/faults/fault-runner-killed-native"));
         var answer = await AskAsync("/api/chat", Chat);
@@ -45,7 +45,7 @@ public sealed class NativeTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task What_would_steer_the_server_does_not_reach_it()
+    public async Task Options_that_control_the_server_are_not_forwarded()
     {
         system["ollama"].Server.Play(Recording.Find("ollama-0.17.4/default/native-chat-whole"));
         var answer = await AskAsync("/api/chat", Chat[..^1] + ""","stream":false,"keep_alive":-1,"template":"x","options":{"temperature":0.50,"num_ctx":999999,"num_gpu":9,"num_predict":5}}""");
@@ -58,7 +58,7 @@ public sealed class NativeTests(ReplaySystem system)
     [Theory]
     [InlineData("/api/chat", """{"model":"m"}""", "messages")]
     [InlineData("/api/chat", """{"model":"m","messages":[]}""", "messages")]
-    public async Task What_is_missing_or_wrong_is_named(string path, string body, string param)
+    public async Task A_missing_or_invalid_parameter_is_named(string path, string body, string param)
     {
         var answer = await AskAsync(path, body);
         Assert.Equal((400, param), (answer.Status, answer.Param));
@@ -72,7 +72,7 @@ public sealed class NativeTests(ReplaySystem system)
     [InlineData("POST", "/api/experimental/web_search")]
     [InlineData("GET", "/api/blobs/sha256:00")]
     [Trait("Conformance", "TN-04")]
-    public async Task What_leaves_the_machine_is_not_there(string method, string path)
+    public async Task Endpoints_that_contact_other_machines_are_answered_with_404(string method, string path)
     {
         var (cube, server, tenant) = system["ollama"];
         var before = server.Requests.Count;
@@ -81,7 +81,7 @@ public sealed class NativeTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task The_list_and_the_version_are_Ollamas_own()
+    public async Task The_model_list_and_the_version_have_the_Ollama_format()
     {
         var (cube, server, tenant) = system["ollama"];
         server.PlayJson(200, """{"models":[{"name":"m","model":"m","size":5,"digest":"x","secret":"y"},{"name":"not-in-the-catalogue","model":"z"}]}""");
@@ -98,7 +98,7 @@ public sealed class NativeTests(ReplaySystem system)
     [InlineData("/api/tags", """{"models":{"secret":1}}""", """{"models":[]}""")]
     [InlineData("/api/ps", """{"models":7}""", """{"models":[]}""")]
     [InlineData("/api/version", """{"version":{"secret":1}}""", """{"version":null}""")]
-    public async Task A_list_in_another_shape_is_no_error_of_the_proxy_and_passes_nothing(string path, string said, string expected)
+    public async Task A_malformed_list_is_answered_without_its_unknown_values(string path, string said, string expected)
     {
         var (cube, server, tenant) = system["ollama"];
         server.PlayJson(200, said);
@@ -107,7 +107,7 @@ public sealed class NativeTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task What_is_shown_of_a_model_names_no_path_and_no_prompt_of_an_operator()
+    public async Task Model_details_reveal_neither_paths_nor_system_prompts()
     {
         system["ollama"].Server.Play(Recording.Find("ollama-0.17.4/default/native-show"));
         var answer = await AskAsync("/api/show", """{"model":"smollm2:135m"}""");
@@ -117,7 +117,7 @@ public sealed class NativeTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task What_runs_now_is_told_without_the_time_of_its_last_use()
+    public async Task Running_models_are_listed_without_their_last_use()
     {
         var (cube, server, tenant) = system["ollama"];
         server.Play(Recording.Find("ollama-0.17.4/default/native-ps"));

@@ -33,11 +33,11 @@ public sealed class OllamaSchemaTests
 
     [Theory]
     [MemberData(nameof(Good))]
-    public void What_Ollama_can_follow_passes(string schema) => OllamaSchema.Check(Parse(schema), "response_format", CancellationToken.None);
+    public void A_schema_that_Ollama_supports_is_accepted(string schema) => OllamaSchema.Check(Parse(schema), "response_format", CancellationToken.None);
 
     [Theory]
     [MemberData(nameof(Deadly))]
-    public void What_would_end_its_process_is_refused(string schema)
+    public void A_schema_that_crashes_Ollama_is_rejected(string schema)
     {
         var error = Assert.Throws<RequestRejectedException>(() => OllamaSchema.Check(Parse(schema), "response_format", CancellationToken.None)).Error;
         Assert.Equal((400, "unsupported_value", "response_format"), (error.Status, error.Code, error.Param));

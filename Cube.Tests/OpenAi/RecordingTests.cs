@@ -11,7 +11,7 @@ public sealed class RecordingTests(ReplaySystem system)
 
     [Theory(SkipTestWithoutData = true)]
     [MemberData(nameof(Recordings))]
-    public async Task What_a_model_server_once_answered_reaches_a_client_as_OpenAI_would_say_it_in_any_split(string id)
+    public async Task A_recorded_response_conforms_to_the_OpenAI_API_for_every_split(string id)
     {
         var recording = Recording.Find(id);
         var (cube, server, tenant) = system[recording.Kind];
@@ -38,7 +38,7 @@ public sealed class RecordingTests(ReplaySystem system)
 
     [Theory(SkipTestWithoutData = true)]
     [MemberData(nameof(Chats))]
-    public async Task What_it_answered_to_a_chat_is_a_response_too(string id)
+    public async Task A_recorded_chat_conforms_to_the_responses_API(string id)
     {
         var recording = Recording.Find(id);
         var (cube, server, tenant) = system[recording.Kind];
@@ -54,7 +54,7 @@ public sealed class RecordingTests(ReplaySystem system)
 
     [Theory(SkipTestWithoutData = true)]
     [MemberData(nameof(Others))]
-    public async Task Every_other_recorded_request_has_an_answer_or_the_exact_error_of_the_contract(string id)
+    public async Task Every_other_recorded_request_is_answered_or_rejected_as_documented(string id)
     {
         var recording = Recording.Find(id);
         var (cube, server, tenant) = system[recording.Kind];

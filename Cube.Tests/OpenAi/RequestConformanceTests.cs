@@ -43,7 +43,7 @@ public sealed class RequestConformanceTests(ReplaySystem system)
 
     [Fact]
     [Trait("Conformance", "HP-10")]
-    public async Task Two_choices_are_never_answered_with_one()
+    public async Task A_response_with_fewer_choices_than_requested_is_rejected()
     {
         Assert.Equal((400, "unsupported_value", "n"), Fault(await AskAsync("ollama", Chat("\"n\":2"))));
         Assert.Equal((502, "upstream_error"), Error(await AskAsync("vllm", Chat("\"n\":2"))));
@@ -54,7 +54,7 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     [InlineData("ollama")]
     [InlineData("vllm")]
     [Trait("Conformance", "HP-13"), Trait("Conformance", "TN-06")]
-    public async Task Ignored_members_are_named_in_a_header_and_each_user_has_a_salt(string kind)
+    public async Task Ignored_members_are_reported_and_each_user_has_a_cache_salt(string kind)
     {
         var answer = await AskAsync(kind, Chat(ChatRequests.Steering));
         Assert.Equal((200, ChatRequests.SteeringNames), (answer.Status, answer.Headers.GetValues("x-cube-ignored").Single()));
@@ -76,7 +76,7 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     [InlineData("ollama")]
     [InlineData("vllm")]
     [Trait("Conformance", "ST-06"), Trait("Conformance", "ST-20")]
-    public async Task A_stream_always_asks_the_model_server_for_usage(string kind)
+    public async Task A_stream_always_requests_usage_from_the_model_server(string kind)
     {
         var (cube, server, tenant) = system[kind];
         server.Play(Recording.Find(kind == "vllm" ? "vllm-0.32.0/default/chat-stream-usage-continuous" : "ollama-0.17.4/default/chat-stream-usage"));
@@ -100,7 +100,7 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     [Theory]
     [MemberData(nameof(Rejected))]
     [Trait("Conformance", "ER-02"), Trait("Conformance", "ER-03"), Trait("Conformance", "VI-02")]
-    public async Task A_request_that_breaks_a_rule_reaches_no_model_server(string kind, string body, string code, string? param)
+    public async Task An_invalid_request_reaches_no_model_server(string kind, string body, string code, string? param)
     {
         var before = system[kind].Server.Requests.Count;
         var answer = await AskAsync(kind, body);
@@ -136,7 +136,7 @@ public sealed class RequestConformanceTests(ReplaySystem system)
 
     [Fact]
     [Trait("Conformance", "ER-11")]
-    public async Task Ollama_is_asked_first_whether_a_long_prompt_fits()
+    public async Task A_long_prompt_is_measured_by_Ollama_before_it_is_sent()
     {
         var (cube, server, tenant) = system["ollama"];
         var prompt = new string('a', 3000);
@@ -152,7 +152,7 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     [InlineData("ollama")]
     [InlineData("vllm")]
     [Trait("Conformance", "EM-04")]
-    public async Task An_empty_input_of_embeddings_is_a_400(string kind) => Assert.Equal((400, "invalid_value", "input"), Fault(await AskAsync(kind, """{"model":"m","input":[]}""", "embeddings")));
+    public async Task An_empty_embeddings_input_is_answered_with_400(string kind) => Assert.Equal((400, "invalid_value", "input"), Fault(await AskAsync(kind, """{"model":"m","input":[]}""", "embeddings")));
 
     private static (int Status, string? Code) Error(ClientAnswer answer) => (answer.Status, answer.Code);
 

@@ -27,7 +27,7 @@ public sealed class ResponsesTests(ReplaySystem system)
     [InlineData("ollama")]
     [InlineData("vllm")]
     [Trait("Conformance", "HP-15")]
-    public async Task A_response_has_its_text_its_cost_and_what_was_asked(string kind)
+    public async Task A_response_contains_its_text_usage_and_request_settings(string kind)
     {
         system[kind].Server.PlayJson(200, Plain);
         var json = (await AskAsync("\"instructions\":\"Be brief.\",\"temperature\":0.50,\"store\":false,\"metadata\":{\"a\":\"b\"}", kind)).Json;
@@ -39,7 +39,7 @@ public sealed class ResponsesTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task A_conversation_goes_to_the_model_server_as_a_chat()
+    public async Task A_conversation_is_sent_to_the_model_server_as_a_chat()
     {
         var sent = await SentAsync(
             $"\"instructions\":\"i\",\"max_output_tokens\":9,\"top_p\":0.5,\"tools\":[{Tool}],\"tool_choice\":{{\"type\":\"function\",\"name\":\"f\"}},\"reasoning\":{{\"effort\":\"low\"}},\"text\":{{\"format\":{{\"type\":\"json_schema\",\"name\":\"n\",\"schema\":{{\"type\":\"object\"}},\"strict\":true}}}}",
@@ -58,7 +58,7 @@ public sealed class ResponsesTests(ReplaySystem system)
     [InlineData("\"store\":true", "unsupported_parameter", "store")]
     [InlineData("\"background\":true", "unsupported_parameter", "background")]
     [InlineData("\"previous_response_id\":\"resp_1\"", "unsupported_parameter", "previous_response_id")]
-    public async Task State_and_what_cannot_be_had_is_refused_by_name(string more, string code, string param)
+    public async Task Stateful_parameters_are_rejected_by_name(string more, string code, string param)
     {
         var before = system["vllm"].Server.Requests.Count;
         var answer = await AskAsync(more);
@@ -69,14 +69,14 @@ public sealed class ResponsesTests(ReplaySystem system)
     [Theory]
     [InlineData("5", "invalid_type", "input")]
     [InlineData("[]", "invalid_value", "input")]
-    public async Task What_is_wrong_with_the_input_is_named(string input, string code, string param)
+    public async Task Invalid_input_is_rejected_by_parameter(string input, string code, string param)
     {
         var answer = await AskAsync("", input: input);
         Assert.Equal((400, code, param), (answer.Status, answer.Code, answer.Param));
     }
 
     [Fact]
-    public async Task Thoughts_and_tool_calls_are_items_of_their_own_whole_and_streamed()
+    public async Task Reasoning_and_tool_calls_are_separate_output_items()
     {
         var server = system["vllm"].Server;
         server.PlayJson(200, """{"choices":[{"index":0,"message":{"role":"assistant","content":null,"reasoning":"hm","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}},{"id":"c2","type":"function","function":{"name":"g","arguments":{"a":1.10}}}]},"finish_reason":"tool_calls"}]}""");
@@ -98,7 +98,7 @@ public sealed class ResponsesTests(ReplaySystem system)
     [Theory]
     [InlineData("length", "max_output_tokens")]
     [InlineData("content_filter", "content_filter")]
-    public async Task What_was_cut_is_incomplete(string finish, string reason)
+    public async Task A_truncated_response_is_incomplete(string finish, string reason)
     {
         var server = system["vllm"].Server;
         server.PlayEvents(Delta("""{"content":"Hel"}"""), Delta("{}", $"\"{finish}\""), "data: [DONE]\n\n");
@@ -113,7 +113,7 @@ public sealed class ResponsesTests(ReplaySystem system)
     [InlineData("data: [DONE]\n\n")]
     [InlineData("")]
     [InlineData("data: {\"model\":\"\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},\"finish_reason\":null}]}\n\n")]
-    public async Task A_model_server_that_fails_in_the_middle_is_an_error_event_and_a_broken_connection(string tail)
+    public async Task A_backend_failure_during_a_stream_sends_an_error_event_and_aborts(string tail)
     {
         var server = system["vllm"].Server;
         server.PlayEvents([Delta("""{"content":"Hel"}"""), .. tail.Length > 0 ? [tail] : (string[])[]]);
@@ -125,7 +125,7 @@ public sealed class ResponsesTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task What_only_a_model_server_can_refuse_is_named_as_the_client_has_it()
+    public async Task Backend_errors_name_the_parameter_of_the_responses_API()
     {
         var many = string.Join(',', Enumerable.Range(0, 1001).Select(static i => $"\"p{i}\":{{}}"));
         Assert.Equal((400, "unsupported_value", "text.format"), await AskAsync($"\"text\":{{\"format\":{{\"type\":\"json_schema\",\"name\":\"n\",\"schema\":{{\"properties\":{{{many}}}}}}}}}", "ollama") is var large ? (large.Status, large.Code, large.Param) : default);
@@ -134,7 +134,7 @@ public sealed class ResponsesTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task What_was_kept_elsewhere_is_not_to_be_had()
+    public async Task Endpoints_for_stored_responses_are_answered_with_404()
     {
         var (cube, _, tenant) = system["vllm"];
         foreach (var (method, path) in ((HttpMethod, string)[])[(HttpMethod.Get, "responses/resp_1"), (HttpMethod.Delete, "responses/resp_1"), (HttpMethod.Post, "responses/resp_1/cancel"), (HttpMethod.Get, "responses/resp_1/input_items")])

@@ -33,7 +33,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
     [InlineData("ollama")]
     [InlineData("vllm")]
     [Trait("Conformance", "ST-08"), Trait("Conformance", "ST-09")]
-    public async Task Every_split_of_the_bytes_gives_the_same_text_and_no_replacement_character(string kind)
+    public async Task Every_split_gives_the_same_text_without_replacement_characters(string kind)
     {
         const string Text = "héllo \U0001F469‍\U0001F467 世界";
         var (_, server, _) = system[kind];
@@ -52,7 +52,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
     [InlineData("ollama")]
     [InlineData("vllm")]
     [Trait("Conformance", "ST-10")]
-    public async Task A_model_server_that_dies_after_any_event_is_an_error_before_the_first_and_a_broken_stream_after(string kind)
+    public async Task A_backend_crash_is_a_502_before_the_first_event_and_aborts_the_stream_after_it(string kind)
     {
         var (_, server, _) = system[kind];
         for (var events = 0; events < 5; events++)
@@ -76,7 +76,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
     [Theory]
     [InlineData("vllm")]
     [Trait("Conformance", "ST-10")]
-    public async Task A_cut_at_any_byte_is_never_a_clean_end(string kind)
+    public async Task A_stream_that_is_cut_at_any_byte_never_ends_normally(string kind)
     {
         var (_, server, _) = system[kind];
         server.PlayEvents(_good);
@@ -112,7 +112,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
     [Theory]
     [MemberData(nameof(Failures))]
     [Trait("Conformance", "ST-11"), Trait("Conformance", "ST-12"), Trait("Conformance", "ST-13"), Trait("Conformance", "ST-18")]
-    public async Task Whatever_a_model_server_fails_with_is_an_error_event_and_a_broken_connection(string name, string tail, bool isBroken)
+    public async Task Every_backend_failure_sends_an_error_event_and_aborts(string name, string tail, bool isBroken)
     {
         foreach (var kind in (string[])["ollama", "vllm"])
         {
@@ -139,7 +139,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
 
     [Fact]
     [Trait("Conformance", "ST-14"), Trait("Conformance", "ST-15")]
-    public async Task A_model_server_that_hangs_is_a_504_before_the_first_event_and_a_broken_stream_after()
+    public async Task A_backend_timeout_is_a_504_before_the_first_event_and_aborts_the_stream_after_it()
     {
         var (_, server, _) = system["vllm"];
         server.PlayEvents(_good.Take(3));
@@ -163,7 +163,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
 
     [Fact]
     [Trait("Conformance", "ST-18"), Trait("Conformance", "SD-03")]
-    public async Task The_NET_SDK_throws_at_a_failure_in_mid_stream()
+    public async Task The_NET_SDK_throws_when_a_stream_fails()
     {
         var (cube, server, tenant) = system["vllm"];
         foreach (var tail in (string[])[Delta("{}", "\"abort\""), "data: {\"error\":{\"message\":\"boom\"}}\n\ndata: [DONE]\n\n", ""])
@@ -181,7 +181,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
 
     [Fact]
     [Trait("Conformance", "ST-17")]
-    public async Task A_reader_that_stands_still_costs_no_memory_and_gets_everything_in_the_end()
+    public async Task A_slow_client_uses_bounded_memory_and_receives_the_whole_stream()
     {
         var (cube, server, tenant) = system["vllm"];
         var big = Delta($$"""{"content":"{{new string('x', 10_000)}}"}""");
@@ -201,7 +201,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
 
     [Fact]
     [Trait("Conformance", "TL-02"), Trait("Conformance", "TL-05"), Trait("Conformance", "TL-06"), Trait("Conformance", "TL-07")]
-    public async Task Tool_calls_come_in_order_with_ids_and_their_arguments_as_text()
+    public async Task Streamed_tool_calls_are_ordered_and_have_ids_and_string_arguments()
     {
         var (_, server, _) = system["vllm"];
         const string Calls =
@@ -224,7 +224,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task N1_to_N20_a_whole_answer_has_OpenAIs_members_and_no_others()
+    public async Task A_buffered_response_has_exactly_the_OpenAI_members()
     {
         var (cube, server, tenant) = system["vllm"];
         server.PlayJson(200, """
@@ -262,7 +262,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
     [InlineData("""{"choices":[{"index":0,"message":{"role":"assistant","content":["x"]},"finish_reason":"stop"}]}""")]
     [InlineData("")]
     [Trait("Conformance", "ER-09")]
-    public async Task A_200_that_is_no_answer_is_a_502(string body)
+    public async Task An_unusable_200_response_is_answered_with_502(string body)
     {
         foreach (var kind in (string[])["ollama", "vllm"])
         {
@@ -274,7 +274,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
 
     [Fact]
     [Trait("Conformance", "CA-04")]
-    public async Task After_fifty_aborts_nothing_is_left_behind()
+    public async Task Fifty_aborted_requests_leave_no_open_connection()
     {
         var (cube, server, tenant) = system["vllm"];
         server.PlayEvents(_good.Take(2));
@@ -296,7 +296,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
     [InlineData(Sdk.OpenAi6)]
     [InlineData(Sdk.OpenAi7)]
     [Trait("Conformance", "ST-10"), Trait("Conformance", "SD-01"), Trait("Conformance", "SD-02"), Trait("Conformance", "SD-04")]
-    public async Task Every_SDK_of_npm_notices_a_failure_in_mid_stream(Sdk sdk)
+    public async Task Every_npm_SDK_reports_a_failed_stream(Sdk sdk)
     {
         var (cube, server, tenant) = system["vllm"];
         foreach (var tail in (string[])["data: {\"error\":{\"message\":\"boom\"}}\n\ndata: [DONE]\n\n", ""])

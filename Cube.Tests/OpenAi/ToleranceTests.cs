@@ -15,7 +15,7 @@ public sealed class ToleranceTests(ReplaySystem system)
     [InlineData("identity, identity", 200)]
     [InlineData("gzip", 415)]
     [InlineData("identity, gzip", 415)]
-    public async Task A_body_that_is_not_encoded_may_say_so(string coding, int status)
+    public async Task Content_encoding_identity_is_accepted_and_compression_is_rejected(string coding, int status)
     {
         var (cube, server, tenant) = system["vllm"];
         server.PlayJson(200, FakeBackend.Chat);
@@ -26,7 +26,7 @@ public sealed class ToleranceTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task At_most_sixteen_names_are_reported()
+    public async Task At_most_sixteen_ignored_names_are_reported()
     {
         system["vllm"].Server.PlayJson(200, FakeBackend.Chat);
         var answer = await ClientAnswer.AskAsync(
@@ -45,7 +45,7 @@ public sealed class ToleranceTests(ReplaySystem system)
 
     [Theory]
     [MemberData(nameof(Deepest))]
-    public async Task The_deepest_schema_that_a_body_may_have_is_no_fault_of_the_proxy(int levels, string request)
+    public async Task A_schema_near_the_depth_limit_never_causes_a_500(int levels, string request)
     {
         var (path, body) = (request[..request.IndexOf(' ', StringComparison.Ordinal)], request[(request.IndexOf(' ', StringComparison.Ordinal) + 1)..]);
         var schema = string.Concat(Enumerable.Repeat("{\"items\":", levels)) + "{}" + new string('}', levels);

@@ -103,7 +103,7 @@ public sealed class ToolCallTests
 
     [Theory]
     [MemberData(nameof(Streams))]
-    public void Parts_of_calls_come_together_however_they_are_numbered(string form, string[] deltas, string expected)
+    public void Tool_call_parts_are_joined_for_every_index_style(string form, string[] deltas, string expected)
     {
         var (finish, calls) = Chat(deltas);
         Assert.Equal((form, "tool_calls", expected), (form, finish, string.Join(' ', calls.Select(static call => call.Name + call.Arguments))));
@@ -121,14 +121,14 @@ public sealed class ToolCallTests
     [InlineData("""{"tool_calls":[{"index":0,"id":"a"}]}""")]
     [InlineData("""{"tool_calls":["f"]}""")]
     [InlineData("""{"tool_calls":[{"index":0,"id":"a","function":"f"}]}""")]
-    public void A_call_without_a_name_is_a_failure_and_no_gap(string delta)
+    public void A_tool_call_without_a_name_fails_the_stream(string delta)
     {
         Assert.Equal("failed", Chat([delta]).Finish);
         Assert.Empty(Response([delta]));
     }
 
     [Fact]
-    public void A_client_that_wants_no_call_or_one_gets_no_other()
+    public void Tool_calls_that_the_client_disabled_are_removed()
     {
         string[] deltas = [Delta(Part("0", "a", "f", "{}")), Delta(Part("0", "b", "g", "{}"))];
         Assert.Equal(("stop", 0), (Chat(deltas, _request with { ToolChoice = ToolChoice.None }).Finish, Chat(deltas, _request with { ToolChoice = ToolChoice.None }).Calls.Count));
@@ -140,7 +140,7 @@ public sealed class ToolCallTests
     }
 
     [Fact]
-    public void A_whole_answer_has_each_call_with_an_id_of_its_own_and_arguments_that_parse()
+    public void A_buffered_response_has_tool_calls_with_unique_ids_and_valid_arguments()
     {
         var choice = Whole(
             """{"role":"assistant","content":"","reasoning":"","reasoning_content":"why","tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":""}},{"index":0,"id":"a","function":{"name":"g","arguments":null}},null,{"function":{"name":"h","arguments":{"x":1}}}]}""",
@@ -161,7 +161,7 @@ public sealed class ToolCallTests
     }
 
     [Fact]
-    public void Each_token_has_its_logprobs_also_without_text_and_at_the_end()
+    public void Logprobs_of_tokens_without_text_are_streamed()
     {
         var (end, text) = Run(new ChatStream(_request, DateTimeOffset.UnixEpoch),
         [
@@ -194,7 +194,7 @@ public sealed class ToolCallTests
     }
 
     [Fact]
-    public void Usage_without_choices_an_empty_finish_reason_and_counts_with_a_fraction_of_zero_are_harmless()
+    public void Usage_without_choices_and_an_empty_finish_reason_are_accepted()
     {
         var stream = new ChatStream(_request with { WantsUsage = true }, DateTimeOffset.UnixEpoch);
         var (end, text) = Run(stream, [Event("""{"content":"hey"}""", "\"\""), Event("{}", "\"stop\""), """{"usage":{"prompt_tokens":7.0,"completion_tokens":5}}""", """{"choices":null,"usage":{"prompt_tokens":7,"completion_tokens":6.0}}""", "[DONE]"]);
@@ -214,7 +214,7 @@ public sealed class ToolCallTests
     [InlineData("[\"x\"]", true, null)]
     [InlineData("[null]", false, null)]
     [InlineData("{}", false, null)]
-    public void An_embedding_has_the_encoding_that_was_asked_for(string given, bool asBase64, string? expected)
+    public void An_embedding_has_the_requested_encoding(string given, bool asBase64, string? expected)
     {
         using var output = new ByteBuffer();
         var answer = Encoding.UTF8.GetBytes($$"""{"data":[{"embedding":{{given}} }],"usage":{"prompt_tokens":1.0} }""");

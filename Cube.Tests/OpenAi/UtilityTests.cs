@@ -9,7 +9,7 @@ public sealed class UtilityTests(ReplaySystem system)
     [InlineData("default/tokenize-chat", "/tokenize", null)]
     [InlineData("pooling/score", "/v1/score", """{"id":"","object":"list","created":0,"model":"smollm2","data":[{"index":0,"object":"score","score":0.9990171194076538}],"usage":{"prompt_tokens":2,"total_tokens":2}}""")]
     [InlineData("pooling/rerank", "/v1/rerank", """{"id":"","model":"smollm2","results":[{"index":0,"document":{"text":"b","multi_modal":null},"relevance_score":0.9990171194076538},{"index":1,"document":{"text":"c","multi_modal":null},"relevance_score":0.9904893040657043}],"usage":{"prompt_tokens":3,"total_tokens":3}}""")]
-    public async Task What_vLLM_gives_has_its_known_members(string recording, string path, string? expected)
+    public async Task A_vLLM_response_contains_only_known_members(string recording, string path, string? expected)
     {
         var found = Recording.Find($"vllm-0.32.0/{recording}");
         var (cube, server, tenant) = system["vllm"];
@@ -27,7 +27,7 @@ public sealed class UtilityTests(ReplaySystem system)
     [Theory]
     [InlineData("/tokenize", """{"model":"m","prompt":"x"}""")]
     [InlineData("/detokenize", """{"model":"m","tokens":[1]}""")]
-    public async Task In_front_of_Ollama_there_is_none_of_them(string path, string body)
+    public async Task An_Ollama_backend_has_none_of_these_endpoints(string path, string body)
     {
         var (cube, server, tenant) = system["ollama"];
         var before = server.Requests.Count;
@@ -38,7 +38,7 @@ public sealed class UtilityTests(ReplaySystem system)
 
     [Theory]
     [InlineData("/tokenize", """{"model":"m"}""", "prompt")]
-    public async Task What_is_missing_or_wrong_is_named(string path, string body, string param)
+    public async Task A_missing_or_invalid_parameter_is_named(string path, string body, string param)
     {
         var (cube, _, tenant) = system["vllm"];
         var answer = await ClientAnswer.AskAsync(cube, tenant, path, body);

@@ -28,7 +28,7 @@ public sealed class WorkBoundTests(ReplaySystem system)
     [InlineData("anyOf")]
     [InlineData("oneOf")]
     [InlineData("allOf")]
-    public void A_definition_is_looked_at_once_however_often_it_is_referred_to(string member)
+    public void A_schema_definition_is_visited_once(string member)
     {
         Assert.InRange(OllamaSchema.Check(Parse(Doubling(10, member)), "format", CancellationToken.None), 10, 200);
         foreach (var depth in (int[])[16, 21, 49, 200, 20_000])
@@ -39,7 +39,7 @@ public sealed class WorkBoundTests(ReplaySystem system)
     }
 
     [Fact]
-    public void Ten_times_the_schema_is_ten_times_the_steps_and_no_more_than_a_budget()
+    public void The_steps_of_a_schema_check_grow_linearly_up_to_a_limit()
     {
         var (small, large) = (OllamaSchema.Check(Parse(References(30)), "format", CancellationToken.None), OllamaSchema.Check(Parse(References(300)), "format", CancellationToken.None));
         Assert.InRange(large, small, 10 * small);
@@ -49,7 +49,7 @@ public sealed class WorkBoundTests(ReplaySystem system)
     }
 
     [Fact]
-    public void The_walk_ends_with_its_client() =>
+    public void The_schema_check_ends_when_the_client_disconnects() =>
         Assert.Throws<OperationCanceledException>(() => OllamaSchema.Check(Parse(References(10)), "format", new CancellationToken(canceled: true)));
 
     public static TheoryData<string> Kinds =>
@@ -93,7 +93,7 @@ public sealed class WorkBoundTests(ReplaySystem system)
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public async Task A_large_body_of_many_small_parts_has_its_answer_in_seconds(string kind)
+    public async Task A_large_body_of_many_small_parts_is_answered_in_seconds(string kind)
     {
         var (cube, _, tenant) = system["ollama"];
         // Below the limit of values in a body, so that the checks behind it are what is measured.
@@ -105,7 +105,7 @@ public sealed class WorkBoundTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task The_schema_that_took_fifteen_seconds_takes_none_before_any_model_server()
+    public async Task A_schema_with_exponential_references_is_rejected_quickly()
     {
         foreach (var kind in (string[])["ollama", "vllm"])
         {
@@ -119,7 +119,7 @@ public sealed class WorkBoundTests(ReplaySystem system)
     }
 
     [Fact]
-    public async Task A_form_of_many_parts_is_refused_early_and_a_few_names_are_reported()
+    public async Task A_form_with_too_many_parts_is_rejected_early()
     {
         var (cube, server, tenant) = system["vllm"];
         server.PlayJson(200, """{"text":"a"}""");

@@ -25,7 +25,7 @@ public sealed class BackendFailureTests(FakeSystem system)
     [InlineData(503, 503, "overloaded")]
     [InlineData(504, 504, "upstream_timeout")]
     [Trait("Conformance", "ER-09")]
-    public async Task A_status_of_the_model_server_is_translated_and_its_text_stays_inside(int backend, int expected, string code)
+    public async Task A_backend_status_is_translated_and_its_text_is_not_forwarded(int backend, int expected, string code)
     {
         var tenant = await _cube.CreateTenantAsync();
         foreach (var (type, body) in new[]
@@ -46,7 +46,7 @@ public sealed class BackendFailureTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task A_model_server_cannot_pass_its_text_off_as_an_error_of_ours()
+    public async Task A_model_server_cannot_forge_an_error_of_Cube()
     {
         var tenant = await _cube.CreateTenantAsync();
         system.Backend.Answer = context =>
@@ -59,7 +59,7 @@ public sealed class BackendFailureTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task A_prompt_that_is_too_long_says_so()
+    public async Task A_prompt_that_is_too_long_is_context_length_exceeded()
     {
         var tenant = await _cube.CreateTenantAsync();
         system.Backend.Answer = static context => FakeBackend.JsonAsync(
@@ -72,7 +72,7 @@ public sealed class BackendFailureTests(FakeSystem system)
     [InlineData(200, "text/html")]
     [InlineData(302, "text/plain")]
     [InlineData(204, null)]
-    public async Task An_answer_that_is_none_is_a_502(int status, string? type)
+    public async Task An_unusable_backend_response_is_answered_with_502(int status, string? type)
     {
         var tenant = await _cube.CreateTenantAsync();
         system.Backend.Answer = context =>
@@ -88,7 +88,7 @@ public sealed class BackendFailureTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "ER-10")]
-    public async Task A_model_server_that_hangs_up_before_it_answers_is_a_502()
+    public async Task A_backend_disconnect_before_the_response_is_answered_with_502()
     {
         var tenant = await _cube.CreateTenantAsync();
         system.Backend.Answer = static context =>
@@ -103,7 +103,7 @@ public sealed class BackendFailureTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "MD-01"), Trait("Conformance", "MD-02"), Trait("Conformance", "MD-04")]
-    public async Task The_model_list_shows_four_members_of_each_model_and_is_empty_where_there_is_none()
+    public async Task The_model_list_has_four_members_per_model_and_can_be_empty()
     {
         await using var backend = new FakeBackend
         {
@@ -126,7 +126,7 @@ public sealed class BackendFailureTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "ER-10")]
-    public async Task A_model_server_that_is_down_is_a_502_and_never_the_guide()
+    public async Task An_unavailable_model_server_is_a_502_and_never_the_guide()
     {
         using var free = new TcpListener(IPAddress.Loopback, 0);
         free.Start();
@@ -141,7 +141,7 @@ public sealed class BackendFailureTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "ER-10")]
-    public async Task An_agent_that_the_policy_refuses_gets_no_byte_of_a_prompt()
+    public async Task An_agent_that_the_policy_rejects_receives_no_prompt()
     {
         var proxy = await _cube.StartAnotherProxyAsync(
             new("ConnectionStrings__proxy", await system.Postgres.CreateDatabaseAsync()), new KeyValuePair<string, string>("Attestation__FirstPolicy", """{"types":[]}"""));
@@ -158,7 +158,7 @@ public sealed class BackendFailureTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task Without_Identity_nobody_is_let_in()
+    public async Task Without_Identity_every_request_is_rejected()
     {
         await using var cube = await CubeSystem.StartAsync(system.Postgres, ("vllm", system.Backend.Address));
         var tenant = await cube.CreateTenantAsync();

@@ -20,7 +20,7 @@ public sealed class BackendRefusalTests
     [InlineData("Input validation error: `inputs` must have less than 1024 tokens; inputs tokens + max_new_tokens must be <= 2048")]
     [InlineData("prompt is too long: 9000 tokens")]
     [InlineData("Requested token count exceeds the model's maximum context length of 4096 tokens.")]
-    public void A_prompt_that_the_context_cannot_hold_is_named_in_whatever_words(string message)
+    public void Context_length_errors_are_recognized_in_every_wording(string message)
     {
         var error = BackendErrorTranslator.Explain(Encoding.UTF8.GetBytes(Error(message)), """{"model":"m","messages":[]}"""u8, "max_tokens");
         Assert.Equal((400, "context_length_exceeded", "messages"), (error.Status, error.Code, error.Param));
@@ -49,7 +49,7 @@ public sealed class BackendRefusalTests
     [InlineData("json: cannot unmarshal bool into Go value of type api.ToolProperty", null, "tools")]
     [InlineData("json: cannot unmarshal number into Go struct field .required of type string", null, "tools")]
     [InlineData("suffix is no member here (parameter=suffix)", "suffix", null)]
-    public void The_param_is_the_member_that_the_client_sent_and_never_another(string message, string? param, string? expected)
+    public void The_param_of_an_error_is_a_member_that_the_client_sent(string message, string? param, string? expected)
     {
         var error = BackendErrorTranslator.Explain(Encoding.UTF8.GetBytes(Error(message, param)), Encoding.UTF8.GetBytes(Chat), "max_completion_tokens");
         Assert.Equal((400, expected), (error.Status, error.Param));
@@ -64,7 +64,7 @@ public sealed class BackendRefusalTests
     [InlineData("{\"error\":")]
     [InlineData("{\"error\":null,\"param\":7}")]
     [InlineData("\"context\"")]
-    public void Anything_else_is_a_400_without_a_param(string body)
+    public void An_unrecognized_error_is_a_400_without_a_param(string body)
     {
         var error = BackendErrorTranslator.Explain(Encoding.UTF8.GetBytes(body), Encoding.UTF8.GetBytes(Chat), "max_tokens");
         Assert.Equal((400, "invalid_value", null), (error.Status, error.Code, error.Param));

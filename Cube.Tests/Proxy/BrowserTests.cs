@@ -31,7 +31,7 @@ public sealed class BrowserTests(FakeSystem system)
     private static string? Header(HttpResponseMessage response, string name) => response.Headers.TryGetValues(name, out var values) ? string.Join(',', values) : null;
 
     [Fact]
-    public async Task A_preflight_of_an_allowed_origin_needs_no_token_and_of_another_gets_no_permission()
+    public async Task A_CORS_preflight_needs_no_token_and_allows_only_configured_origins()
     {
         var tenant = await _cube.CreateTenantAsync();
         foreach (var path in (string[])[$"{tenant.Api}/chat/completions", $"/{tenant.Domain}/v1/models", "/domains", "/nowhere"])
@@ -48,7 +48,7 @@ public sealed class BrowserTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task Answers_and_errors_can_be_read_by_an_allowed_origin_only()
+    public async Task Only_allowed_origins_can_read_responses_and_errors()
     {
         var tenant = await _cube.CreateTenantAsync();
         foreach (var (path, token, status) in ((string, string?, int)[])[($"{tenant.Api}/models", tenant.Token, 200), ($"{tenant.Api}/models", null, 401), ($"{tenant.Api}/nowhere", tenant.Token, 404), ("/domains", tenant.Token, 200), ("/domains", null, 401)])
@@ -74,10 +74,10 @@ public sealed class BrowserTests(FakeSystem system)
     [InlineData("https://user@app.example.com", false)]
     [InlineData("https://app.example.com:443", false)]
     [InlineData("ftp://app.example.com", false)]
-    public void An_origin_is_exactly_what_a_browser_sends(string origin, bool isOne) => Assert.Equal(isOne, CorsOriginOptions.IsOrigin(origin));
+    public void An_origin_has_the_exact_form_that_browsers_send(string origin, bool isOne) => Assert.Equal(isOne, CorsOriginOptions.IsOrigin(origin));
 
     [Fact]
-    public async Task HEAD_answers_wherever_GET_does_with_the_same_status_and_no_body()
+    public async Task HEAD_has_the_status_of_GET_and_no_body()
     {
         var tenant = await _cube.CreateTenantAsync();
         foreach (var path in (string[])
@@ -106,7 +106,7 @@ public sealed class BrowserTests(FakeSystem system)
     [InlineData("User-Agent", "caf\u00e9", 200)]
     [InlineData("Authorization", "Bearer \u00e9", 400)]
     [InlineData("Origin", "http://caf\u00e9", 400)]
-    public async Task Latin_1_in_a_header_that_is_not_read_is_ignored_and_in_one_that_is_read_rejected(string name, string value, int expected)
+    public async Task Latin_1_is_rejected_only_in_headers_that_the_proxy_reads(string name, string value, int expected)
     {
         var tenant = await _cube.CreateTenantAsync();
         foreach (var path in (string[])[$"{tenant.Api}/models", "/domains"])
@@ -121,7 +121,7 @@ public sealed class BrowserTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task A_client_that_takes_nothing_of_its_stream_is_cut_off_and_the_model_server_stops()
+    public async Task A_client_that_does_not_read_its_stream_is_disconnected()
     {
         var proxy = await _cube.StartAnotherProxyAsync(new KeyValuePair<string, string>("Proxy__ClientStallTimeout", "00:00:02"));
         var tenant = await _cube.CreateTenantAsync();

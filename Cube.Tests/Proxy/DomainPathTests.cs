@@ -17,7 +17,7 @@ public sealed class DomainPathTests
     [InlineData($"/{Id}/v1/models?after=x", "/v1/models")]
     [InlineData($"/{Id}", "")]
     [InlineData($"/{Id}/v1/models/org%2Fmodel", "/v1/models/org%2Fmodel")]
-    public void Both_forms_of_a_path_lead_to_the_same(string target, string rest)
+    public void Both_path_forms_select_the_same_domain_and_endpoint(string target, string rest)
     {
         Assert.True(DomainPath.TryParse(target, out var domain, out var found));
         Assert.Equal(Guid.Parse(Id), domain);
@@ -45,7 +45,7 @@ public sealed class DomainPathTests
     [InlineData($"/proxy/{Id}/v1/models;a=b")]
     [InlineData($"/proxy/{Id}/v1/models/../chat/completions")]
     [Trait("Conformance", "TN-02")]
-    public void Whatever_decodes_folds_or_climbs_is_refused(string target) => Assert.False(DomainPath.TryParse(target, out _, out _));
+    public void Paths_with_escapes_letter_case_changes_or_dot_segments_are_rejected(string target) => Assert.False(DomainPath.TryParse(target, out _, out _));
 
     [Theory]
     [InlineData("")]
@@ -70,7 +70,7 @@ public sealed class DomainPathTests
     public async Task Exact_paths_are_left_to_routing(string rest) => Assert.Null(await EndpointOfAsync(rest));
 
     [Fact]
-    public void A_models_id_is_decoded_once() => Assert.Equal("org/model:tag%25", ModelLists.IdOf("/v1/models/org%2Fmodel%3Atag%2525"));
+    public void A_model_id_is_decoded_once() => Assert.Equal("org/model:tag%25", ModelLists.IdOf("/v1/models/org%2Fmodel%3Atag%2525"));
 
     /// <returns>The endpoint that the middleware selects before routing; null where it leaves the choice to routing.</returns>
     private static async Task<Endpoint?> EndpointOfAsync(string rest)

@@ -23,7 +23,7 @@ public sealed class EdgeConformanceTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "ER-12")]
-    public async Task The_NET_SDK_asks_once_where_another_try_cannot_help()
+    public async Task The_NET_SDK_does_not_retry_permanent_errors()
     {
         var tenant = await _cube.CreateTenantAsync();
         var attempts = new Counting();
@@ -40,7 +40,7 @@ public sealed class EdgeConformanceTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "ER-13")]
-    public async Task A_busy_model_server_says_when_to_come_again_and_the_SDK_comes_again()
+    public async Task A_busy_model_server_sends_Retry_After_and_the_SDK_retries()
     {
         var tenant = await _cube.CreateTenantAsync();
         var left = 2;
@@ -57,7 +57,7 @@ public sealed class EdgeConformanceTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "ER-14")]
-    public async Task A_fault_of_our_own_is_a_500_without_a_word_of_it()
+    public async Task An_internal_error_is_a_500_that_reveals_no_detail()
     {
         var context = new DefaultHttpContext { Request = { Path = $"/{Guid.NewGuid()}/v1/models" }, Response = { Body = new MemoryStream() } };
         await new DomainErrorMiddleware(static _ => throw new InvalidOperationException("secret-of-the-stack"), NullLogger<DomainErrorMiddleware>.Instance).InvokeAsync(context);
@@ -70,7 +70,7 @@ public sealed class EdgeConformanceTests(FakeSystem system)
     [InlineData("text/html")]
     [InlineData("application/xml;q=1, */*;q=0")]
     [Trait("Conformance", "ER-16")]
-    public async Task Whatever_a_client_accepts_it_gets_JSON(string accept)
+    public async Task The_response_is_JSON_for_every_Accept_header(string accept)
     {
         var tenant = await _cube.CreateTenantAsync();
         foreach (var (token, status) in ((string, int)[])[(tenant.Token, 200), ("forged", 401)])
@@ -85,7 +85,7 @@ public sealed class EdgeConformanceTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "TN-02")]
-    public async Task No_trick_with_a_path_reaches_a_foreign_domain()
+    public async Task No_path_manipulation_reaches_another_domain()
     {
         var (mine, other) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         var before = system.Backend.Requests.Count;
@@ -111,7 +111,7 @@ public sealed class EdgeConformanceTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "TN-06")]
-    public async Task The_salt_is_the_gateways_own_and_nobody_elses()
+    public async Task The_proxy_sets_a_cache_salt_that_no_client_can_choose()
     {
         var (first, second) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         var colleague = await _cube.CreateMemberAsync(first, "member");
@@ -133,7 +133,7 @@ public sealed class EdgeConformanceTests(FakeSystem system)
     [InlineData(true)]
     [InlineData(false)]
     [Trait("Conformance", "CA-05")]
-    public async Task Of_an_answer_that_its_client_left_the_part_that_came_is_counted(bool isToldOf)
+    public async Task An_aborted_response_is_metered_up_to_the_abort(bool isToldOf)
     {
         var tenant = await _cube.CreateTenantAsync();
         system.Backend.Answer = async context =>
@@ -160,7 +160,7 @@ public sealed class EdgeConformanceTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "US-02")]
-    public async Task What_failed_or_was_refused_costs_nothing_and_is_told()
+    public async Task Failed_and_rejected_requests_are_logged_with_zero_tokens()
     {
         var (failed, broken, refused) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         system.Backend.Answer = static context => FakeBackend.JsonAsync(context, 500, """{"error":"x","usage":{"prompt_tokens":3,"completion_tokens":2}}""");
@@ -181,7 +181,7 @@ public sealed class EdgeConformanceTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "US-01")]
-    public async Task Whole_and_streamed_answers_cost_what_the_model_server_says()
+    public async Task Usage_is_the_usage_that_the_model_server_reports()
     {
         var (whole, streamed) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         Assert.Equal(200, (await _cube.ChatAsync(whole.Domain, whole.Token)).Status);

@@ -23,7 +23,7 @@ public sealed class ErrorTests(FakeSystem system)
     [InlineData("POST", "/v1/chat/completions", "application/jsonx", 415, "unsupported_media_type")]
     [InlineData("GET", "/v1/models/unknown", null, 404, "model_not_found")]
     [Trait("Conformance", "ER-05"), Trait("Conformance", "ER-07"), Trait("Conformance", "ER-08"), Trait("Conformance", "MD-06")]
-    public async Task A_request_that_cannot_be_served_is_refused_in_the_envelope(string method, string path, string? type, int expected, string code)
+    public async Task A_rejected_inference_request_has_the_OpenAI_error_format(string method, string path, string? type, int expected, string code)
     {
         var tenant = await _cube.CreateTenantAsync();
         using var content = type is null ? null : new StringContent("{}");
@@ -37,7 +37,7 @@ public sealed class ErrorTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "ER-06")]
-    public async Task A_compressed_body_is_refused()
+    public async Task A_compressed_body_is_rejected()
     {
         var tenant = await _cube.CreateTenantAsync();
         using var content = new StringContent("{}", new MediaTypeHeaderValue("application/json"));
@@ -51,7 +51,7 @@ public sealed class ErrorTests(FakeSystem system)
     [InlineData("/proxy/x")]
     [InlineData("/proxy")]
     [Trait("Conformance", "TN-02")]
-    public async Task A_domain_that_is_no_uuid_is_an_invalid_path_and_goes_nowhere(string path)
+    public async Task A_domain_that_is_not_a_UUID_is_an_invalid_path(string path)
     {
         var tenant = await _cube.CreateTenantAsync();
         var before = system.Backend.Requests.Count;
@@ -70,7 +70,7 @@ public sealed class ErrorTests(FakeSystem system)
     [InlineData("DELETE", "/domains", 405)]
     [InlineData("GET", "/pats", 401)]
     [InlineData("GET", "/pats/x", 404)]
-    public async Task Everything_else_fails_in_the_management_shape(string method, string path, int expected)
+    public async Task Other_errors_have_the_management_error_format(string method, string path, int expected)
     {
         var (status, body) = await _cube.SendAsync(new HttpMethod(method), path, null);
         Assert.Equal(expected, status);
@@ -79,7 +79,7 @@ public sealed class ErrorTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "ER-06")]
-    public async Task A_declared_body_over_the_limit_is_refused_before_it_is_read_and_the_connection_closes()
+    public async Task A_declared_body_over_the_limit_is_rejected_before_it_is_read()
     {
         var tenant = await _cube.CreateTenantAsync();
         using var socket = new TcpClient();
@@ -97,7 +97,7 @@ public sealed class ErrorTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "ER-06")]
-    public async Task A_chunked_body_over_the_limit_is_refused_while_it_is_read()
+    public async Task A_chunked_body_over_the_limit_is_rejected_while_it_is_read()
     {
         var tenant = await _cube.CreateTenantAsync();
         system.Backend.Answer = static context => FakeBackend.JsonAsync(context, 200, FakeBackend.Chat);
@@ -108,7 +108,7 @@ public sealed class ErrorTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task A_body_just_within_the_limit_goes_through()
+    public async Task A_body_of_the_maximum_size_is_accepted()
     {
         var tenant = await _cube.CreateTenantAsync();
         system.Backend.Answer = static context => FakeBackend.JsonAsync(context, 200, FakeBackend.Chat);
@@ -121,7 +121,7 @@ public sealed class ErrorTests(FakeSystem system)
     [InlineData(1, 100_000)]
     [InlineData(2_000, 1)]
     [Trait("Conformance", "ER-15")]
-    public async Task Headers_that_are_too_large_or_too_many_are_a_431_in_the_shape_of_the_path(int count, int length)
+    public async Task Headers_over_the_limits_are_answered_with_431_in_the_error_format_of_the_path(int count, int length)
     {
         var tenant = await _cube.CreateTenantAsync();
         foreach (var (path, envelope) in new[] { ($"{tenant.Api}/models", true), ("/users/profile", false) })

@@ -19,7 +19,7 @@ public sealed class InFlightTests(FakeSystem system)
     private static InFlightCounter Budget(InFlightOptions options) => new(Options.Create(options));
 
     [Fact]
-    public void Requests_beyond_the_callers_and_the_domains_share_are_a_429_and_beyond_the_platforms_a_503()
+    public void Excess_requests_of_a_caller_or_domain_are_429_and_of_the_platform_503()
     {
         var budget = Budget(new InFlightOptions { Requests = 4, RequestsPerDomain = 3, RequestsPerCaller = 2 });
         Assert.Null(budget.TryBeginRequest(_domain, _caller));
@@ -35,7 +35,7 @@ public sealed class InFlightTests(FakeSystem system)
     }
 
     [Fact]
-    public void Bytes_are_refused_beyond_each_share_and_given_back_once()
+    public void Body_bytes_are_limited_per_caller_domain_and_platform_and_released_once()
     {
         var budget = Budget(new InFlightOptions { Bytes = 100, BytesPerDomain = 80, BytesPerCaller = 60 });
         var lease = new BodyLease(budget, _domain, _caller);
@@ -53,7 +53,7 @@ public sealed class InFlightTests(FakeSystem system)
     }
 
     [Fact]
-    public void A_body_of_more_values_than_the_limit_is_a_413_and_one_of_exactly_so_many_is_read()
+    public void A_body_with_more_values_than_the_limit_is_answered_with_413()
     {
         var body = Encoding.UTF8.GetBytes("""{"a":[1,2,3]}""");
         StrictJson.Parse(body, maxTokens: 8, reserve: null).Dispose();
@@ -61,7 +61,7 @@ public sealed class InFlightTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task Large_bodies_of_small_numbers_take_bounded_memory_and_give_it_back_while_another_tenant_is_served()
+    public async Task Large_bodies_use_bounded_memory_and_do_not_affect_other_tenants()
     {
         var cube = system.Reset();
         var (tenant, other) = (await cube.CreateTenantAsync(), await cube.CreateTenantAsync());

@@ -57,7 +57,7 @@ public sealed class RouteTests(RouteSystem system)
 
     [Theory]
     [MemberData(nameof(Refused))]
-    public async Task What_must_not_be_a_route_is_refused_with_its_cause(string body, string says)
+    public async Task An_invalid_route_is_rejected_with_the_reason(string body, string says)
     {
         var text = body.Contains("\"name\"", StringComparison.Ordinal) || !body.StartsWith("{\"", StringComparison.Ordinal) ? body : body.Replace("{\"target_url\"", "{\"name\":\"refused\",\"target_url\"", StringComparison.Ordinal).Replace("{\"matchers\"", "{\"name\":\"refused\",\"matchers\"", StringComparison.Ordinal);
         var (status, answer) = await SendAsync(HttpMethod.Post, "/api/routes", text);
@@ -67,7 +67,7 @@ public sealed class RouteTests(RouteSystem system)
     }
 
     [Fact]
-    public async Task A_route_is_written_read_listed_renamed_and_deleted()
+    public async Task A_route_can_be_created_read_listed_renamed_and_deleted()
     {
         var name = NewName();
         var route = $$"""{"name":"{{name}}","target_url":"https://127.0.0.1:1","priority":7,"matchers":[{"condition":"query_param","field":"x","pattern":"a.c","is_regex":true}],"enabled":null,"event_type":"audit_event"}""";
@@ -103,7 +103,7 @@ public sealed class RouteTests(RouteSystem system)
     }
 
     [Fact]
-    public async Task Only_administrators_of_the_platform_see_or_change_routes()
+    public async Task Only_platform_administrators_read_or_change_routes()
     {
         var tenant = await _cube.CreateTenantAsync();
         foreach (var path in (string[])["/api/routes", "/api/v1/routes", "/proxy/api/routes", "/api/routes/agent", "/api/routes/agent/attestation/policy"])
@@ -135,7 +135,7 @@ public sealed class RouteTests(RouteSystem system)
 
     [Theory]
     [MemberData(nameof(Matching))]
-    public async Task A_request_takes_the_route_that_it_matches_and_no_other_does(string matcher, string query, string? header, string body)
+    public async Task A_route_serves_only_the_requests_that_it_matches(string matcher, string query, string? header, string body)
     {
         var tenant = await _cube.CreateTenantAsync();
         var name = NewName();
@@ -153,7 +153,7 @@ public sealed class RouteTests(RouteSystem system)
     }
 
     [Fact]
-    public async Task Higher_priorities_win_and_a_disabled_route_takes_nothing()
+    public async Task The_route_with_the_highest_priority_is_used_and_disabled_routes_are_not()
     {
         var tenant = await _cube.CreateTenantAsync();
         var (low, high) = (NewName(), NewName());
@@ -176,7 +176,7 @@ public sealed class RouteTests(RouteSystem system)
     }
 
     [Fact]
-    public async Task A_route_holds_its_machines_to_its_own_policy_besides_the_floor_and_the_domains()
+    public async Task A_route_policy_applies_in_addition_to_platform_and_domain_policies()
     {
         var tenant = await _cube.CreateTenantAsync();
         var name = NewName();
@@ -223,7 +223,7 @@ public sealed class RouteTests(RouteSystem system)
     }
 
     [Fact]
-    public async Task A_target_that_does_not_prove_itself_sees_no_byte_of_a_prompt()
+    public async Task A_route_target_without_valid_evidence_receives_no_prompt()
     {
         var tenant = await _cube.CreateTenantAsync();
         await using var machine = await FaultyAttester.StartAsync();
@@ -237,7 +237,7 @@ public sealed class RouteTests(RouteSystem system)
     }
 
     [Fact]
-    public async Task The_model_list_holds_what_all_routes_lead_to()
+    public async Task The_model_list_contains_the_models_of_all_routes()
     {
         var tenant = await _cube.CreateTenantAsync();
         var name = NewName();

@@ -52,7 +52,7 @@ public sealed class StartTests
     [InlineData("Cube.Identity", "SpiceDb__PresharedKey", "a-key-of-sixteen-characters", "SpiceDb__PresharedKey")]
     [InlineData("Cube.Identity", "ConnectionStrings__notify", "", "ConnectionStrings__notify")]
     [InlineData("Cube.Identity", "ConnectionStrings__identity", "Host=127.0.0.1;Port=1;Username=x;Timeout=2", "does not answer")]
-    public async Task A_setting_that_is_missing_or_wrong_ends_in_one_line_and_exit_code_1(string project, string setting, string value, string named)
+    public async Task A_missing_or_invalid_setting_stops_the_service_with_one_line_that_names_it(string project, string setting, string value, string named)
     {
         Dictionary<string, string> settings = new(Complete)
         {

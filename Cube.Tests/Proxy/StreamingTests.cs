@@ -12,7 +12,7 @@ public sealed class StreamingTests(FakeSystem system)
     private readonly CubeSystem _cube = system.Reset();
 
     [Fact]
-    public async Task Each_event_reaches_the_client_before_the_model_server_has_made_the_next()
+    public async Task Each_event_is_forwarded_before_the_next_one_is_generated()
     {
         var tenant = await _cube.CreateTenantAsync();
         var seen = new SemaphoreSlim(0);
@@ -83,7 +83,7 @@ public sealed class StreamingTests(FakeSystem system)
     [InlineData(true)]
     [InlineData(false)]
     [Trait("Conformance", "CA-01"), Trait("Conformance", "CA-03")]
-    public async Task A_client_that_leaves_ends_the_work_of_the_model_server(bool midStream)
+    public async Task A_client_disconnect_cancels_the_backend_request(bool midStream)
     {
         var tenant = await _cube.CreateTenantAsync();
         var (begun, ended) = (new TaskCompletionSource(), new TaskCompletionSource());
@@ -118,7 +118,7 @@ public sealed class StreamingTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task A_model_server_that_dies_in_mid_stream_is_never_a_clean_end()
+    public async Task A_backend_crash_during_a_stream_never_ends_the_stream_normally()
     {
         var tenant = await _cube.CreateTenantAsync();
         var seen = new TaskCompletionSource();
@@ -141,7 +141,7 @@ public sealed class StreamingTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task A_hundred_and_fifty_streams_run_side_by_side()
+    public async Task A_hundred_and_fifty_streams_run_concurrently()
     {
         var tenant = await _cube.CreateTenantAsync();
         var (all, running) = (new TaskCompletionSource(), 0);

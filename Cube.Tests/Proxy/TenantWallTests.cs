@@ -15,7 +15,7 @@ public sealed class TenantWallTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "TN-01"), Trait("Conformance", "EM-06")]
-    public async Task A_foreign_domain_and_a_random_one_are_403_with_the_same_body_on_every_path()
+    public async Task A_foreign_and_an_unknown_domain_receive_the_same_403_on_every_path()
     {
         var (mine, foreign) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         var before = system.Backend.Requests.Count;
@@ -41,7 +41,7 @@ public sealed class TenantWallTests(FakeSystem system)
     }
 
     [Fact]
-    public async Task A_platform_administrator_who_is_no_member_is_403()
+    public async Task A_platform_administrator_without_membership_is_answered_with_403()
     {
         var tenant = await _cube.CreateTenantAsync();
         var admin = await _cube.LoginAsync();
@@ -56,7 +56,7 @@ public sealed class TenantWallTests(FakeSystem system)
     [InlineData("X-HTTP-Method-Override")]
     [InlineData("X-Guardrails-Request")]
     [Trait("Conformance", "TN-03")]
-    public async Task No_header_opens_another_domain(string header)
+    public async Task No_header_gives_access_to_another_domain(string header)
     {
         var (mine, foreign) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         using var request = new HttpRequestMessage(HttpMethod.Get, $"{foreign.Api}/models");
@@ -68,7 +68,7 @@ public sealed class TenantWallTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "AU-08")]
-    public async Task A_removed_member_and_an_ended_session_are_refused_within_five_seconds()
+    public async Task Removed_members_and_ended_sessions_are_rejected_within_five_seconds()
     {
         var (tenant, user) = (await _cube.CreateTenantAsync(), await _cube.CreateUserAsync());
         var (_, domain) = await _cube.SendAsync(HttpMethod.Get, $"/domains/{tenant.Domain}?roles=true", tenant.Token);
@@ -91,7 +91,7 @@ public sealed class TenantWallTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "AU-08")]
-    public async Task A_disabled_domain_and_a_disabled_user_are_refused_within_five_seconds()
+    public async Task Disabled_domains_and_users_are_rejected_within_five_seconds()
     {
         var tenant = await _cube.CreateTenantAsync();
         Assert.Equal((200, null), await AskAsync());
@@ -120,7 +120,7 @@ public sealed class TenantWallTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "TN-09")]
-    public async Task Of_a_clients_headers_none_that_tells_who_he_is_or_steers_a_model_server_reaches_it()
+    public async Task Client_headers_that_identify_the_user_or_control_the_backend_are_removed()
     {
         var tenant = await _cube.CreateTenantAsync();
         using var request = new HttpRequestMessage(HttpMethod.Post, $"{tenant.Api}/chat/completions?user=me")
@@ -148,7 +148,7 @@ public sealed class TenantWallTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "TN-10")]
-    public async Task A_request_id_of_the_clients_is_never_taken_for_ours()
+    public async Task The_request_id_of_a_client_never_replaces_the_one_of_the_proxy()
     {
         var tenant = await _cube.CreateTenantAsync();
         using var request = new HttpRequestMessage(HttpMethod.Get, $"{tenant.Api}/models");

@@ -33,7 +33,7 @@ public sealed class TokenAttackTests(GuideSystem system)
     [InlineData("not a token")]
     [InlineData("three dots")]
     [Trait("Conformance", "AU-02")]
-    public async Task A_forged_token_is_a_401(string attack)
+    public async Task A_forged_token_is_answered_with_401(string attack)
     {
         var tenant = await _cube.CreateTenantAsync();
         var forged = Forge(attack, tenant.Token, (await _cube.SendAsync(HttpMethod.Get, "/keys/.well-known/jwks.json", null)).Body);
@@ -46,7 +46,7 @@ public sealed class TokenAttackTests(GuideSystem system)
 
     [Fact]
     [Trait("Conformance", "AU-01"), Trait("Conformance", "AU-03")]
-    public async Task No_token_a_refresh_token_and_any_other_scheme_are_401()
+    public async Task A_missing_token_a_refresh_token_and_other_schemes_are_answered_with_401()
     {
         var tenant = await _cube.CreateTenantAsync();
         await RefusedAsync("missing_api_key", static _ => { });
@@ -141,7 +141,7 @@ public sealed class TokenLifetimeTests(ShortTokenSystem system) : IClassFixture<
 {
     [Fact]
     [Trait("Conformance", "AU-04"), Trait("Conformance", "AU-05")]
-    public async Task An_expired_token_says_so_and_a_refresh_helps()
+    public async Task An_expired_token_is_reported_and_can_be_refreshed()
     {
         var cube = system.Cube;
         var tenant = await cube.CreateTenantAsync();
@@ -158,7 +158,7 @@ public sealed class TokenLifetimeTests(ShortTokenSystem system) : IClassFixture<
 
     [Fact]
     [Trait("Conformance", "AU-07")]
-    public async Task A_token_that_expires_in_mid_stream_ends_no_stream()
+    public async Task A_running_stream_continues_after_its_token_expires()
     {
         var (cube, backend) = (system.Cube, system.Backend);
         var tenant = await cube.CreateTenantAsync();
@@ -185,7 +185,7 @@ public sealed class SignedTokenTests(GuideSystem system, PostgresServer postgres
 {
     [Fact]
     [Trait("Conformance", "AU-02")]
-    public async Task A_token_of_another_deployment_opens_nothing_here()
+    public async Task A_token_of_another_deployment_is_rejected()
     {
         var here = system.Cube;
         await using var there = await CubeSystem.StartAsync(postgres);
@@ -197,7 +197,7 @@ public sealed class SignedTokenTests(GuideSystem system, PostgresServer postgres
     /// <summary>With the deployment's own key, as only a fault of Identity could make them.</summary>
     [Fact]
     [Trait("Conformance", "AU-02"), Trait("Conformance", "AU-04")]
-    public async Task A_token_that_is_signed_well_and_says_something_else_opens_nothing()
+    public async Task A_correctly_signed_token_with_wrong_claims_is_rejected()
     {
         var cube = system.Cube;
         var tenant = await cube.CreateTenantAsync();

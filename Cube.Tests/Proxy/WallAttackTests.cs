@@ -24,7 +24,7 @@ public sealed partial class WallAttackTests(FakeSystem system)
     [InlineData("a blank before the colon", "Content-Length : 27\r\n\r\n" + Body)]
     [InlineData("chunks under another name", "Transfer-Encoding: xchunked\r\n\r\n1b\r\n" + Body + "\r\n0\r\n\r\n")]
     [Trait("Conformance", "TN-11")]
-    public async Task Ambiguous_framing_is_a_400_and_the_connection_closes(string what, string rest)
+    public async Task Ambiguous_framing_is_answered_with_400_and_closes_the_connection(string what, string rest)
     {
         var tenant = await _cube.CreateTenantAsync();
         var before = system.Backend.Requests.Count;
@@ -73,7 +73,7 @@ public sealed partial class WallAttackTests(FakeSystem system)
     [InlineData("POST", "/v1/load_lora_adapter")]
     [InlineData("POST", "/invocations")]
     [Trait("Conformance", "TN-04")]
-    public async Task What_controls_a_model_server_is_no_path_of_a_tenants(string method, string path)
+    public async Task Paths_that_control_a_model_server_are_not_available_to_tenants(string method, string path)
     {
         var tenant = await _cube.CreateTenantAsync();
         var before = system.Backend.Requests.Count;
@@ -86,7 +86,7 @@ public sealed partial class WallAttackTests(FakeSystem system)
 
     [Fact]
     [Trait("Conformance", "TN-08")]
-    public async Task Streams_of_two_tenants_side_by_side_never_mix()
+    public async Task Concurrent_streams_of_two_tenants_never_mix()
     {
         Tenant[] tenants = [await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync()];
         system.Backend.Answer = static async context =>

@@ -83,7 +83,7 @@ public sealed class ChatRequestRejectionTests
     [Theory]
     [MemberData(nameof(Rejected))]
     [Trait("Conformance", "ER-02"), Trait("Conformance", "ER-03"), Trait("Conformance", "SO-03"), Trait("Conformance", "ST-07"), Trait("Conformance", "VI-02"), Trait("Conformance", "VI-03")]
-    public void A_request_that_breaks_a_rule_is_a_400_that_names_the_parameter(string kind, string code, string? param, string body) =>
+    public void An_invalid_request_is_a_400_that_names_the_parameter(string kind, string code, string? param, string body) =>
         Assert.Equal((400, code, param), Translation.Of(kind, body).Error);
 
     public static TheoryData<string, string> NoObject => new()
