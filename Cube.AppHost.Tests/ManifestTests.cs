@@ -3,7 +3,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.AppHost.Tests;
 
-/// <summary>What azd reads.</summary>
+/// <summary>The manifest for azd.</summary>
 [Collection(OneAtATime.Name)]
 public sealed class ManifestTests : IDisposable
 {
@@ -17,7 +17,7 @@ public sealed class ManifestTests : IDisposable
             "apphost", "dotnet", [Path.Combine(AppContext.BaseDirectory, "Cube.AppHost.dll"), "--publisher", "manifest", "--output-path", path],
             [new("CUBE_DATA", Path.Combine(_folder, "data"))]);
         Assert.True(await publish.WaitForExitAsync() == 0, publish.Output);
-        Assert.False(Directory.Exists(Path.Combine(_folder, "data")), "publishing keeps nothing");
+        Assert.False(Directory.Exists(Path.Combine(_folder, "data")), "publishing must not create a data directory");
 
         var resources = JsonElement.Parse(await File.ReadAllTextAsync(path)).GetProperty("resources");
         string[] projects = [.. resources.EnumerateObject().Where(static resource => resource.Value.GetProperty("type").GetString()!.StartsWith("project", StringComparison.Ordinal))

@@ -131,7 +131,7 @@ public sealed class SystemTests : IDisposable
             var (status, body) = name.StartsWith('d')
                 ? await after.SendAsync(HttpMethod.Post, "/domains", token, new { name, route = name })
                 : await after.SendAsync(HttpMethod.Post, "/users", token, NewUser(name));
-            Assert.True(status == 409, $"{name} was acknowledged and is gone: {body}");
+            Assert.True(status == 409, $"{name} was acknowledged but does not exist: {body}");
         }
     }
 
@@ -152,7 +152,7 @@ public sealed class SystemTests : IDisposable
         Assert.Equal(1, await third.WaitForExitAsync());
         await Eventually.TrueAsync(
             () => Task.FromResult(third.Output.Contains($"The data directory {first} is used by another Cube", StringComparison.Ordinal)), $"it says so: {third.Output}", 5);
-        Assert.True(File.Exists(Path.Combine(first, "ready.json")), "the ready file of the one that runs stays");
+        Assert.True(File.Exists(Path.Combine(first, "ready.json")), "the ready file of the running instance must remain");
 
         // Without SpiceDB, the engine in Identity serves its API, and another key opens an empty store.
         Assert.Equal(404, await SchemaAsync("a-key-to-try-the-engine-with"));

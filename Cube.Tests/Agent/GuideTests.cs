@@ -54,7 +54,7 @@ public sealed class GuideModelTests
     public void The_guide_contains_the_documentation() => Assert.Contains(DocumentationIndex.Load(), static passage => passage.Document == "README.md");
 }
 
-[Collection(SharesGuide.Name)]
+[Collection(GuideCollection.Name)]
 public sealed class GuideRequestTests(GuideSystem system)
 {
     private readonly CubeSystem _cube = system.Cube;

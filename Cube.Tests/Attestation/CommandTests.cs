@@ -33,7 +33,7 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public async Task Authentic_evidence_is_valid_only_with_a_policy()
     {
-        Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
+        Assert.SkipUnless(Vectors.AreAvailable, Vectors.Absent);
         var directory = Vectors.Of("tdx/v5-uptodate");
         Assert.Equal((4, "policy-missing"), await VerifyAsync(directory));
         var measurement = Convert.ToHexStringLower((await File.ReadAllBytesAsync(Path.Combine(directory, "quote.bin"))).AsSpan(54 + 136, 48));
@@ -48,7 +48,7 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public async Task A_vector_run_prints_one_JSON_line_per_case_and_fails_on_a_difference()
     {
-        Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
+        Assert.SkipUnless(Vectors.AreAvailable, Vectors.Absent);
         var (code, output) = await RunAsync("vectors", Vectors.Directory);
         Assert.Equal(0, code);
         var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => JsonElement.Parse(line)).ToList();

@@ -13,8 +13,8 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Attestation;
 
 /// <summary>The policy API against a complete system.</summary>
-[Collection(SharesFake.Name)]
-public sealed class PolicyApiTests(FakeSystem system)
+[Collection(FakeBackendCollection.Name)]
+public sealed class PolicyApiTests(FakeBackendSystem system)
 {
     private static readonly string[] _simulated = ["simulated"];
     private static readonly string[] _tdx = ["tdx"];
@@ -25,7 +25,7 @@ public sealed class PolicyApiTests(FakeSystem system)
     public async Task Every_interface_reports_simulated_attestation()
     {
         var tenant = await _cube.CreateTenantAsync();
-        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantIsolationTests.Chat);
         Assert.Equal(200, (int)response.StatusCode);
         Assert.Equal("simulated", response.Headers.GetValues("x-cube-attestation").Single());
         using var models = await _cube.SendRawAsync(HttpMethod.Get, $"{tenant.Api}/models", tenant.Token);
@@ -79,7 +79,7 @@ public sealed class PolicyApiTests(FakeSystem system)
             static finding => finding.GetProperty("field").GetString() == "types" && !finding.GetProperty("ok").GetBoolean());
 
         Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Post, $"{below}/activate", tenant.Token, new { version = 1 })).Status);
-        var (refused, error) = await _cube.SendAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+        var (refused, error) = await _cube.SendAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantIsolationTests.Chat);
         Assert.Equal((503, "attestation_required"), (refused, error.GetProperty("error").GetProperty("code").GetString()));
         Assert.Equal(200, await ChatAsync(other));
         var (_, verify) = await _cube.SendAsync(HttpMethod.Get, $"/proxy/{tenant.Domain}/attestation/verify", tenant.Token);
@@ -204,7 +204,7 @@ public sealed class PolicyApiTests(FakeSystem system)
         }
 
         Assert.Equal(0, (await _cube.SendAsync(HttpMethod.Get, Path, admin)).Body.GetProperty("collateral").GetArrayLength());
-        Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
+        Assert.SkipUnless(Vectors.AreAvailable, Vectors.Absent);
         // The certificate of a real chip, valid for seven years.
         var evidence = new EvidenceDocument { Type = EvidenceType.SevSnp, Report = await File.ReadAllBytesAsync(System.IO.Path.Combine(Vectors.Of("snp/milan-v3-vcek"), "report.bin")) };
         var name = CollateralName.Vcek(CollateralRequirements.Of(evidence).VcekPath!);
@@ -292,5 +292,5 @@ public sealed class PolicyApiTests(FakeSystem system)
         }
     }
 
-    private async Task<int> ChatAsync(Tenant tenant) => (await _cube.SendAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat)).Status;
+    private async Task<int> ChatAsync(Tenant tenant) => (await _cube.SendAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantIsolationTests.Chat)).Status;
 }

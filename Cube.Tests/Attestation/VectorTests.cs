@@ -15,7 +15,7 @@ public sealed class VectorTests
     [MemberData(nameof(Ids), DisableDiscoveryEnumeration = true)]
     public void Each_vector_has_its_expected_verdict(string id)
     {
-        Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
+        Assert.SkipUnless(Vectors.AreAvailable, Vectors.Absent);
         var entry = Vectors.Entry(id);
         var expected = entry.GetProperty("expected");
         var result = VectorRun.Appraise(Vectors.Of(id), entry, TimeProvider.System);
@@ -35,7 +35,7 @@ public sealed class VectorTests
     [Fact]
     public void Every_synthetic_vector_is_rejected_with_the_vendor_roots()
     {
-        Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
+        Assert.SkipUnless(Vectors.AreAvailable, Vectors.Absent);
         var verifier = new EvidenceVerifier(new VerifierSettings());
         var refused = 0;
         foreach (var entry in Vectors.All.Where(static entry => entry.GetProperty("kind").GetString() == "synthetic" && entry.GetProperty("tech").GetString() is "snp" or "tdx" or "az-snp" or "atls" or "simulated"))
@@ -57,7 +57,7 @@ public sealed class VectorTests
     [Fact]
     public void Evidence_is_identical_after_a_JSON_round_trip()
     {
-        Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
+        Assert.SkipUnless(Vectors.AreAvailable, Vectors.Absent);
         foreach (var id in (string[])["snp/milan-v2-aci", "tdx/v5-uptodate", "az-tdx/ak-cert-chain-2026", "az-snp/milan-userdata", "maa/real-eus2-azurevm-snp-2025"])
         {
             var evidence = new VectorCase(Vectors.Of(id), Vectors.Entry(id)).Evidence();

@@ -14,7 +14,7 @@ internal static class Vectors
     private static readonly Lazy<JsonDocument?> _manifest = new(static () =>
         File.Exists(Path.Combine(Directory, "manifest.json")) ? JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Directory, "manifest.json"))) : null);
 
-    public static bool AreThere => _manifest.Value is not null;
+    public static bool AreAvailable => _manifest.Value is not null;
 
     public static IEnumerable<JsonElement> All => _manifest.Value?.RootElement.EnumerateArray() ?? Enumerable.Empty<JsonElement>();
 

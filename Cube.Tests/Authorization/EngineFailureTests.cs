@@ -40,7 +40,7 @@ public sealed class EngineFailureTests(PostgresServer postgres)
         (process, _) = await SpiceDbServer.StartAsync(program, address.Port);
         await using (process)
         {
-            await cube.AnswersAsync(cube.Identity);
+            await cube.WaitUntilHealthyAsync(cube.Identity);
             await Eventually.TrueAsync(async () => (await cube.ChatAsync(tenant.Domain, tenant.Token)).Status == 200, "all is as before", 20);
             var (_, domains) = await cube.SendAsync(HttpMethod.Get, "/domains?limit=100", tenant.Token);
             string?[] names = [.. domains.GetProperty("domains").EnumerateArray().Select(static domain => domain.GetProperty("name").GetString())];
@@ -82,7 +82,7 @@ public sealed class EngineFailureTests(PostgresServer postgres)
             await stop.CancelAsync();
             await Task.WhenAll(writers);
             cube.Restart("Cube.Identity");
-            await cube.AnswersAsync(cube.Identity);
+            await cube.WaitUntilHealthyAsync(cube.Identity);
             await AuthorizationSystem.EngineAgreesAsync(cube);
         }
 

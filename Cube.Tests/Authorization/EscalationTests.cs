@@ -137,10 +137,10 @@ public abstract class EscalationTests(AuthorizationSystem system)
     }
 }
 
-[Collection(SharesEmbedded.Name)]
-public sealed class EmbeddedEscalationTests(EmbeddedSystem system) : EscalationTests(system)
+[Collection(EmbeddedEngineCollection.Name)]
+public sealed class EmbeddedEscalationTests(EmbeddedEngineSystem system) : EscalationTests(system)
 {
-    private readonly EmbeddedSystem _system = system;
+    private readonly EmbeddedEngineSystem _system = system;
 
     [Fact]
     public async Task The_last_administrator_of_the_platform_cannot_be_removed()
@@ -154,5 +154,5 @@ public sealed class EmbeddedEscalationTests(EmbeddedSystem system) : EscalationT
     }
 }
 
-[Collection(SharesSpiceDb.Name)]
+[Collection(SpiceDbCollection.Name)]
 public sealed class SpiceDbEscalationTests(SpiceDbSystem system) : EscalationTests(system);

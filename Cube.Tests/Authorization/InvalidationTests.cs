@@ -13,8 +13,8 @@ using Microsoft.Extensions.Logging;
 namespace Cube.Tests.Authorization;
 
 /// <summary>Every proxy drops a cached decision after a change: at once with a notice, and within seconds without one.</summary>
-[Collection(SharesEmbedded.Name)]
-public sealed class InvalidationTests(EmbeddedSystem system)
+[Collection(EmbeddedEngineCollection.Name)]
+public sealed class InvalidationTests(EmbeddedEngineSystem system)
 {
     [Fact]
     [Trait("Conformance", "AU-08")]

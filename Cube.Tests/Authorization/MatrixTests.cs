@@ -21,7 +21,7 @@ public abstract class MatrixTests(AuthorizationSystem system)
     [
         new("llm_read", "GET /v1/models"),
         new("llm_read", "GET /v1/models/m"),
-        new("llm_chat_completions", "POST /v1/chat/completions", Domains.Chat("m")),
+        new("llm_chat_completions", "POST /v1/chat/completions", DomainExtensions.Chat("m")),
         new("llm_completions", "POST /v1/completions", new { model = "m", prompt = "x" }),
         new("llm_embeddings", "POST /v1/embeddings", new { model = "m", input = "x" }),
         new("llm_utility", "POST /tokenize", new { model = "m", prompt = "x" }),
@@ -31,7 +31,7 @@ public abstract class MatrixTests(AuthorizationSystem system)
         new("llm_scoring", "POST /v1/score", new { model = "m", text_1 = "x", text_2 = "y" }),
         new("llm_scoring", "POST /score", new { model = "m", text_1 = "x", text_2 = "y" }),
         new("llm_rerank", "POST /rerank", new { model = "m", query = "x", documents = new[] { "y" } }),
-        new("llm_chat_completions", "POST /api/chat", Domains.Chat("m")),
+        new("llm_chat_completions", "POST /api/chat", DomainExtensions.Chat("m")),
         new("llm_completions", "POST /api/generate", new { model = "m", prompt = "x" }),
         new("llm_embeddings", "POST /api/embed", new { model = "m", input = "x" }),
         new("llm_chat_completions", "POST /v1/responses", new { model = "m", input = "x" }),
@@ -248,8 +248,8 @@ public abstract class MatrixTests(AuthorizationSystem system)
     }
 }
 
-[Collection(SharesEmbedded.Name)]
-public sealed class EmbeddedMatrixTests(EmbeddedSystem system) : MatrixTests(system);
+[Collection(EmbeddedEngineCollection.Name)]
+public sealed class EmbeddedMatrixTests(EmbeddedEngineSystem system) : MatrixTests(system);
 
-[Collection(SharesSpiceDb.Name)]
+[Collection(SpiceDbCollection.Name)]
 public sealed class SpiceDbMatrixTests(SpiceDbSystem system) : MatrixTests(system);

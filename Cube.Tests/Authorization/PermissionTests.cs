@@ -106,7 +106,7 @@ public abstract class PermissionTests(AuthorizationSystem system)
         var before = system.Backend.Requests.Count;
         using var content = new StringContent(body, new System.Net.Http.Headers.MediaTypeHeaderValue("application/json"));
         var (status, answer) = await _cube.SendAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", narrow.Token, content);
-        Assert.Equal((400, code), (status, Domains.CodeOf(answer)));
+        Assert.Equal((400, code), (status, DomainExtensions.CodeOf(answer)));
         Assert.Equal(before, system.Backend.Requests.Count);
     }
 
@@ -174,8 +174,8 @@ public abstract class PermissionTests(AuthorizationSystem system)
     }
 }
 
-[Collection(SharesEmbedded.Name)]
-public sealed class EmbeddedPermissionTests(EmbeddedSystem system) : PermissionTests(system);
+[Collection(EmbeddedEngineCollection.Name)]
+public sealed class EmbeddedPermissionTests(EmbeddedEngineSystem system) : PermissionTests(system);
 
-[Collection(SharesSpiceDb.Name)]
+[Collection(SpiceDbCollection.Name)]
 public sealed class SpiceDbPermissionTests(SpiceDbSystem system) : PermissionTests(system);

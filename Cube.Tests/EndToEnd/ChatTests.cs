@@ -6,8 +6,8 @@ using OpenAI.Chat;
 
 namespace Cube.Tests.EndToEnd;
 
-/// <summary>The same chat through the official .NET SDK with each kind of model server; the real Ollama has tests of its own.</summary>
-[Collection(SharesReplay.Name)]
+/// <summary>The same chat with the official .NET SDK for each kind of model server. The real Ollama has its own tests.</summary>
+[Collection(ReplayCollection.Name)]
 public sealed class ChatTests(ReplaySystem system)
 {
     [Fact]
@@ -31,7 +31,7 @@ public sealed class ChatTests(ReplaySystem system)
     internal static async Task<string> ChatAsync(CubeSystem cube, string model)
     {
         var tenant = await cube.CreateTenantAsync();
-        var client = cube.ClientOf(tenant);
+        var client = cube.CreateSdkClient(tenant);
 
         var models = await client.GetOpenAIModelClient().GetModelsAsync();
         Assert.Contains(model, models.Value.Select(static found => found.Id));
@@ -59,14 +59,14 @@ public sealed class ChatTests(ReplaySystem system)
 
         var unknown = await Assert.ThrowsAsync<ClientResultException>(() => client.GetChatClient("no-such-model").CompleteChatAsync(messages));
         Assert.Equal(404, unknown.Status);
-        var stranger = await Assert.ThrowsAsync<ClientResultException>(() => cube.ClientOf(tenant, "forged").GetChatClient(model).CompleteChatAsync(messages));
+        var stranger = await Assert.ThrowsAsync<ClientResultException>(() => cube.CreateSdkClient(tenant, "forged").GetChatClient(model).CompleteChatAsync(messages));
         Assert.Equal(401, stranger.Status);
         Assert.Contains("invalid_api_key", stranger.Message, StringComparison.Ordinal);
         return text.ToString();
     }
 }
 
-[Collection(SharesGuide.Name)]
+[Collection(GuideCollection.Name)]
 public sealed class GuideChatTests(GuideSystem system)
 {
     [Fact]

@@ -5,15 +5,15 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.EndToEnd;
 
-/// <summary>The curl lines of the customer's integration guide, run as they stand but for host, port, password and model.</summary>
-[Collection(SharesGuide.Name)]
+/// <summary>The curl commands of the integration guide. Only the host, the port, the password and the model are replaced.</summary>
+[Collection(GuideCollection.Name)]
 public sealed partial class IntegrationGuideTests(GuideSystem system)
 {
     [Fact]
     public async Task Every_curl_command_of_the_integration_guide_works()
     {
         var guide = Path.Combine(TestFiles.FolderOrSkip("CUBE_TEST_SEEDS", "seeds"), "integration-guide.md");
-        Assert.SkipWhen(Commands.Find("bash") is null || Commands.Find("curl") is null, "bash and curl are not here.");
+        Assert.SkipWhen(Commands.Find("bash") is null || Commands.Find("curl") is null, "bash and curl are not installed.");
         var blocks = Curl().Matches(await File.ReadAllTextAsync(guide)).Select(static block => block.Groups[1].Value).ToList();
 
         var issue = await RunAsync(blocks.Single(static block => block.Contains("/users/tokens/issue", StringComparison.Ordinal)), 201);

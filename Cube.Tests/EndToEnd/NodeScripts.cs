@@ -11,15 +11,15 @@ public enum Sdk
     OpenAi7,
 }
 
-/// <summary>The SDKs of npm, installed once, and the scripts that use them.</summary>
+/// <summary>Installs the npm SDKs once and runs the scripts that use them.</summary>
 internal static class NodeScripts
 {
     private static readonly SemaphoreSlim _installing = new(1);
 
-    /// <param name="script">Its file.</param>
-    /// <param name="sdk">Which of OpenAI's; the seventh needs a newer Node, which npm has too.</param>
-    /// <param name="settings">Its environment.</param>
-    /// <returns>What the script saw.</returns>
+    /// <param name="script">The file name of the script.</param>
+    /// <param name="sdk">The version of the OpenAI SDK. Version 7 needs a newer Node.js, which npm installs.</param>
+    /// <param name="settings">Environment variables.</param>
+    /// <returns>The JSON that the script prints.</returns>
     public static async Task<JsonElement> RunAsync(string script, Sdk sdk, params KeyValuePair<string, string>[] settings)
     {
         var folder = await InstallOrSkipAsync();
@@ -34,13 +34,13 @@ internal static class NodeScripts
         var system = OperatingSystem.IsWindows() ? "win" : OperatingSystem.IsMacOS() ? "darwin" : "linux";
         var program = Path.Combine(
             folder, "node_modules", $"node-{system}-{System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}", "bin", OperatingSystem.IsWindows() ? "node.exe" : "node");
-        Assert.SkipUnless(File.Exists(program), "npm has no newer Node for this machine.");
+        Assert.SkipUnless(File.Exists(program), "npm has no newer Node.js for this platform.");
         return program;
     }
 
     public static async Task<string> InstallOrSkipAsync()
     {
-        Assert.SkipWhen(Commands.Find("node") is null || Commands.Find("npm") is null, "Node.js and npm are not here.");
+        Assert.SkipWhen(Commands.Find("node") is null || Commands.Find("npm") is null, "Node.js and npm are not installed.");
         var folder = Path.Combine(AppContext.BaseDirectory, "EndToEnd", "node");
         await _installing.WaitAsync();
         try
@@ -53,7 +53,7 @@ internal static class NodeScripts
             await using var npm = ServiceProcess.Start(
                 "npm", "npm",
                 ["ci", "--prefix", folder, "--no-audit", "--no-fund", "--no-update-notifier", "--fetch-retries=3", "--fetch-timeout=15000"], []);
-            // A registry that hangs once answers the next try.
+            // npm retries requests to a registry that does not respond.
             var exit = await npm.WaitForExitAsync(180);
             Assert.SkipWhen(exit != 0 && npm.Output.Contains("network", StringComparison.OrdinalIgnoreCase), "The npm registry cannot be reached.");
             Assert.True(exit == 0, npm.Output);

@@ -2,8 +2,8 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.EndToEnd;
 
-/// <summary>The official SDK of npm, unmodified.</summary>
-[Collection(SharesGuide.Name)]
+/// <summary>The official npm SDK, unmodified.</summary>
+[Collection(GuideCollection.Name)]
 public sealed class NodeSdkTests(GuideSystem system)
 {
     [Theory]

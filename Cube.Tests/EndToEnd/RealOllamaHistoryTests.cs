@@ -3,14 +3,14 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.EndToEnd;
 
-/// <summary>Requests that the contract allows and that Ollama alone would refuse, with the real one.</summary>
-[Collection(SharesOllama.Name)]
+/// <summary>Requests that the OpenAI API allows and that Ollama rejects without the translation of the proxy.</summary>
+[Collection(OllamaCollection.Name)]
 public sealed class RealOllamaHistoryTests(OllamaSystem system)
 {
     private const string Model = OllamaServer.Model;
 
-    private async Task<ClientAnswer> AskAsync(string body, string path = "chat/completions") =>
-        await ClientAnswer.AskAsync(system.Cube, await system.Cube.CreateTenantAsync(), path, body.Replace("@", Model, StringComparison.Ordinal));
+    private async Task<ClientResponse> AskAsync(string body, string path = "chat/completions") =>
+        await ClientResponse.AskAsync(system.Cube, await system.Cube.CreateTenantAsync(), path, body.Replace("@", Model, StringComparison.Ordinal));
 
     [Theory]
     [InlineData("\"\"")]

@@ -8,7 +8,7 @@ using OpenAI.Chat;
 
 namespace Cube.Tests.EndToEnd;
 
-/// <summary>A Cube before the real Ollama with a small real model.</summary>
+/// <summary>A system with the real Ollama and a small model.</summary>
 public sealed class OllamaSystem(PostgresServer postgres) : IAsyncLifetime
 {
     private OllamaServer? _ollama;
@@ -18,14 +18,14 @@ public sealed class OllamaSystem(PostgresServer postgres) : IAsyncLifetime
     {
         get
         {
-            Assert.SkipUnless(_cube is not null, "Ollama is not here; CUBE_TEST_BIN and CUBE_TEST_MODELS can name the folders that have it and its model.");
+            Assert.SkipUnless(_cube is not null, "Ollama is not installed. CUBE_TEST_BIN and CUBE_TEST_MODELS can name the folders of Ollama and of its model.");
             return _cube!;
         }
     }
 
     public async ValueTask InitializeAsync()
     {
-        if (OllamaServer.IsHere)
+        if (OllamaServer.IsAvailable)
         {
             _ollama = await OllamaServer.StartAsync();
             await _ollama.CreateAsync(OllamaServer.ToolsModel, "Modelfile.tools");
@@ -41,13 +41,13 @@ public sealed class OllamaSystem(PostgresServer postgres) : IAsyncLifetime
 }
 
 [CollectionDefinition(Name)]
-public sealed class SharesOllama : ICollectionFixture<OllamaSystem>
+public sealed class OllamaCollection : ICollectionFixture<OllamaSystem>
 {
     public const string Name = "ollama";
 }
 
-/// <summary>The happy paths of the conformance table, with real answers.</summary>
-[Collection(SharesOllama.Name)]
+/// <summary>Valid requests of the conformance table with the real Ollama.</summary>
+[Collection(OllamaCollection.Name)]
 public sealed class RealOllamaTests(OllamaSystem system)
 {
     private const string Model = OllamaServer.Model;
@@ -56,7 +56,7 @@ public sealed class RealOllamaTests(OllamaSystem system)
     private static string Chat(string more, string prompt = "Say hello to Ada.") =>
         $$"""{"model":"{{Model}}","messages":[{"role":"user","content":"{{prompt}}"}],"temperature":0{{(more.Length > 0 ? "," : "")}}{{more}}}""";
 
-    private async Task<ClientAnswer> AskAsync(string body, string path = "chat/completions") => await ClientAnswer.AskAsync(_cube, await _cube.CreateTenantAsync(), path, body);
+    private async Task<ClientResponse> AskAsync(string body, string path = "chat/completions") => await ClientResponse.AskAsync(_cube, await _cube.CreateTenantAsync(), path, body);
 
     [Fact]
     [Trait("Conformance", "SD-03")]
@@ -131,7 +131,7 @@ public sealed class RealOllamaTests(OllamaSystem system)
     public async Task A_client_disconnect_stops_the_model_and_the_next_request_is_served()
     {
         var tenant = await _cube.CreateTenantAsync();
-        var chat = _cube.ClientOf(tenant).GetChatClient(Model);
+        var chat = _cube.CreateSdkClient(tenant).GetChatClient(Model);
         var since = Stopwatch.StartNew();
         var seen = 0;
         await foreach (var _ in chat.CompleteChatStreamingAsync([new UserChatMessage("Count to ten thousand.")], new ChatCompletionOptions { MaxOutputTokenCount = 2000 }))
@@ -168,7 +168,7 @@ public sealed class RealOllamaTests(OllamaSystem system)
     {
         var answer = await AskAsync(Chat("\"max_tokens\":3", string.Concat(Enumerable.Repeat("word ", 20_000))));
         Assert.Equal((400, "context_length_exceeded", "messages"), (answer.Status, answer.Code, answer.Param));
-        // Long, and within it.
+        // A long prompt within the context.
         Assert.Equal(200, (await AskAsync(Chat("\"max_tokens\":3", string.Concat(Enumerable.Repeat("word ", 450))))).Status);
     }
 
@@ -198,7 +198,7 @@ public sealed class RealOllamaTests(OllamaSystem system)
     public async Task Fifty_streams_of_two_tenants_never_mix()
     {
         Tenant[] tenants = [await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync()];
-        var answers = await Task.WhenAll(Enumerable.Range(0, 50).Select(async i => (i, Answer: await ClientAnswer.AskAsync(_cube, tenants[i % 2], "chat/completions", Chat("\"max_tokens\":2,\"stream\":true,\"seed\":1", $"Say {i % 2}")))));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 50).Select(async i => (i, Answer: await ClientResponse.AskAsync(_cube, tenants[i % 2], "chat/completions", Chat("\"max_tokens\":2,\"stream\":true,\"seed\":1", $"Say {i % 2}")))));
         Assert.All(answers, static pair => Assert.Equal(200, pair.Answer.Status));
         Assert.Equal(50, answers.Select(static pair => pair.Answer.Events[0].GetProperty("id").GetString()).Distinct().Count());
         Assert.All(answers.GroupBy(static pair => pair.i % 2), static tenant => Assert.Single(tenant.Select(static pair => pair.Answer.Content).Distinct()));

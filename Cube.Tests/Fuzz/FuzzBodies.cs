@@ -39,7 +39,7 @@ internal static class FuzzBodies
         ["/api/routes"] = """{"name":"r","target_url":"https://agent","matchers":[{"condition":"path","pattern":"/x","is_regex":false}],"priority":1,"enabled":true}""",
     };
 
-    /// <summary>The sample of the path that ends like this template.</summary>
+    /// <summary>The sample body for the endpoint whose path ends with this template.</summary>
     public static JsonNode? Of(string template) => _samples.Where(sample => template.EndsWith(sample.Key, StringComparison.Ordinal)).OrderByDescending(static sample => sample.Key.Length)
         .Select(static sample => JsonNode.Parse(sample.Value)).FirstOrDefault();
 

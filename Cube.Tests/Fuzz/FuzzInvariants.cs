@@ -3,10 +3,10 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Fuzz;
 
-/// <summary>What holds for every answer, whatever was asked.</summary>
+/// <summary>Properties of every response.</summary>
 internal static class FuzzInvariants
 {
-    /// <returns>What the answer violates; null where nothing.</returns>
+    /// <returns>The violated property; null if there is none.</returns>
     public static string? Check(FuzzRequest request, int status, string body, TimeSpan took, TimeSpan slowest) =>
         status == 500 ? $"500 {body}"
         : took > slowest ? $"It took {took.TotalSeconds:0.0} s."

@@ -5,14 +5,14 @@ namespace Cube.Tests.Fuzz;
 /// <summary>One method and path template of an OpenAPI document.</summary>
 /// <param name="Method">In upper case.</param>
 /// <param name="Template">With parameters in braces, as <c>/domains/{id}/roles</c>.</param>
-/// <param name="Body">The schema of its JSON body; null where it has none, or takes a form.</param>
+/// <param name="Body">The schema of the JSON body; null for operations without a body or with a form.</param>
 /// <param name="Query">The names of its query parameters.</param>
-/// <param name="IsForm">Its body is <c>multipart/form-data</c>.</param>
+/// <param name="IsForm">The body is <c>multipart/form-data</c>.</param>
 internal sealed record FuzzOperation(string Method, string Template, JsonObject? Body, string[] Query, bool IsForm)
 {
     private static readonly string[] _methods = ["get", "put", "post", "delete", "patch"];
 
-    /// <summary>Everything that a document describes. References of schemas are resolved, as deep as a body can be generated.</summary>
+    /// <summary>All operations of a document. Schema references are resolved up to the depth of generated bodies.</summary>
     public static IEnumerable<FuzzOperation> Of(JsonObject document)
     {
         var schemas = document["components"]?["schemas"]?.AsObject() ?? [];

@@ -4,13 +4,13 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Fuzz;
 
-/// <summary>A user of one of the two domains, or nobody at all.</summary>
+/// <summary>A user of one of the two domains, or a caller without a token.</summary>
 /// <param name="Domain">The caller's own domain.</param>
 /// <param name="Token">An access token or a personal access token; null for a request without one.</param>
-/// <param name="Ids">Ids that the caller may name: of its own domain, roles and users, so that no domain invites a user of the other.</param>
+/// <param name="Ids">Ids of the domain, roles and users of the caller, so that no domain invites a user of the other domain.</param>
 internal sealed record FuzzCaller(string Name, Guid Domain, string? Token, IReadOnlyList<string> Ids);
 
-/// <summary>One generated request. The same seed and number give the same one, but for the ids of users and domains.</summary>
+/// <summary>One generated request. The same seed and number give the same request, except for the ids of users and domains.</summary>
 internal sealed record FuzzRequest(HttpMethod Method, string Path, FuzzCaller Caller, Guid? NamedDomain, byte[]? Body, string? ContentType)
 {
     private static readonly string[] _endings =
@@ -46,7 +46,7 @@ internal sealed record FuzzRequest(HttpMethod Method, string Path, FuzzCaller Ca
         return operation.Body is null && values.OneIn(2) ? values.Of([.. operations.Where(static other => other.Body is not null)]) : operation;
     }
 
-    /// <summary>After it, most of what the caller sends is rejected for one reason. It is therefore sent less often.</summary>
+    /// <summary>After such a request, Cube rejects most requests of the caller for one reason. It is therefore generated less often.</summary>
     private static bool EndsAccess(FuzzOperation operation) => _endings.Contains($"{operation.Method} {operation.Template}");
 
     public HttpRequestMessage ToMessage()

@@ -12,7 +12,7 @@ namespace Cube.Tests.Fuzz;
 /// the requests (1 by default, 0 for a random seed, which is printed), <c>CUBE_FUZZ_SECONDS</c> (30 at the full level, 8 at the quick one) is the length of the run over both kinds of model server, and <c>CUBE_FUZZ_SLOWEST</c> (5)
 /// is the longest that an answer may take, in seconds.
 /// </summary>
-[Collection(RunsAlone.Name)]
+[Collection(SerialCollection.Name)]
 public sealed class HttpFuzzTests(PostgresServer postgres, ITestOutputHelper output)
 {
     private const int Workers = 6;
@@ -41,7 +41,7 @@ public sealed class HttpFuzzTests(PostgresServer postgres, ITestOutputHelper out
         var bystander = await cube.CreateTenantAsync();
         var callers = await CallersAsync(cube);
 
-        // The first seconds load code and fill pools; what is compared comes after them.
+        // The first seconds load code and fill pools. The measurement starts after them.
         await RunAsync(cube, operations, callers, seed, bystander, TimeSpan.FromSeconds(_seconds / 6.0));
         var before = Memory(cube);
         await RunAsync(cube, operations, callers, seed + 1, bystander, TimeSpan.FromSeconds(_seconds / 3.0));
@@ -97,7 +97,7 @@ public sealed class HttpFuzzTests(PostgresServer postgres, ITestOutputHelper out
         }
         catch (HttpRequestException) when (!cube["Cube.Proxy"].HasExited)
         {
-            // The proxy closes the connection after an answer that failed in mid-stream, and Kestrel after malformed HTTP.
+            // The proxy closes the connection after a failed stream, and Kestrel after malformed HTTP.
         }
     }
 
@@ -163,7 +163,7 @@ public sealed class HttpFuzzTests(PostgresServer postgres, ITestOutputHelper out
 
 /// <summary>Measures time and memory: no other test runs beside it.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
-public sealed class RunsAlone
+public sealed class SerialCollection
 {
     public const string Name = "alone";
 }

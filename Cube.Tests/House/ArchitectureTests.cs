@@ -6,10 +6,10 @@ using Cube.Proxy.Management;
 
 namespace Cube.Tests.House;
 
-/// <summary>What the assemblies themselves say they use: nothing here depends on who remembers a rule.</summary>
+/// <summary>Rules about references, checked in the IL of the assemblies.</summary>
 public sealed class ArchitectureTests
 {
-    /// <summary>Everything in .NET that opens a connection, or makes what opens one.</summary>
+    /// <summary>Members of .NET that open a connection or create an object that does.</summary>
     private static readonly string[] _openers =
     [
         "System.Net.Http.SocketsHttpHandler", "System.Net.Http.HttpClientHandler", "System.Net.Http.HttpClient..ctor", "System.Net.Http.HttpMessageInvoker..ctor",
@@ -18,8 +18,8 @@ public sealed class ArchitectureTests
     ];
 
     /// <summary>
-    /// To a model server leads only what <c>Cube.Attestation</c> hands out after a verdict. The one other hop of the proxy is to Identity,
-    /// in <c>IdentityForwarding</c>; named clients are for Identity, the authorization engine and the vendors.
+    /// The proxy connects to model servers only with channels that <c>Cube.Attestation</c> creates after a verdict. Its other connections are to Identity,
+    /// in <c>IdentityForwarding</c>, and named clients for Identity, the authorization engine and the vendors.
     /// </summary>
     [Fact]
     public void Only_attested_channels_connect_the_proxy_to_model_servers()
@@ -42,7 +42,7 @@ public sealed class ArchitectureTests
         Assert.False(typeof(Cube.Attestation.Certificates.TrustAnchors).IsPublic);
     }
 
-    /// <summary>The part that an auditor reads: no package, and Kestrel in one folder only.</summary>
+    /// <summary>The assembly is kept small for auditors: it has no package and uses Kestrel in one folder only.</summary>
     [Fact]
     public void The_attestation_assembly_references_no_package_and_uses_ASP_NET_only_in_Atls()
     {
@@ -55,7 +55,7 @@ public sealed class ArchitectureTests
             use.Member.StartsWith("System.Security.Cryptography.X509Certificates.X509Chain", StringComparison.Ordinal) || use.Member.StartsWith("System.DateTimeOffset.get_UtcNow", StringComparison.Ordinal));
     }
 
-    /// <summary>Each method's references, read out of its instructions.</summary>
+    /// <summary>The members that each method references, read from its IL.</summary>
     private static List<(string Type, string Member)> Uses(string assembly)
     {
         using var file = new PEReader(File.OpenRead(Path.Combine(AppContext.BaseDirectory, assembly)));
@@ -72,7 +72,7 @@ public sealed class ArchitectureTests
             var owner = NameOf(metadata, method.GetDeclaringType());
             var il = file.GetMethodBody(method.RelativeVirtualAddress).GetILReader();
             var bytes = il.ReadBytes(il.Length);
-            // Tokens of members are found wherever they stand; a number that looks like one costs a false alarm, never a miss.
+            // Every aligned or unaligned token is checked. Other bytes can cause a false alarm but never a miss.
             for (var i = 0; i + 4 <= bytes.Length; i++)
             {
                 var token = BitConverter.ToInt32(bytes, i);

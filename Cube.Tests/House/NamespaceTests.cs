@@ -32,7 +32,7 @@ public sealed class NamespaceTests
         foreach (var type in architecture.Types)
         {
             var space = NamespaceOf(type);
-            // Program.cs, and what compilers and generators add, have no namespace of the project.
+            // Program.cs and generated types have no namespace of the project.
             if (!space.StartsWith("Cube.", StringComparison.Ordinal) || type.Name.StartsWith('<'))
             {
                 continue;

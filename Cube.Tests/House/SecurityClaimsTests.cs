@@ -3,7 +3,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.House;
 
-/// <summary>Each claim of <c>docs/security.md</c> is a row of a table whose last column names the tests that attack it.</summary>
+/// <summary>Each claim of <c>docs/security.md</c> is a row of a table whose last column names the tests of the claim.</summary>
 public sealed partial class SecurityClaimsTests
 {
     private static readonly string[] _testProjects = ["Cube.Tests", "Cube.AppHost.Tests"];
@@ -13,14 +13,14 @@ public sealed partial class SecurityClaimsTests
     {
         var tests = Tests();
         var claims = Claims().ToList();
-        Assert.True(claims.Count > 30, $"Only {claims.Count} claims were found: the tables have changed their form.");
+        Assert.True(claims.Count > 30, $"Only {claims.Count} claims were found. The format of the tables has changed.");
         Assert.Multiple([.. claims.Select(claim => (Action)(() => AssertTested(claim.Claim, claim.Names, tests)))]);
     }
 
     private static void AssertTested(string claim, string[] names, HashSet<string> tests)
     {
         Assert.True(names.Length > 0, $"No test is named for: {claim}");
-        Assert.All(names, name => Assert.True(tests.Contains(name), $"{name}, named for \"{claim}\", is no test."));
+        Assert.All(names, name => Assert.True(tests.Contains(name), $"{name}, named for \"{claim}\", is not a test."));
     }
 
     private static IEnumerable<(string Claim, string[] Names)> Claims()

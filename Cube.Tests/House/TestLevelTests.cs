@@ -15,7 +15,7 @@ public sealed class TestLevelTests
     [InlineData("fast")]
     public void Unknown_levels_are_rejected(string name) => Assert.Throws<InvalidOperationException>(() => TestLevel.IsFullNamed(name));
 
-    /// <summary>A run with a misspelled level fails here, also where no test asks for the level.</summary>
+    /// <summary>A run with an unknown level fails here even if no other test reads the level.</summary>
     [Fact]
     public void The_level_of_this_run_is_known() => Assert.Equal(TestLevel.IsFull ? 2 : 1, TestLevel.Pick(1, 2));
 }

@@ -3,8 +3,8 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Identity;
 
 /// <summary>An account can be disabled or deleted even when it is the only administrator of a domain; the platform then recovers the domain.</summary>
-[Collection(SharesEmbedded.Name)]
-public sealed class DomainAdministratorTests(EmbeddedSystem system)
+[Collection(EmbeddedEngineCollection.Name)]
+public sealed class DomainAdministratorTests(EmbeddedEngineSystem system)
 {
     private readonly CubeSystem _cube = system.Cube;
 
@@ -40,7 +40,7 @@ public sealed class DomainAdministratorTests(EmbeddedSystem system)
         var (_, domain) = await _cube.SendAsync(HttpMethod.Get, $"/domains/{tenant.Domain}", member.Token);
         Assert.Equal("admin", domain.GetProperty("role_name").GetString());
         var (status, body) = await _cube.SendAsync(HttpMethod.Delete, $"/domains/{tenant.Domain}/roles", member.Token, new { members = (Guid[])[member.UserId] });
-        Assert.Equal((422, "last_administrator"), (status, Domains.CodeOf(body)));
+        Assert.Equal((422, "last_administrator"), (status, DomainExtensions.CodeOf(body)));
     }
 
     [Fact]
@@ -85,12 +85,12 @@ public sealed class DomainAdministratorTests(EmbeddedSystem system)
     private async Task<(int Status, string? Code)> AppointAsync(string token, Guid domain, Guid user)
     {
         var (status, body) = await _cube.SendAsync(HttpMethod.Put, $"/domains/{domain}/administrator", token, new { user_id = user });
-        return (status, Domains.CodeOf(body));
+        return (status, DomainExtensions.CodeOf(body));
     }
 
     private async Task<(int Status, string? Code, Guid? Id)> CreateAsync(string token, string route)
     {
         var (status, body) = await _cube.SendAsync(HttpMethod.Post, "/domains", token, new { name = "One of many", route });
-        return (status, Domains.CodeOf(body), status == 201 ? body.GetProperty("id").GetGuid() : null);
+        return (status, DomainExtensions.CodeOf(body), status == 201 ? body.GetProperty("id").GetGuid() : null);
     }
 }

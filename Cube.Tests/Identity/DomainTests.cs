@@ -3,7 +3,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Identity;
 
-[Collection(SharesGuide.Name)]
+[Collection(GuideCollection.Name)]
 public sealed class DomainTests(GuideSystem system)
 {
     private readonly CubeSystem _cube = system.Cube;

@@ -147,7 +147,7 @@ public sealed partial class MailTests(MailSystem system, PostgresServer postgres
     [Fact]
     public async Task Mails_are_sent_to_the_configured_server()
     {
-        await using var smtp = new SmtpSink();
+        await using var smtp = new SmtpTestServer();
         await using var cube = await CubeSystem.StartAsync(
             postgres, null,
             new KeyValuePair<string, string>("Mail__Host", "127.0.0.1"), new("Mail__Port", $"{smtp.Port}"), new("Mail__Security", "none"),
@@ -162,7 +162,7 @@ public sealed partial class MailTests(MailSystem system, PostgresServer postgres
     [Fact]
     public async Task A_mail_server_without_STARTTLS_receives_no_mail_and_Identity_keeps_running()
     {
-        await using var smtp = new SmtpSink();
+        await using var smtp = new SmtpTestServer();
         await using var cube = await CubeSystem.StartAsync(
             postgres, null,
             // The server has no STARTTLS: a mail with a token must not be sent in clear text.
@@ -204,7 +204,7 @@ public sealed partial class MailTests(MailSystem system, PostgresServer postgres
     private static partial Regex Bearer();
 }
 
-[Collection(SharesGuide.Name)]
+[Collection(GuideCollection.Name)]
 public sealed class NoMailTests(GuideSystem system)
 {
     [Fact]

@@ -5,8 +5,8 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Identity;
 
 /// <summary>Sends null as the body, as each member and as each array element to every endpoint of Identity's OpenAPI document.</summary>
-[Collection(SharesEmbedded.Name)]
-public sealed class NullMemberTests(EmbeddedSystem system)
+[Collection(EmbeddedEngineCollection.Name)]
+public sealed class NullMemberTests(EmbeddedEngineSystem system)
 {
     private readonly CubeSystem _cube = system.Cube;
 

@@ -77,7 +77,7 @@ public abstract class PatTests(AuthorizationSystem system)
         foreach (var (method, path, body) in new (HttpMethod, string, object?)[]
         {
             (HttpMethod.Get, "/pats", null), (HttpMethod.Post, "/pats", new { name = "x", duration = "1h" }), (HttpMethod.Delete, "/pats", null),
-            (HttpMethod.Get, $"/pats/{id}", null), (HttpMethod.Patch, $"/pats/{id}/scope/add", new { scopes = (object[])[Domains.Scope(tenant.Domain, "models/*/*")] }),
+            (HttpMethod.Get, $"/pats/{id}", null), (HttpMethod.Patch, $"/pats/{id}/scope/add", new { scopes = (object[])[DomainExtensions.Scope(tenant.Domain, "models/*/*")] }),
             (HttpMethod.Patch, $"/pats/{id}/secret/reset", new { duration = "1h" }), (HttpMethod.Get, "/users/tokens/refresh-tokens", null), (HttpMethod.Patch, "/users/secret", new { }),
             (HttpMethod.Post, "/domains", new { name = "x", route = "x" }), (HttpMethod.Get, "/domains", null), (HttpMethod.Get, "/invitations", null), (HttpMethod.Post, "/invitations/accept", new { domain_id = tenant.Domain }),
         })
@@ -93,19 +93,19 @@ public abstract class PatTests(AuthorizationSystem system)
         var (id, _) = await _cube.CreatePatAsync(tenant, "models/*/llm_read");
         foreach (var scope in (string[])["models/*/read", "models/*/nope", "models//llm_read", "domains/*/llm_read", "domains/x/read", "channels/*/publish", "models/*/"])
         {
-            Assert.Equal(400, await AddAsync(Domains.Scope(tenant.Domain, scope)));
+            Assert.Equal(400, await AddAsync(DomainExtensions.Scope(tenant.Domain, scope)));
         }
 
         Assert.Equal(400, await AddAsync());
         Assert.Equal(400, await AddAsync(new { entity_type = "models", entity_id = "*", operation = "*" }));
-        Assert.Equal(403, await AddAsync(Domains.Scope(foreign.Domain, "models/*/*")));
-        Assert.Equal(403, await AddAsync(Domains.Scope(Guid.NewGuid(), "models/*/*")));
-        Assert.Equal(409, await AddAsync(Domains.Scope(tenant.Domain, "models/*/llm_read")));
-        Assert.Equal(409, await AddAsync(Domains.Scope(tenant.Domain, "models/a/*"), Domains.Scope(tenant.Domain, "models/a/*")));
+        Assert.Equal(403, await AddAsync(DomainExtensions.Scope(foreign.Domain, "models/*/*")));
+        Assert.Equal(403, await AddAsync(DomainExtensions.Scope(Guid.NewGuid(), "models/*/*")));
+        Assert.Equal(409, await AddAsync(DomainExtensions.Scope(tenant.Domain, "models/*/llm_read")));
+        Assert.Equal(409, await AddAsync(DomainExtensions.Scope(tenant.Domain, "models/a/*"), DomainExtensions.Scope(tenant.Domain, "models/a/*")));
         var (_, list) = await _cube.SendAsync(HttpMethod.Get, $"/pats/{id}/scope", tenant.Token);
         Assert.Equal(1, list.GetProperty("total").GetInt32());
         // A user cannot change the token of another user.
-        Assert.Equal(404, (await _cube.SendAsync(HttpMethod.Patch, $"/pats/{id}/scope/add", foreign.Token, new { scopes = (object[])[Domains.Scope(foreign.Domain, "models/*/*")] })).Status);
+        Assert.Equal(404, (await _cube.SendAsync(HttpMethod.Patch, $"/pats/{id}/scope/add", foreign.Token, new { scopes = (object[])[DomainExtensions.Scope(foreign.Domain, "models/*/*")] })).Status);
 
         async Task<int> AddAsync(params object[] scopes) => (await _cube.SendAsync(HttpMethod.Patch, $"/pats/{id}/scope/add", tenant.Token, new { scopes })).Status;
     }
@@ -119,7 +119,7 @@ public abstract class PatTests(AuthorizationSystem system)
         var scope = (await _cube.SendAsync(HttpMethod.Get, $"/pats/{id}/scope", tenant.Token)).Body.GetProperty("scopes")[0].GetProperty("id").GetString();
         Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Patch, $"/pats/{id}/scope/remove", tenant.Token, new { scopes_id = (string?[])[scope] })).Status);
         await Eventually.TrueAsync(async () => (await _cube.ChatAsync(tenant.Domain, secret)).Status == 403, "the scope is gone", 3);
-        await _cube.SendAsync(HttpMethod.Patch, $"/pats/{id}/scope/add", tenant.Token, new { scopes = (object[])[Domains.Scope(tenant.Domain, "models/*/*")] });
+        await _cube.SendAsync(HttpMethod.Patch, $"/pats/{id}/scope/add", tenant.Token, new { scopes = (object[])[DomainExtensions.Scope(tenant.Domain, "models/*/*")] });
         await Eventually.TrueAsync(async () => (await _cube.ChatAsync(tenant.Domain, secret)).Status == 200, "the scope is back", 3);
 
         var (_, reset) = await _cube.SendAsync(HttpMethod.Patch, $"/pats/{id}/secret/reset", tenant.Token, new { duration = "720h" });
@@ -191,8 +191,8 @@ public abstract class PatTests(AuthorizationSystem system)
     }
 }
 
-[Collection(SharesEmbedded.Name)]
-public sealed class EmbeddedPatTests(EmbeddedSystem system) : PatTests(system);
+[Collection(EmbeddedEngineCollection.Name)]
+public sealed class EmbeddedPatTests(EmbeddedEngineSystem system) : PatTests(system);
 
-[Collection(SharesSpiceDb.Name)]
+[Collection(SpiceDbCollection.Name)]
 public sealed class SpiceDbPatTests(SpiceDbSystem system) : PatTests(system);

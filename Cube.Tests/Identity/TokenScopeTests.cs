@@ -5,8 +5,8 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Identity;
 
 /// <summary>Calls every endpoint of Identity's OpenAPI document with a personal access token of a domain administrator: the role alone is not sufficient.</summary>
-[Collection(SharesEmbedded.Name)]
-public sealed class TokenScopeTests(EmbeddedSystem system)
+[Collection(EmbeddedEngineCollection.Name)]
+public sealed class TokenScopeTests(EmbeddedEngineSystem system)
 {
     /// <summary>The action that a scope must name, by method and path. Other endpoints do not accept personal access tokens.</summary>
     private static readonly Dictionary<string, string> Needs = new()

@@ -2,7 +2,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Identity;
 
-[Collection(SharesGuide.Name)]
+[Collection(GuideCollection.Name)]
 public sealed class UserTests(GuideSystem system)
 {
     private readonly CubeSystem _cube = system.Cube;

@@ -4,13 +4,13 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Models;
 
-/// <summary>Changes of the models that an Ollama has: by administrators of the platform, where policy and machine allow it, and by nobody else.</summary>
+/// <summary>Model changes on an Ollama machine. Only platform administrators make them, and only if the policy and the machine allow it.</summary>
 public sealed class ModelAdministrationTests(PostgresServer postgres)
 {
     private static readonly KeyValuePair<string, string> _machineAllows = new("Backend__AllowModelChanges", "true");
     private static readonly KeyValuePair<string, string> _policyAllows = new("Attestation__FirstPolicy", """{"types":["simulated"],"allow_model_changes":true}""");
 
-    /// <summary>An administrator who is a member of the first domain.</summary>
+    /// <summary>A platform administrator with membership in the seeded domain.</summary>
     private static async Task<Tenant> AdministratorAsync(CubeSystem cube)
     {
         var tokens = await cube.LoginAsync();
@@ -28,7 +28,7 @@ public sealed class ModelAdministrationTests(PostgresServer postgres)
     [Fact]
     public async Task Ollama_model_changes_are_effective_for_members_at_once()
     {
-        Assert.SkipUnless(OllamaServer.IsHere, "Ollama is not here; CUBE_TEST_BIN and CUBE_TEST_MODELS can name the folders that have it and its model.");
+        Assert.SkipUnless(OllamaServer.IsAvailable, "Ollama is not installed. CUBE_TEST_BIN and CUBE_TEST_MODELS can name the folders of Ollama and of its model.");
         await using var ollama = await OllamaServer.StartAsync();
         await using var cube = await CubeSystem.StartAsync(postgres, ("ollama", ollama.Address), _machineAllows, _policyAllows);
         var (admin, member) = (await AdministratorAsync(cube), await cube.CreateTenantAsync());
@@ -36,12 +36,12 @@ public sealed class ModelAdministrationTests(PostgresServer postgres)
 
         Assert.Equal((200, "success"), await SendAsync(cube, admin, "POST /api/copy", new { source = OllamaServer.Model, destination = "second" }) is var copied ? (copied.Status, copied.Body.GetProperty("status").GetString()) : default);
         Assert.Equal(["second:latest", OllamaServer.Model], (await ListAsync()).Order());
-        var created = await ClientAnswer.AskAsync(cube, admin, "/api/create", $$"""{"model":"brief","from":"{{OllamaServer.Model}}","system":"Be brief.","parameters":{"temperature":0} }""");
+        var created = await ClientResponse.AskAsync(cube, admin, "/api/create", $$"""{"model":"brief","from":"{{OllamaServer.Model}}","system":"Be brief.","parameters":{"temperature":0} }""");
         Assert.Equal((200, "application/x-ndjson", false), (created.Status, created.Type, created.IsBroken));
         Assert.Equal("""{"status":"success"}""", created.Text.TrimEnd().Split('\n')[^1]);
-        Assert.Equal(200, (await ClientAnswer.AskAsync(cube, member, "chat/completions", """{"model":"brief","max_tokens":3,"messages":[{"role":"user","content":"hi"}]}""")).Status);
+        Assert.Equal(200, (await ClientResponse.AskAsync(cube, member, "chat/completions", """{"model":"brief","max_tokens":3,"messages":[{"role":"user","content":"hi"}]}""")).Status);
 
-        var shown = await ClientAnswer.AskAsync(cube, member, "/api/show", """{"model":"brief"}""");
+        var shown = await ClientResponse.AskAsync(cube, member, "/api/show", """{"model":"brief"}""");
         Assert.DoesNotContain("Be brief.", shown.Text, StringComparison.Ordinal);
         foreach (var model in (string[])["brief", "second"])
         {
@@ -49,14 +49,14 @@ public sealed class ModelAdministrationTests(PostgresServer postgres)
         }
 
         Assert.Equal([OllamaServer.Model], await ListAsync());
-        Assert.Equal((404, "model_not_found"), await SendAsync(cube, admin, "DELETE /api/delete", new { model = "second" }) is var gone ? (gone.Status, Domains.CodeOf(gone.Body)) : default);
+        Assert.Equal((404, "model_not_found"), await SendAsync(cube, admin, "DELETE /api/delete", new { model = "second" }) is var gone ? (gone.Status, DomainExtensions.CodeOf(gone.Body)) : default);
         Assert.Equal((404, "model_not_found"), await cube.ChatAsync(member.Domain, member.Token, "brief"));
 
-        // Without a way to the library: the line of the failure, and a broken connection; or, whole, an error.
-        var pulled = await ClientAnswer.AskAsync(cube, admin, "/api/pull", """{"model":"no-such-model-anywhere"}""");
+        // The model library is not reachable: a streamed pull ends with an error line and an abort, another pull with an error response.
+        var pulled = await ClientResponse.AskAsync(cube, admin, "/api/pull", """{"model":"no-such-model-anywhere"}""");
         Assert.True(pulled.IsBroken || pulled.Status >= 500, pulled.Text);
         Assert.DoesNotContain("registry.", pulled.Text, StringComparison.Ordinal);
-        Assert.Equal((502, "upstream_error"), await ClientAnswer.AskAsync(cube, admin, "/api/pull", """{"model":"no-such-model-anywhere","stream":false}""") is var whole ? (whole.Status, whole.Code) : default);
+        Assert.Equal((502, "upstream_error"), await ClientResponse.AskAsync(cube, admin, "/api/pull", """{"model":"no-such-model-anywhere","stream":false}""") is var whole ? (whole.Status, whole.Code) : default);
 
         async Task<IEnumerable<string>> ListAsync() => (await cube.SendAsync(HttpMethod.Get, $"{member.Api}/models", member.Token)).Body.GetProperty("data").EnumerateArray().Select(static model => model.GetProperty("id").GetString()!);
     }
@@ -80,7 +80,7 @@ public sealed class ModelAdministrationTests(PostgresServer postgres)
             {"status":"success"}
 
             """, "application/x-ndjson");
-        var pulled = await ClientAnswer.AskAsync(cube, admin, "/api/pull", """{"name":"llama3.2:1b","keep":1}""");
+        var pulled = await ClientResponse.AskAsync(cube, admin, "/api/pull", """{"name":"llama3.2:1b","keep":1}""");
         Assert.Equal((200, "application/x-ndjson", false), (pulled.Status, pulled.Type, pulled.IsBroken));
         Assert.Equal(
             """
@@ -93,9 +93,9 @@ public sealed class ModelAdministrationTests(PostgresServer postgres)
         Assert.Equal("""{"model":"llama3.2:1b"}""", server.Requests.Last().Body);
 
         server.PlayJson(200, "{\"status\":\"pulling manifest\"}\n", "application/x-ndjson");
-        Assert.True((await ClientAnswer.AskAsync(cube, admin, "/api/pull", """{"model":"m"}""")).IsBroken, "an end without success is none");
+        Assert.True((await ClientResponse.AskAsync(cube, admin, "/api/pull", """{"model":"m"}""")).IsBroken, "a pull that ends without success must be aborted");
         server.PlayJson(200, "{\"status\":\"pulling manifest\"}\n{\"error\":\"pull model manifest: file does not exist\"}\n", "application/x-ndjson");
-        Assert.Contains("The model does not exist", (await ClientAnswer.AskAsync(cube, admin, "/api/pull", """{"model":"m"}""")).Text, StringComparison.Ordinal);
+        Assert.Contains("The model does not exist", (await ClientResponse.AskAsync(cube, admin, "/api/pull", """{"model":"m"}""")).Text, StringComparison.Ordinal);
 
         var before = server.Requests.Count;
         foreach (var name in (string[])["hf.co/a/b", "registry.example.com/library/m", "localhost:5000/m", "10.0.0.1/m", "../m", "m/../n", "a/b/c", "m:cloud", "gpt-oss:120b-cloud", "https://x", "m m", ""])
@@ -119,7 +119,7 @@ public sealed class ModelAdministrationTests(PostgresServer postgres)
         var admin = await AdministratorAsync(cube);
         foreach (var (request, body) in _changes)
         {
-            Assert.Equal((403, "models_fixed"), await SendAsync(cube, admin, request, body) is var refused ? (refused.Status, Domains.CodeOf(refused.Body)) : default);
+            Assert.Equal((403, "models_fixed"), await SendAsync(cube, admin, request, body) is var refused ? (refused.Status, DomainExtensions.CodeOf(refused.Body)) : default);
         }
 
         Assert.Empty(server.Requests);
@@ -133,22 +133,22 @@ public sealed class ModelAdministrationTests(PostgresServer postgres)
         ("POST /api/copy", new { source = "m", destination = "n" }), ("DELETE /api/delete", new { model = "m" }),
     ];
 
-    /// <summary>Neither an administrator of a domain, nor a token, nor anybody where the domain is stricter.</summary>
+    /// <summary>Domain administrators and personal access tokens cannot change models. A stricter domain policy prohibits changes for every caller.</summary>
     private static async Task RefuseOthersAsync(CubeSystem cube, ReplayServer server, Tenant admin)
     {
         var (tenant, before) = (await cube.CreateTenantAsync(), server.Requests.Count);
         var (_, secret) = await cube.CreatePatAsync(admin, "models/*/llm_read");
         foreach (var (request, body) in _changes)
         {
-            Assert.Equal((403, "insufficient_permissions"), await SendAsync(cube, tenant, request, body) is var own ? (own.Status, Domains.CodeOf(own.Body)) : default);
-            Assert.Equal((403, "insufficient_permissions"), await SendAsync(cube, admin with { Tokens = new Tokens(secret, "") }, request, body) is var pat ? (pat.Status, Domains.CodeOf(pat.Body)) : default);
-            Assert.Equal((403, "permission_denied"), await SendAsync(cube, admin with { Domain = tenant.Domain }, request, body) is var foreign ? (foreign.Status, Domains.CodeOf(foreign.Body)) : default);
+            Assert.Equal((403, "insufficient_permissions"), await SendAsync(cube, tenant, request, body) is var own ? (own.Status, DomainExtensions.CodeOf(own.Body)) : default);
+            Assert.Equal((403, "insufficient_permissions"), await SendAsync(cube, admin with { Tokens = new Tokens(secret, "") }, request, body) is var pat ? (pat.Status, DomainExtensions.CodeOf(pat.Body)) : default);
+            Assert.Equal((403, "permission_denied"), await SendAsync(cube, admin with { Domain = tenant.Domain }, request, body) is var foreign ? (foreign.Status, DomainExtensions.CodeOf(foreign.Body)) : default);
         }
 
-        // The domain's own policy does not allow it, so it is not allowed there.
+        // The policy of the domain does not allow model changes.
         Assert.Equal(201, (await SendAsync(cube, admin, "POST /attestation/policy", new { types = _simulated })).Status);
         Assert.Equal(200, (await SendAsync(cube, admin, "POST /attestation/policy/activate", new { version = 1 })).Status);
-        Assert.Equal((403, "models_fixed"), await SendAsync(cube, admin, "POST /api/pull", new { model = "m" }) is var refused ? (refused.Status, Domains.CodeOf(refused.Body)) : default);
+        Assert.Equal((403, "models_fixed"), await SendAsync(cube, admin, "POST /api/pull", new { model = "m" }) is var refused ? (refused.Status, DomainExtensions.CodeOf(refused.Body)) : default);
         Assert.Equal(before, server.Requests.Count);
     }
 }

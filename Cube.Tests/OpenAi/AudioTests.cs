@@ -4,14 +4,14 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>Transcriptions and translations: the file arrives byte for byte, and nothing else of a form that is not known.</summary>
-[Collection(SharesReplay.Name)]
+/// <summary>Transcriptions and translations. The model server receives the file unchanged and only known fields.</summary>
+[Collection(ReplayCollection.Name)]
 public sealed class AudioTests(ReplaySystem system)
 {
     private static readonly byte[] _file = [.. "RIFF\r\n--x\r\n"u8, .. Enumerable.Range(0, 4096).Select(static i => (byte)(i * 31))];
 
-    private Task<ClientAnswer> AskAsync(string form, string path = "audio/transcriptions", string kind = "vllm", string type = "multipart/form-data; boundary=xyz") =>
-        ClientAnswer.AskAsync(system[kind].Cube, system[kind].Tenant, path, form, type);
+    private Task<ClientResponse> AskAsync(string form, string path = "audio/transcriptions", string kind = "vllm", string type = "multipart/form-data; boundary=xyz") =>
+        ClientResponse.AskAsync(system[kind].Cube, system[kind].Tenant, path, form, type);
 
     private static string Form(params (string Name, string Value)[] fields) => string.Concat(fields.Select(static field =>
         $"--xyz\r\nContent-Disposition: form-data; name=\"{field.Name}\"{(field.Name == "file" ? "; filename=\"my secret.wav\"\r\nContent-Type: audio/wav" : "")}\r\n\r\n{field.Value}\r\n")) + "--xyz--\r\n";
@@ -42,7 +42,7 @@ public sealed class AudioTests(ReplaySystem system)
     {
         var (cube, server, tenant) = system["vllm"];
         server.PlayJson(200, """{"text":"Hello."}""");
-        var client = cube.ClientOf(tenant).GetAudioClient("smollm2");
+        var client = cube.CreateSdkClient(tenant).GetAudioClient("smollm2");
         Assert.Equal("Hello.", (await client.TranscribeAudioAsync(new MemoryStream(_file), "a.wav")).Value.Text);
         Assert.Equal("Hello.", (await client.TranslateAudioAsync(new MemoryStream(_file), "a.wav")).Value.Text);
         Assert.StartsWith("POST /v1/audio/translations ", server.Requests.Last().Head, StringComparison.Ordinal);

@@ -4,8 +4,8 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>The limits of images through the whole system; all cases are tested by <see cref="ImageAllowanceTests"/>.</summary>
-[Collection(SharesReplay.Name)]
+/// <summary>Image limits in the running system. All cases are tested by <see cref="ImageAllowanceTests"/>.</summary>
+[Collection(ReplayCollection.Name)]
 public sealed class ImageLimitTests(ReplaySystem system)
 {
     [Theory]
@@ -18,7 +18,7 @@ public sealed class ImageLimitTests(ReplaySystem system)
         foreach (var (count, size) in ((int, uint)[])[(101, 1), (5, 8000)])
         {
             var images = string.Join(',', Enumerable.Repeat(image.Replace("#", ImageAllowanceTests.Png(size, size), StringComparison.Ordinal), count));
-            var answer = await ClientAnswer.AskAsync(cube, tenant, path, body.Replace("@", images, StringComparison.Ordinal));
+            var answer = await ClientResponse.AskAsync(cube, tenant, path, body.Replace("@", images, StringComparison.Ordinal));
             Assert.Equal((400, "invalid_value"), (answer.Status, answer.Code));
         }
 

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>One line of <c>interop.jsonl</c>: a client's request, what the model server answers to it, and the right result in words.</summary>
+/// <summary>One line of <c>interop.jsonl</c>: a request, the response of the model server, and the expected result in prose.</summary>
 internal sealed record InteropCase(string Id, string What, string Kind, string Expect, JsonElement Request, JsonElement Backend)
 {
     public string Path => Request.GetProperty("path").GetString()!;
@@ -26,7 +26,7 @@ internal sealed record InteropCase(string Id, string What, string Kind, string E
             json.GetProperty("expect").GetString()!, json.GetProperty("request"), json.GetProperty("backend")))];
     }
 
-    /// <summary>What the fake model server does with the inference request.</summary>
+    /// <summary>Sends the response of the fake model server.</summary>
     public async Task PlayAsync(HttpContext context)
     {
         if (Backend.ValueKind != JsonValueKind.Object)
@@ -52,7 +52,7 @@ internal sealed record InteropCase(string Id, string What, string Kind, string E
         }
     }
 
-    public async Task<ClientAnswer> AskAsync(HttpClient proxy, Tenant tenant)
+    public async Task<ClientResponse> AskAsync(HttpClient proxy, Tenant tenant)
     {
         using var request = new HttpRequestMessage(Method, $"/proxy/{tenant.Domain}{Path}") { Content = Content() };
         if (Find(Request, "auth")?.ValueKind != JsonValueKind.False)
@@ -67,11 +67,11 @@ internal sealed record InteropCase(string Id, string What, string Kind, string E
         }
 
         using var response = await proxy.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        return await ClientAnswer.ReadAsync(response);
+        return await ClientResponse.ReadAsync(response);
     }
 
-    /// <summary>The rules that every answer of an inference endpoint keeps.</summary>
-    public void CheckContract(ClientAnswer answer)
+    /// <summary>The rules for every response of an inference endpoint.</summary>
+    public void CheckContract(ClientResponse answer)
     {
         if (Method == HttpMethod.Post)
         {

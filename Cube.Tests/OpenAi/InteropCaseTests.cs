@@ -3,9 +3,9 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>Inputs of clients and answers of model servers that other gateways failed on, with a fake vLLM.</summary>
-[Collection(SharesFake.Name)]
-public sealed class InteropCaseTests(FakeSystem system)
+/// <summary>Requests and model server responses that other gateways handled incorrectly, with a fake vLLM.</summary>
+[Collection(FakeBackendCollection.Name)]
+public sealed class InteropCaseTests(FakeBackendSystem system)
 {
     [Fact]
     public async Task Every_case_for_vLLM_has_the_expected_result()
@@ -13,7 +13,7 @@ public sealed class InteropCaseTests(FakeSystem system)
         var cases = InteropCase.ReadAll();
         Assert.All(cases, static one => Assert.Contains(one.Kind, (string[])["vllm", "ollama"]));
         var tenant = await system.Reset().CreateTenantAsync();
-        // A proxy of its own: the shared one may remember another list of models for ten seconds.
+        // A separate proxy: the shared one may have cached another model list for ten seconds.
         system.Backend.Models = ["tiny-chat", "tiny-embed", "tiny-asr"];
         using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = await system.Cube.StartAnotherProxyAsync() };
         await InteropReplay.RunAsync([.. cases.Where(static one => one.Kind == "vllm")], async one =>
@@ -26,8 +26,8 @@ public sealed class InteropCaseTests(FakeSystem system)
     }
 }
 
-/// <summary>The same with the real Ollama.</summary>
-[Collection(SharesOllama.Name)]
+/// <summary>The same cases with the real Ollama.</summary>
+[Collection(OllamaCollection.Name)]
 public sealed class InteropOllamaCaseTests(OllamaSystem system)
 {
     [Fact]
@@ -43,13 +43,13 @@ public sealed class InteropOllamaCaseTests(OllamaSystem system)
 /// <summary>Replays cases and reports all failures together.</summary>
 internal static class InteropReplay
 {
-    public static async Task RunAsync(IReadOnlyList<InteropCase> cases, Func<InteropCase, Task<(ClientAnswer Answer, Received[] Received)>> askAsync)
+    public static async Task RunAsync(IReadOnlyList<InteropCase> cases, Func<InteropCase, Task<(ClientResponse Answer, Received[] Received)>> askAsync)
     {
         Assert.NotEmpty(cases);
         List<string> failures = [];
         foreach (var one in cases)
         {
-            ClientAnswer? answer = null;
+            ClientResponse? answer = null;
             var failure = await Record.ExceptionAsync(async () =>
             {
                 (answer, var received) = await askAsync(one);

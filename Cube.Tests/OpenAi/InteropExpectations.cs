@@ -4,13 +4,13 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>What each case of <c>interop.jsonl</c> expects, by its id.</summary>
+/// <summary>The assertions for the cases of <c>interop.jsonl</c>, by id.</summary>
 internal static class InteropExpectations
 {
     private const string Oslo = """get_time {"zone":"Oslo"}""";
     private const string Lima = """get_time {"zone":"Lima"}""";
 
-    private static readonly Dictionary<string, Action<ClientAnswer, IReadOnlyList<Received>>> _byId = new()
+    private static readonly Dictionary<string, Action<ClientResponse, IReadOnlyList<Received>>> _byId = new()
     {
         ["T01"] = static (answer, _) => Calls(answer, Oslo, Lima),
         ["T03"] = static (answer, _) => Calls(answer, Oslo, Lima),
@@ -99,31 +99,31 @@ internal static class InteropExpectations
         ["O20"] = static (answer, _) => OkOrParam(answer, "tools"),
     };
 
-    /// <param name="id">The case; one that is not known fails.</param>
-    /// <param name="answer">What the client got.</param>
+    /// <param name="id">The id of the case; an unknown id fails the test.</param>
+    /// <param name="answer">The response for the client.</param>
     /// <param name="received">The requests that reached the fake model server.</param>
-    public static void Check(string id, ClientAnswer answer, IReadOnlyList<Received> received)
+    public static void Check(string id, ClientResponse answer, IReadOnlyList<Received> received)
     {
         Assert.True(_byId.TryGetValue(id, out var check), $"InteropExpectations has no assertion for {id}.");
         check!(answer, received);
     }
 
-    private static void OrError(ClientAnswer answer, Action<ClientAnswer> check)
+    private static void OrError(ClientResponse answer, Action<ClientResponse> check)
     {
-        // ClientAnswer.Check has tested that a broken stream ends with an error event.
+        // ClientResponse.Check has tested that a broken stream ends with an error event.
         if (answer.Status < 400 && !answer.IsBroken)
         {
             check(answer);
         }
     }
 
-    private static void OkOrParam(ClientAnswer answer, string param) =>
+    private static void OkOrParam(ClientResponse answer, string param) =>
         Assert.True(answer.Status == 200 || (answer.Status == 400 && answer.Param?.StartsWith(param, StringComparison.Ordinal) == true));
 
-    private static void Answered(ClientAnswer answer) =>
+    private static void Answered(ClientResponse answer) =>
         Assert.Equal((200, "ok"), (answer.Status, answer.Status == 200 ? answer.Json.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString() : answer.Code));
 
-    private static void Stream(ClientAnswer answer, string content)
+    private static void Stream(ClientResponse answer, string content)
     {
         Assert.Equal((200, true, false), (answer.Status, answer.IsStream, answer.IsBroken));
         Assert.EndsWith("data: [DONE]\n\n", answer.Text, StringComparison.Ordinal);
@@ -139,7 +139,7 @@ internal static class InteropExpectations
     }
 
     /// <summary>The calls of a streamed chat as an SDK rebuilds them, by index.</summary>
-    private static void Calls(ClientAnswer answer, params string[] expected)
+    private static void Calls(ClientResponse answer, params string[] expected)
     {
         Stream(answer, "");
         List<(string? Id, string? Name, StringBuilder Arguments)> calls = [];
@@ -155,8 +155,8 @@ internal static class InteropExpectations
             }
             else
             {
-                Assert.False(function.TryGetProperty("name", out _), "a name is sent once");
-                Assert.True(!part.TryGetProperty("id", out var id) || id.ValueEquals(calls[index].Id), "a call keeps its id");
+                Assert.False(function.TryGetProperty("name", out _), "a name must be sent once");
+                Assert.True(!part.TryGetProperty("id", out var id) || id.ValueEquals(calls[index].Id), "a call must keep its id");
             }
 
             calls[index].Arguments.Append(function.TryGetProperty("arguments", out var arguments) ? arguments.GetString() : "");
@@ -166,7 +166,7 @@ internal static class InteropExpectations
         Assert.Equal("tool_calls", Choices(answer).Last().GetProperty("finish_reason").GetString());
     }
 
-    private static void ResponseCalls(ClientAnswer answer, params string[] expected)
+    private static void ResponseCalls(ClientResponse answer, params string[] expected)
     {
         Assert.Equal((200, false), (answer.Status, answer.IsBroken));
         var items = answer.ResponseEvents[^1].GetProperty("response").GetProperty("output").EnumerateArray().Where(static item => item.GetProperty("type").ValueEquals("function_call"));
@@ -182,7 +182,7 @@ internal static class InteropExpectations
     }
 
     /// <summary>The arguments of the call in the history that reaches the model server are JSON.</summary>
-    private static void HistoryParses(ClientAnswer answer, IReadOnlyList<Received> received)
+    private static void HistoryParses(ClientResponse answer, IReadOnlyList<Received> received)
     {
         Assert.Equal(200, answer.Status);
         var messages = JsonElement.Parse(Assert.Single(received).Body).GetProperty("messages").EnumerateArray();
@@ -191,7 +191,7 @@ internal static class InteropExpectations
     }
 
     /// <summary>The origin is allowed. A client cannot see whether operators can change a refusal, so a refusal fails.</summary>
-    private static void Preflight(ClientAnswer answer)
+    private static void Preflight(ClientResponse answer)
     {
         Assert.InRange(answer.Status, 200, 299);
         Assert.Contains(Header("Access-Control-Allow-Origin"), (string[])["*", "http://localhost:5173"]);
@@ -203,9 +203,9 @@ internal static class InteropExpectations
         string Header(string name) => answer.Headers.TryGetValues(name, out var values) ? string.Join(',', values) : "";
     }
 
-    private static IEnumerable<JsonElement> Choices(ClientAnswer answer) => answer.Events.SelectMany(static json => json.GetProperty("choices").EnumerateArray());
+    private static IEnumerable<JsonElement> Choices(ClientResponse answer) => answer.Events.SelectMany(static json => json.GetProperty("choices").EnumerateArray());
 
-    /// <summary>The elements of an array two levels below, or none.</summary>
+    /// <summary>The elements of an array two levels below; empty if it does not exist.</summary>
     private static JsonElement.ArrayEnumerator Items(JsonElement json, string member, string array) =>
         json.TryGetProperty(member, out var owner) && owner.ValueKind == JsonValueKind.Object && owner.TryGetProperty(array, out var items) && items.ValueKind == JsonValueKind.Array
             ? items.EnumerateArray()

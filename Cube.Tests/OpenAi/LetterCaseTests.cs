@@ -11,7 +11,7 @@ using Cube.Inference.Translation;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>Go's decoder matches names without regard to letter case, so no name in other letters reaches a model server, at any depth.</summary>
+/// <summary>Go's JSON decoder ignores letter case. Therefore no member name in another letter case may reach a model server, at any depth.</summary>
 public sealed class LetterCaseTests
 {
     private const string Poison = "poison";
@@ -24,7 +24,7 @@ public sealed class LetterCaseTests
 
     private const string Sampling = """ "stream":true,"stream_options":{"include_usage":true},"temperature":1,"top_p":0.5,"seed":1,"stop":["a"],"presence_penalty":0,"frequency_penalty":0,"user":"u" """;
 
-    /// <summary>Members whose own members are names of the client's.</summary>
+    /// <summary>Members whose child names are chosen by the client.</summary>
     private static readonly string[] _free = ["properties", "$defs", "metadata", "arguments"];
 
     private static readonly (ForwardedEndpoint Endpoint, string Body)[] _samples =
@@ -139,7 +139,7 @@ public sealed class LetterCaseTests
         return JsonElement.Parse(output.Written.Span);
     }
 
-    /// <summary>Every name with the way to it; below a map that is the client's own, the way has a star.</summary>
+    /// <summary>Every member name with its path. A name that the client chose is a star.</summary>
     private static IEnumerable<string> Names(JsonElement json, string path = "", bool isFree = false)
     {
         if (json.ValueKind == JsonValueKind.Array)

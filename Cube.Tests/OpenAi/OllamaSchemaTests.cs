@@ -4,7 +4,7 @@ using Cube.Inference.Ollama;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>Schemas that end Ollama's processes do not get there; others do.</summary>
+/// <summary>The proxy rejects schemas that crash Ollama and accepts other schemas.</summary>
 public sealed class OllamaSchemaTests
 {
     public static IEnumerable<string> Patterns => ["^[a-z]+$", "^[A-Z][a-z0-9_.@-]{1,20}$", "^a{3}$", "^v[0-9]+\\.[0-9]*$", "^$", "^.*$", "^2[0-9]{3}-[0-9]{2}$"];

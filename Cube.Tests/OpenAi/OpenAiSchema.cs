@@ -6,7 +6,7 @@ using Json.Schema;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>OpenAI's own description of its answers.</summary>
+/// <summary>The response schemas of the OpenAI OpenAPI description.</summary>
 internal static class OpenAiSchema
 {
     private static readonly ConcurrentDictionary<string, JsonSchema> _parsed = [];
@@ -23,14 +23,14 @@ internal static class OpenAiSchema
         return JsonNode.Parse(text)!["components"]!["schemas"]!.AsObject();
     });
 
-    /// <summary>Whether the description is here; without it nothing is held against it.</summary>
-    public static bool IsHere => _schemas.Value is not null;
+    /// <summary>Whether the description exists; without it, responses are not checked.</summary>
+    public static bool IsAvailable => _schemas.Value is not null;
 
-    /// <param name="name">As <c>CreateChatCompletionResponse</c>.</param>
-    /// <param name="json">What must be of it.</param>
+    /// <param name="name">The name of a schema, for example <c>CreateChatCompletionResponse</c>.</param>
+    /// <param name="json">The value to check.</param>
     public static void Check(string name, JsonElement json)
     {
-        if (!IsHere)
+        if (!IsAvailable)
         {
             return;
         }
@@ -41,7 +41,7 @@ internal static class OpenAiSchema
             $"{name}: {string.Join(" ", result.Details.Where(static detail => detail.HasErrors).SelectMany(static detail => detail.Errors!.Select(error => $"{detail.InstanceLocation}: {error.Value}")).Take(8))} in {json.GetRawText()[..Math.Min(800, json.GetRawText().Length)]}");
     }
 
-    /// <summary>The one schema with those that it refers to: the whole document has more than a thousand.</summary>
+    /// <summary>The schema and the schemas that it references; the document has more than a thousand.</summary>
     private static JsonObject Only(string name)
     {
         var (needed, open) = (new JsonObject(), new Stack<string>([name]));
@@ -63,7 +63,7 @@ internal static class OpenAiSchema
         return new JsonObject { ["$ref"] = $"#/$defs/{name}", ["$defs"] = needed };
     }
 
-    /// <summary>Says <c>nullable</c>, a word of an older OpenAPI that the document still has, in JSON Schema's own words.</summary>
+    /// <summary>Replaces <c>nullable</c> of OpenAPI 3.0, which the document still uses, with its JSON Schema equivalent.</summary>
     private static JsonNode Nullable(JsonNode node)
     {
         switch (node)

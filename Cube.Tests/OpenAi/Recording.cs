@@ -4,12 +4,12 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>What a real model server once answered, read by read.</summary>
+/// <summary>A recorded exchange with a real model server. Each element of <c>Reads</c> is one read from the socket.</summary>
 public sealed record Recording(string Server, string Set, string Name, string Method, string Path, string? Body, IReadOnlyList<byte[]> Reads, bool IsClosed)
 {
     public static string Folder => TestFiles.Folder("CUBE_TEST_BACKENDS", "backends");
 
-    /// <summary>All of them; none where the folder is not there.</summary>
+    /// <summary>All recordings; empty if the folder does not exist.</summary>
     public static IReadOnlyList<Recording> All { get; } = Directory.Exists(Folder)
         ? [.. Directory.EnumerateFiles(Folder, "*.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(Read)]
         : [];
@@ -18,13 +18,13 @@ public sealed record Recording(string Server, string Set, string Name, string Me
 
     public string Id => $"{Server}/{Set}/{Name}";
 
-    /// <summary>The model that its request names, where it names one.</summary>
+    /// <summary>The model of the request; null if the request names none.</summary>
     public string? Model => Json is { ValueKind: JsonValueKind.Object } json && json.TryGetProperty("model", out var model) && model.ValueKind == JsonValueKind.String ? model.GetString() : null;
 
-    /// <summary>How many choices its request asks for.</summary>
+    /// <summary>The number of choices that the request asks for.</summary>
     public int Choices => Json is { ValueKind: JsonValueKind.Object } json && json.TryGetProperty("n", out var n) && n.ValueKind == JsonValueKind.Number ? n.GetInt32() : 1;
 
-    /// <summary>The answer's text, head and framing included.</summary>
+    /// <summary>The response as text, with its headers and framing.</summary>
     public string Answer => string.Concat(Reads.Select(Encoding.UTF8.GetString));
 
     public int Status => Answer.StartsWith("HTTP/1.1 ", StringComparison.Ordinal) ? int.Parse(Answer.AsSpan(9, 3), System.Globalization.CultureInfo.InvariantCulture) : 0;
@@ -44,11 +44,11 @@ public sealed record Recording(string Server, string Set, string Name, string Me
         }
     }
 
-    /// <summary>Skips the test where it is not here.</summary>
+    /// <summary>Finds a recording, or skips the test if it does not exist.</summary>
     public static Recording Find(string id)
     {
         var found = All.FirstOrDefault(recording => recording.Id == id);
-        Assert.SkipWhen(found is null, $"The recording {id} is not here; CUBE_TEST_BACKENDS can name the folder that has it.");
+        Assert.SkipWhen(found is null, $"The recording {id} does not exist. CUBE_TEST_BACKENDS can name its folder.");
         return found!;
     }
 

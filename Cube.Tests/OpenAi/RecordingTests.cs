@@ -2,8 +2,8 @@ using System.Text;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>Every recorded exchange through the whole of Cube, in however many reads it comes.</summary>
-[Collection(SharesReplay.Name)]
+/// <summary>Every recorded exchange through the running system, with different splits of the response into reads.</summary>
+[Collection(ReplayCollection.Name)]
 public sealed class RecordingTests(ReplaySystem system)
 {
     public static TheoryData<string> Recordings => [.. Recording.All.Where(static recording =>
@@ -15,24 +15,24 @@ public sealed class RecordingTests(ReplaySystem system)
     {
         var recording = Recording.Find(id);
         var (cube, server, tenant) = system[recording.Kind];
-        string? essence = null;
+        string? stableText = null;
         foreach (var split in Enum.GetValues<Split>())
         {
             server.Play(recording, split);
-            // What stalls takes its two seconds once.
-            if (essence is not null && !recording.IsClosed)
+            // A stalled response waits for the timeout of two seconds, so only one split is tested.
+            if (stableText is not null && !recording.IsClosed)
             {
                 break;
             }
 
-            var answer = await ClientAnswer.AskAsync(cube, tenant, recording.Path["/v1/".Length..], recording.Body!);
-            // How much of a broken stream still came through is a matter of the moment.
-            Assert.True(essence is null || answer.IsBroken || essence == answer.Essence, $"{split}: {answer.Text}\n\nwas\n\n{essence}");
-            essence = answer.Essence;
+            var answer = await ClientResponse.AskAsync(cube, tenant, recording.Path["/v1/".Length..], recording.Body!);
+            // The received part of an aborted stream depends on timing.
+            Assert.True(stableText is null || answer.IsBroken || stableText == answer.StableText, $"{split}: {answer.Text}\n\nwas\n\n{stableText}");
+            stableText = answer.StableText;
         }
     }
 
-    /// <summary>The same chats, asked for as responses.</summary>
+    /// <summary>The same chats with <c>/v1/responses</c>.</summary>
     public static TheoryData<string> Chats => [.. Recording.All.Where(static recording =>
         recording is { Method: "POST", Body: not null, Path: "/v1/chat/completions", Status: 200 } && recording.Choices == 1).Select(static recording => recording.Id)];
 
@@ -44,11 +44,11 @@ public sealed class RecordingTests(ReplaySystem system)
         var (cube, server, tenant) = system[recording.Kind];
         var stream = recording.Answer.Contains("text/event-stream", StringComparison.Ordinal);
         server.Play(recording);
-        var answer = await ClientAnswer.AskAsync(cube, tenant, "responses", $$"""{"model":"{{recording.Model ?? "m"}}","input":"hi","stream":{{(stream ? "true" : "false")}}}""");
+        var answer = await ClientResponse.AskAsync(cube, tenant, "responses", $$"""{"model":"{{recording.Model ?? "m"}}","input":"hi","stream":{{(stream ? "true" : "false")}}}""");
         Assert.True(answer.Status is 200 or 502 or 504, answer.Text);
     }
 
-    /// <summary>What the endpoints above do not take.</summary>
+    /// <summary>Recorded requests to other endpoints.</summary>
     public static TheoryData<string> Others => [.. Recording.All.Where(static recording =>
         recording is { Body: not null } && recording.Path is not ("/v1/chat/completions" or "/v1/completions" or "/v1/embeddings")).Select(static recording => recording.Id)];
 
@@ -59,7 +59,7 @@ public sealed class RecordingTests(ReplaySystem system)
         var recording = Recording.Find(id);
         var (cube, server, tenant) = system[recording.Kind];
         server.Play(recording);
-        // An answer of the contract or an error of it: the check is in there. A path with tricks is one of its errors.
+        // AskAsync checks the response or the error. A manipulated path is one of the errors.
         using var request = new HttpRequestMessage(new HttpMethod(recording.Method), $"/proxy/{tenant.Domain}/{recording.Path.TrimStart('/')}") { Content = new StringContent(recording.Body!) };
         request.Content.Headers.Remove("Content-Type");
         request.Content.Headers.TryAddWithoutValidation("Content-Type", recording.Path.Contains("/audio/", StringComparison.Ordinal) ? "multipart/form-data; boundary=x" : "application/json");
@@ -72,7 +72,7 @@ public sealed class RecordingTests(ReplaySystem system)
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            // A stream of Ollama's own that fails ends so, behind a line that says it.
+            // A failed Ollama stream is aborted after an error line.
             Assert.Contains("""{"error":"The model server gave no usable answer."}""", Encoding.UTF8.GetString(received.ToArray()), StringComparison.Ordinal);
         }
 

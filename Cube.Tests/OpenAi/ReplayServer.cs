@@ -6,7 +6,7 @@ using System.Text.Json;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>How recorded reads come to the agent.</summary>
+/// <summary>How a recorded response is split into reads.</summary>
 public enum Split
 {
     AsRecorded,
@@ -34,29 +34,29 @@ public sealed class ReplayServer : IAsyncDisposable
 
     public Uri Address => new($"http://{(IPEndPoint)_listener.LocalEndpoint}");
 
-    /// <summary>Models of the list; the catalogue of the proxy keeps them for ten seconds.</summary>
+    /// <summary>The listed models; the proxy caches them for ten seconds.</summary>
     public string[] Models { get; set; } = ["smollm2", "smollm2:135m", "tools", "m"];
 
-    /// <summary>Chooses the recording by the request's body, where a test plays more than one.</summary>
+    /// <summary>Selects the recording by the request body; null if the test plays one recording.</summary>
     public Func<JsonElement, Recording>? Choose { get; set; }
 
-    /// <summary>The bytes of the answer, head and framing included.</summary>
+    /// <summary>The bytes of the response, with its headers and framing.</summary>
     public byte[] Answer { get; set; } = [];
 
     public Split Split { get; set; }
 
     public IReadOnlyList<byte[]> Reads { get; set; } = [];
 
-    /// <summary>Sends this many bytes, and no more; null for all.</summary>
+    /// <summary>The number of bytes after which the response is cut; null for the whole response.</summary>
     public int? Cut { get; set; }
 
-    /// <summary>At the cut, or at the end, nothing more happens: the socket stays open.</summary>
+    /// <summary>The socket stays open after the last byte.</summary>
     public bool Stalls { get; set; }
 
-    /// <summary>Requests that are being answered, or stall.</summary>
+    /// <summary>The number of requests in progress, including stalled ones.</summary>
     public int Open => Volatile.Read(ref _open);
 
-    /// <summary>Bodies of requests, the newest last.</summary>
+    /// <summary>Received requests, the newest last.</summary>
     public ConcurrentQueue<(string Head, string Body)> Requests { get; } = [];
 
     public void Play(Recording recording, Split split = Split.AsRecorded)
@@ -64,14 +64,14 @@ public sealed class ReplayServer : IAsyncDisposable
         (Reads, Answer, Split, Cut, Stalls) = (recording.Reads, [.. recording.Reads.SelectMany(static read => read)], split, null, !recording.IsClosed);
     }
 
-    /// <summary>A whole answer of a test's own.</summary>
+    /// <summary>Plays a response without streaming.</summary>
     public void PlayJson(int status, string json, string type = "application/json")
     {
         var answer = Encoding.UTF8.GetBytes($"HTTP/1.1 {status} X\r\ncontent-type: {type}\r\ncontent-length: {Encoding.UTF8.GetByteCount(json)}\r\nconnection: close\r\n\r\n{json}");
         (Reads, Answer, Split, Cut, Stalls) = ([answer], answer, Split.AsRecorded, null, false);
     }
 
-    /// <summary>A stream of a test's own, an event a read.</summary>
+    /// <summary>Plays a stream with one event per read.</summary>
     public void PlayEvents(params IEnumerable<string> events)
     {
         byte[][] reads = ["HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"u8.ToArray(), .. events.Select(static text => Chunk(Encoding.UTF8.GetBytes(text))), "0\r\n\r\n"u8.ToArray()];
@@ -125,7 +125,7 @@ public sealed class ReplayServer : IAsyncDisposable
                     await PlayAsync(stream);
                     if (Stalls)
                     {
-                        // Until the other end has had enough.
+                        // Waits until the agent closes the connection.
                         _ = await stream.ReadAtLeastAsync(new byte[1], 1, throwOnEndOfStream: false, _stop.Token);
                     }
                 }
@@ -136,7 +136,7 @@ public sealed class ReplayServer : IAsyncDisposable
             }
             catch (Exception exception) when (exception is IOException or OperationCanceledException or SocketException)
             {
-                // The agent has hung up, or the test is over.
+                // The agent closed the connection, or the test ended.
             }
         }
     }

@@ -2,7 +2,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>Two systems, one before a replayed Ollama and one before a replayed vLLM, with little patience for what stalls.</summary>
+/// <summary>Two systems, one with a replayed Ollama and one with a replayed vLLM, with short timeouts.</summary>
 public sealed class ReplaySystem(PostgresServer postgres) : IAsyncLifetime
 {
     private readonly Dictionary<string, (CubeSystem Cube, ReplayServer Server, Tenant Tenant)> _systems = [];
@@ -32,7 +32,7 @@ public sealed class ReplaySystem(PostgresServer postgres) : IAsyncLifetime
 }
 
 [CollectionDefinition(Name)]
-public sealed class SharesReplay : ICollectionFixture<ReplaySystem>
+public sealed class ReplayCollection : ICollectionFixture<ReplaySystem>
 {
     public const string Name = "replay";
 }

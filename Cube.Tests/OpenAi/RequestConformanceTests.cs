@@ -5,23 +5,23 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>Requests on their way through the proxy and the agent to a model server. The tests of the translation itself are below <c>Inference</c>.</summary>
-[Collection(SharesReplay.Name)]
+/// <summary>Requests through the proxy and the agent to a model server. The unit tests of the translation are in <c>Cube.Tests.Inference</c>.</summary>
+[Collection(ReplayCollection.Name)]
 public sealed class RequestConformanceTests(ReplaySystem system)
 {
     private const string Answered =
         """{"id":"x","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hello."},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}""";
 
-    private async Task<ClientAnswer> AskAsync(string kind, string body, string path = "chat/completions", string type = "application/json")
+    private async Task<ClientResponse> AskAsync(string kind, string body, string path = "chat/completions", string type = "application/json")
     {
         var (cube, server, tenant) = system[kind];
         server.PlayJson(200, Answered);
-        return await ClientAnswer.AskAsync(cube, tenant, path, body, type);
+        return await ClientResponse.AskAsync(cube, tenant, path, body, type);
     }
 
     private static string Chat(string more) => ChatRequests.With(more);
 
-    /// <returns>What reached the model server.</returns>
+    /// <returns>The request that the model server received.</returns>
     private async Task<JsonElement> SentAsync(string kind, string body, string path = "chat/completions")
     {
         var answer = await AskAsync(kind, body, path);
@@ -63,7 +63,7 @@ public sealed class RequestConformanceTests(ReplaySystem system)
         if (kind == "vllm")
         {
             var other = await system[kind].Cube.CreateTenantAsync();
-            await ClientAnswer.AskAsync(system[kind].Cube, other, "chat/completions", Chat(""));
+            await ClientResponse.AskAsync(system[kind].Cube, other, "chat/completions", Chat(""));
             var salts = (Mine: sent.GetProperty("cache_salt").GetString()!, Other: JsonElement.Parse(system[kind].Server.Requests.Last().Body).GetProperty("cache_salt").GetString()!);
             Assert.NotEqual("mine", salts.Mine);
             Assert.NotEqual(salts.Mine, salts.Other);
@@ -80,11 +80,11 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     {
         var (cube, server, tenant) = system[kind];
         server.Play(Recording.Find(kind == "vllm" ? "vllm-0.32.0/default/chat-stream-usage-continuous" : "ollama-0.17.4/default/chat-stream-usage"));
-        await ClientAnswer.AskAsync(cube, tenant, "chat/completions", Chat("\"stream\":true,\"stream_options\":{\"include_usage\":false}"));
+        await ClientResponse.AskAsync(cube, tenant, "chat/completions", Chat("\"stream\":true,\"stream_options\":{\"include_usage\":false}"));
         Assert.Equal(kind == "vllm" ? """{"include_usage":true,"continuous_usage_stats":true}""" : """{"include_usage":true}""", JsonElement.Parse(server.Requests.Last().Body).GetProperty("stream_options").GetRawText());
     }
 
-    /// <summary>One of each kind of rule; all rules are tested by <see cref="ChatRequestRejectionTests"/>.</summary>
+    /// <summary>One case per kind of rule. All rules are tested by <see cref="ChatRequestRejectionTests"/>.</summary>
     public static TheoryData<string, string, string, string?> Rejected => new()
     {
         { "ollama", """{"model":"m","messages":[{"role":"wizard","content":"x"}]}""", "invalid_value", "messages[0].role" },
@@ -141,7 +141,7 @@ public sealed class RequestConformanceTests(ReplaySystem system)
         var (cube, server, tenant) = system["ollama"];
         var prompt = new string('a', 3000);
         server.Play(Recording.Find("ollama-0.17.4/default/native-chat-truncate-false"));
-        var answer = await ClientAnswer.AskAsync(cube, tenant, "chat/completions", Chat("").Replace("hi", prompt, StringComparison.Ordinal));
+        var answer = await ClientResponse.AskAsync(cube, tenant, "chat/completions", Chat("").Replace("hi", prompt, StringComparison.Ordinal));
         Assert.Equal((400, "context_length_exceeded", "messages"), Fault(answer));
         var asked = server.Requests.Last();
         Assert.StartsWith("POST /api/chat ", asked.Head, StringComparison.Ordinal);
@@ -154,7 +154,7 @@ public sealed class RequestConformanceTests(ReplaySystem system)
     [Trait("Conformance", "EM-04")]
     public async Task An_empty_embeddings_input_is_answered_with_400(string kind) => Assert.Equal((400, "invalid_value", "input"), Fault(await AskAsync(kind, """{"model":"m","input":[]}""", "embeddings")));
 
-    private static (int Status, string? Code) Error(ClientAnswer answer) => (answer.Status, answer.Code);
+    private static (int Status, string? Code) Error(ClientResponse answer) => (answer.Status, answer.Code);
 
-    private static (int Status, string? Code, string? Param) Fault(ClientAnswer answer) => (answer.Status, answer.Code, answer.Param);
+    private static (int Status, string? Code, string? Param) Fault(ClientResponse answer) => (answer.Status, answer.Code, answer.Param);
 }

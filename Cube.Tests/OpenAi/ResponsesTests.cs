@@ -3,15 +3,15 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary><c>/v1/responses</c> without state, out of what model servers answer to chats.</summary>
-[Collection(SharesReplay.Name)]
+/// <summary><c>/v1/responses</c> without state, translated from and to chat completions.</summary>
+[Collection(ReplayCollection.Name)]
 public sealed class ResponsesTests(ReplaySystem system)
 {
     private const string Plain = """{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello."},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}""";
     private const string Tool = """{"type":"function","name":"f","parameters":{"type":"object"}}""";
 
-    private Task<ClientAnswer> AskAsync(string more, string kind = "vllm", string input = "\"hi\"") =>
-        ClientAnswer.AskAsync(system[kind].Cube, system[kind].Tenant, "responses", $$"""{"model":"m","input":{{input}}{{(more.Length > 0 ? "," : "")}}{{more}}}""");
+    private Task<ClientResponse> AskAsync(string more, string kind = "vllm", string input = "\"hi\"") =>
+        ClientResponse.AskAsync(system[kind].Cube, system[kind].Tenant, "responses", $$"""{"model":"m","input":{{input}}{{(more.Length > 0 ? "," : "")}}{{more}}}""");
 
     private async Task<JsonElement> SentAsync(string more, string kind = "vllm", string input = "\"hi\"")
     {
@@ -51,7 +51,7 @@ public sealed class ResponsesTests(ReplaySystem system)
         Assert.Equal("""[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}]""", sent.GetProperty("tools").GetRawText());
         Assert.Equal("""{"type":"function","function":{"name":"f"}}""", sent.GetProperty("tool_choice").GetRawText());
         Assert.Equal("""{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"},"strict":true}}""", sent.GetProperty("response_format").GetRawText());
-        Assert.True(sent.TryGetProperty("cache_salt", out _), "the salt is the gateway's here too");
+        Assert.True(sent.TryGetProperty("cache_salt", out _), "the proxy must set a cache salt");
     }
 
     [Theory]
@@ -139,7 +139,7 @@ public sealed class ResponsesTests(ReplaySystem system)
         var (cube, _, tenant) = system["vllm"];
         foreach (var (method, path) in ((HttpMethod, string)[])[(HttpMethod.Get, "responses/resp_1"), (HttpMethod.Delete, "responses/resp_1"), (HttpMethod.Post, "responses/resp_1/cancel"), (HttpMethod.Get, "responses/resp_1/input_items")])
         {
-            Assert.Equal((404, "unknown_url"), await cube.SendAsync(method, $"{tenant.Api}/{path}", tenant.Token) is var answer ? (answer.Status, Domains.CodeOf(answer.Body)) : default);
+            Assert.Equal((404, "unknown_url"), await cube.SendAsync(method, $"{tenant.Api}/{path}", tenant.Token) is var answer ? (answer.Status, DomainExtensions.CodeOf(answer.Body)) : default);
         }
     }
 

@@ -9,8 +9,8 @@ using OpenAI.Chat;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>Streams, and every way in which a model server can fail in one.</summary>
-[Collection(SharesReplay.Name)]
+/// <summary>Streams, and the failures of a model server within a stream.</summary>
+[Collection(ReplayCollection.Name)]
 public sealed class StreamConformanceTests(ReplaySystem system)
 {
     private const string Body = """{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}""";
@@ -23,10 +23,10 @@ public sealed class StreamConformanceTests(ReplaySystem system)
         Delta("""{"role":"assistant","content":""}"""), Delta("""{"content":"a"}"""), Delta("""{"content":"b"}"""), Delta("""{"content":"c"}"""), Delta("{}", "\"stop\""), "data: [DONE]\n\n",
     ];
 
-    private async Task<ClientAnswer> AskAsync(string kind, string body = Body)
+    private async Task<ClientResponse> AskAsync(string kind, string body = Body)
     {
         var (cube, _, tenant) = system[kind];
-        return await ClientAnswer.AskAsync(cube, tenant, "chat/completions", body);
+        return await ClientResponse.AskAsync(cube, tenant, "chat/completions", body);
     }
 
     [Theory]
@@ -37,14 +37,14 @@ public sealed class StreamConformanceTests(ReplaySystem system)
     {
         const string Text = "héllo \U0001F469‍\U0001F467 世界";
         var (_, server, _) = system[kind];
-        string? essence = null;
+        string? stableText = null;
         foreach (var split in Enum.GetValues<Split>())
         {
             server.PlayEvents(Delta("""{"role":"assistant","content":""}"""), Delta($$"""{"content":"{{Text}}"}"""), Delta("{}", "\"stop\""), "data: [DONE]\n\n");
             server.Split = split;
             var answer = await AskAsync(kind);
             Assert.Equal(Text, answer.Content);
-            Assert.Equal(essence ??= answer.Essence, answer.Essence);
+            Assert.Equal(stableText ??= answer.StableText, answer.StableText);
         }
     }
 
@@ -58,7 +58,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
         for (var events = 0; events < 5; events++)
         {
             server.PlayEvents(_good.Take(events));
-            // Without the last chunk of HTTP: the socket just closes.
+            // The socket closes without the last HTTP chunk.
             server.Cut = server.Answer.Length - "0\r\n\r\n".Length;
             var answer = await AskAsync(kind);
             if (events == 0)
@@ -81,7 +81,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
         var (_, server, _) = system[kind];
         server.PlayEvents(_good);
         var (whole, head) = (server.Answer.Length, server.Reads[0].Length);
-        // From here on every choice has ended, and only the word for it is missing.
+        // From this byte on every choice has ended and only the end marker is missing.
         var end = Encoding.UTF8.GetString(server.Answer).IndexOf("\"stop\"}]}", StringComparison.Ordinal) + "\"stop\"}]}".Length;
         for (var cut = head; cut < whole - 8; cut += 7)
         {
@@ -128,7 +128,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
             Assert.Equal("upstream_error", answer.Events[^1].GetProperty("error").GetProperty("code").GetString());
             Assert.DoesNotContain("boom", answer.Text, StringComparison.Ordinal);
             Assert.DoesNotContain("died", answer.Text, StringComparison.Ordinal);
-            // The same, first thing: an error of HTTP.
+            // The same failure before the first event is an HTTP error.
             server.PlayEvents(tail.Length == 0 ? [] : [tail]);
             if (name != "after the end")
             {
@@ -190,10 +190,10 @@ public sealed class StreamConformanceTests(ReplaySystem system)
         using var response = await cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, new StringContent(Body, Encoding.UTF8, "application/json"));
         process.Refresh();
         var before = process.WorkingSet64;
-        // Longer than the pause that is allowed between two events: it is the client who waits, not the model server.
+        // Longer than the timeout between two events, which applies to the model server and not to the client.
         await Task.Delay(TimeSpan.FromSeconds(3));
         process.Refresh();
-        Assert.True(process.WorkingSet64 - before < 40 << 20, $"{(process.WorkingSet64 - before) >> 20} MiB more");
+        Assert.True(process.WorkingSet64 - before < 40 << 20, $"{(process.WorkingSet64 - before) >> 20} MiB growth");
         var text = await response.Content.ReadAsStringAsync();
         Assert.EndsWith("data: [DONE]\n\n", text, StringComparison.Ordinal);
         Assert.Equal(10_000_000, text.Replace("index", "", StringComparison.Ordinal).Count(static character => character == 'x'));
@@ -233,7 +233,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
              "tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":{"a":9007199254740993}}},{"index":1,"id":null,"function":{"name":"g","arguments":"{}"}}]},"logprobs":null,"finish_reason":"stop"}],
              "usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":99,"prompt_tokens_details":null,"completion_tokens_details":{"reasoning_tokens":1}}}
             """);
-        var answer = await ClientAnswer.AskAsync(cube, tenant, "chat/completions", Body.Replace("\"stream\":true,", "", StringComparison.Ordinal));
+        var answer = await ClientResponse.AskAsync(cube, tenant, "chat/completions", Body.Replace("\"stream\":true,", "", StringComparison.Ordinal));
         var json = answer.Json;
         Assert.Equal(["id", "object", "created", "model", "choices", "usage"], json.EnumerateObject().Select(static member => member.Name));
         Assert.True(json.GetProperty("id").GetString()!.Length >= 20);
@@ -286,7 +286,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
             await using var stream = await response.Content.ReadAsStreamAsync(ct);
             Assert.True(await stream.ReadAsync(new byte[16], ct) > 0);
         });
-        // What is still open at the model server is closed within a second.
+        // The model server has no open request after a second.
         await Eventually.TrueAsync(() => Task.FromResult(server.Open <= 1), $"{server.Open} connections are open", 3);
         server.PlayEvents(_good);
         Assert.Equal("abc", (await AskAsync("vllm")).Content);
@@ -303,7 +303,7 @@ public sealed class StreamConformanceTests(ReplaySystem system)
         {
             server.PlayEvents(tail.Length == 0 ? _good.Take(2) : [.. _good.Take(2), tail]);
             var seen = await NodeScripts.RunAsync("failing.mjs", sdk, new("CUBE_BASE_URL", new Uri(cube.Proxy, tenant.Api).AbsoluteUri), new("CUBE_TOKEN", tenant.Token), new("CUBE_MODEL", "m"));
-            Assert.All(seen.EnumerateObject(), static sdk => Assert.True(sdk.Value.ValueKind == JsonValueKind.Object, $"{sdk.Name} took it for a good end"));
+            Assert.All(seen.EnumerateObject(), static sdk => Assert.True(sdk.Value.ValueKind == JsonValueKind.Object, $"{sdk.Name} did not report the failure"));
             Assert.Equal("upstream_error", seen.GetProperty("openai").GetProperty("code").GetString());
         }
     }

@@ -5,8 +5,8 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>Requests that the contract allows, or that clients send without harm, through the whole system.</summary>
-[Collection(SharesReplay.Name)]
+/// <summary>Valid and harmless requests through the running system.</summary>
+[Collection(ReplayCollection.Name)]
 public sealed class ToleranceTests(ReplaySystem system)
 {
     [Theory]
@@ -29,7 +29,7 @@ public sealed class ToleranceTests(ReplaySystem system)
     public async Task At_most_sixteen_ignored_names_are_reported()
     {
         system["vllm"].Server.PlayJson(200, FakeBackend.Chat);
-        var answer = await ClientAnswer.AskAsync(
+        var answer = await ClientResponse.AskAsync(
             system["vllm"].Cube, system["vllm"].Tenant, "chat/completions", ChatRequests.With(string.Join(',', Enumerable.Range(0, 5000).Select(static i => $"\"u{i}\":1"))));
         Assert.Equal((200, 16), (answer.Status, answer.Headers.GetValues("x-cube-ignored").Single().Split(", ").Length));
     }

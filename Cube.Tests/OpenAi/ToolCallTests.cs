@@ -12,7 +12,7 @@ using Cube.Inference.Translation;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>Tool calls and logprobs in the forms that different model servers give them, as chats and as responses, streamed and not.</summary>
+/// <summary>Tool calls and logprobs in the formats of different model servers, for chats and responses, with and without streaming.</summary>
 public sealed class ToolCallTests
 {
     private static readonly ClientRequest _request = new() { Model = "m" };
@@ -47,7 +47,7 @@ public sealed class ToolCallTests
     private static List<JsonNode> Data(string text) =>
         [.. text.Split('\n').Where(static line => line.StartsWith("data: {", StringComparison.Ordinal)).Select(static line => JsonNode.Parse(line[6..])!)];
 
-    /// <summary>The calls of a streamed chat as an SDK puts them together: by index.</summary>
+    /// <summary>The tool calls of a streamed chat, joined by index as an SDK does.</summary>
     private static (string Finish, List<(string Id, string Name, string Arguments)> Calls) Chat(string[] deltas, ClientRequest? request = null)
     {
         var (end, text) = Run(new ChatStream(request ?? _request, DateTimeOffset.UnixEpoch), [.. deltas.Select(static delta => Event(delta)), Event("{}", "\"tool_calls\"")]);
@@ -71,7 +71,7 @@ public sealed class ToolCallTests
         return ((string)Data(text).Last(static data => data["choices"]![0]!["finish_reason"] is not null)["choices"]![0]!["finish_reason"]!, calls);
     }
 
-    /// <summary>The calls of the last event of a streamed response.</summary>
+    /// <summary>The tool calls of the last event of a streamed response.</summary>
     private static List<(string Id, string Name, string Arguments)> Response(string[] deltas)
     {
         using var stream = new ResponsesStream(_request, TimeProvider.System);

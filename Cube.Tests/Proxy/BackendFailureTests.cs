@@ -5,8 +5,8 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Proxy;
 
-[Collection(SharesFake.Name)]
-public sealed class BackendFailureTests(FakeSystem system)
+[Collection(FakeBackendCollection.Name)]
+public sealed class BackendFailureTests(FakeBackendSystem system)
 {
     private const string Secret = "text of the model server at 10.0.0.7";
     private readonly CubeSystem _cube = system.Reset();
@@ -37,7 +37,7 @@ public sealed class BackendFailureTests(FakeSystem system)
         })
         {
             system.Backend.Answer = context => FakeBackend.TextAsync(context, backend, type, body);
-            using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+            using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantIsolationTests.Chat);
             Assert.Equal(expected, (int)response.StatusCode);
             Assert.Equal(expected >= 500, response.Headers.RetryAfter is not null);
             Assert.DoesNotContain(Secret, await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
@@ -54,7 +54,7 @@ public sealed class BackendFailureTests(FakeSystem system)
             context.Response.Headers["x-cube-error"] = "1";
             return FakeBackend.JsonAsync(context, 400, $$$"""{"error":{"message":"{{{Secret}}}","type":"x","param":null,"code":"y"}}""");
         };
-        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantIsolationTests.Chat);
         await ErrorTests.AssertEnvelopeAsync(response, "invalid_value");
     }
 
@@ -64,7 +64,7 @@ public sealed class BackendFailureTests(FakeSystem system)
         var tenant = await _cube.CreateTenantAsync();
         system.Backend.Answer = static context => FakeBackend.JsonAsync(
             context, 400, """{"error":{"message":"This model's maximum context length is 2048 tokens.","type":"BadRequestError","param":null,"code":400}}""");
-        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantIsolationTests.Chat);
         await ErrorTests.AssertEnvelopeAsync(response, "context_length_exceeded");
     }
 
@@ -81,7 +81,7 @@ public sealed class BackendFailureTests(FakeSystem system)
             context.Response.Headers.Location = status == 302 ? "http://169.254.169.254/" : default;
             return Task.CompletedTask;
         };
-        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantIsolationTests.Chat);
         Assert.Equal(502, (int)response.StatusCode);
         await ErrorTests.AssertEnvelopeAsync(response, "upstream_error");
     }
@@ -96,7 +96,7 @@ public sealed class BackendFailureTests(FakeSystem system)
             context.Abort();
             return Task.CompletedTask;
         };
-        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantIsolationTests.Chat);
         Assert.Equal(502, (int)response.StatusCode);
         await ErrorTests.AssertEnvelopeAsync(response, "upstream_error");
     }
@@ -134,7 +134,7 @@ public sealed class BackendFailureTests(FakeSystem system)
         free.Stop();
         await using var cube = await CubeSystem.StartAsync(system.Postgres, ("vllm", nobody));
         var tenant = await cube.CreateTenantAsync();
-        using var response = await cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+        using var response = await cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantIsolationTests.Chat);
         Assert.Equal(502, (int)response.StatusCode);
         Assert.Equal(502, (await cube.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", tenant.Token)).Status);
     }
@@ -150,7 +150,7 @@ public sealed class BackendFailureTests(FakeSystem system)
         http.DefaultRequestHeaders.Authorization = new("Bearer", tenant.Token);
         system.Backend.Answer = static context => FakeBackend.JsonAsync(context, 200, FakeBackend.Chat);
         var before = system.Backend.Requests.Count;
-        using var response = await http.PostAsJsonAsync($"{tenant.Api}/chat/completions", TenantWallTests.Chat);
+        using var response = await http.PostAsJsonAsync($"{tenant.Api}/chat/completions", TenantIsolationTests.Chat);
         Assert.Equal(503, (int)response.StatusCode);
         Assert.Equal("false", response.Headers.GetValues("x-should-retry").Single());
         Assert.Contains("attestation_required", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
@@ -165,13 +165,13 @@ public sealed class BackendFailureTests(FakeSystem system)
         cube["Cube.Identity"].Kill();
         await Eventually.TrueAsync(async () =>
         {
-            var (status, body) = await cube.SendAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat);
+            var (status, body) = await cube.SendAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantIsolationTests.Chat);
             return status == 503 && body.GetProperty("error").GetProperty("code").GetString() == "unavailable";
         }, "the proxy refuses");
         Assert.Equal(502, (await cube.SendAsync(HttpMethod.Get, "/users/profile", tenant.Token)).Status);
 
         cube.StartService("Cube.Identity");
         await Eventually.TrueAsync(
-            async () => (await cube.SendAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat)).Status == 200, "it recovers");
+            async () => (await cube.SendAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantIsolationTests.Chat)).Status == 200, "it recovers");
     }
 }

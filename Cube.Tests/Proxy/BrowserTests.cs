@@ -6,9 +6,9 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Proxy;
 
-/// <summary>Web applications in browsers, <c>HEAD</c>, headers in other encodings, and clients that do not read.</summary>
-[Collection(SharesFake.Name)]
-public sealed class BrowserTests(FakeSystem system)
+/// <summary>CORS, <c>HEAD</c>, Latin-1 headers, and clients that do not read the response.</summary>
+[Collection(FakeBackendCollection.Name)]
+public sealed class BrowserTests(FakeBackendSystem system)
 {
     private readonly CubeSystem _cube = system.Reset();
 
@@ -37,8 +37,8 @@ public sealed class BrowserTests(FakeSystem system)
         foreach (var path in (string[])[$"{tenant.Api}/chat/completions", $"/{tenant.Domain}/v1/models", "/domains", "/nowhere"])
         {
             using var allowed = await SendAsync(
-                HttpMethod.Options, path, null, ("Origin", FakeSystem.WebApplication), ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "authorization,content-type,x-stainless-lang"));
-            Assert.Equal((204, FakeSystem.WebApplication), ((int)allowed.StatusCode, Header(allowed, "Access-Control-Allow-Origin")));
+                HttpMethod.Options, path, null, ("Origin", FakeBackendSystem.WebApplication), ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "authorization,content-type,x-stainless-lang"));
+            Assert.Equal((204, FakeBackendSystem.WebApplication), ((int)allowed.StatusCode, Header(allowed, "Access-Control-Allow-Origin")));
             Assert.Contains("x-stainless-lang", Header(allowed, "Access-Control-Allow-Headers"), StringComparison.Ordinal);
             Assert.Null(Header(allowed, "Access-Control-Allow-Credentials"));
 
@@ -53,8 +53,8 @@ public sealed class BrowserTests(FakeSystem system)
         var tenant = await _cube.CreateTenantAsync();
         foreach (var (path, token, status) in ((string, string?, int)[])[($"{tenant.Api}/models", tenant.Token, 200), ($"{tenant.Api}/models", null, 401), ($"{tenant.Api}/nowhere", tenant.Token, 404), ("/domains", tenant.Token, 200), ("/domains", null, 401)])
         {
-            using var allowed = await SendAsync(HttpMethod.Get, path, token, ("Origin", FakeSystem.WebApplication));
-            Assert.Equal((status, FakeSystem.WebApplication), ((int)allowed.StatusCode, Header(allowed, "Access-Control-Allow-Origin")));
+            using var allowed = await SendAsync(HttpMethod.Get, path, token, ("Origin", FakeBackendSystem.WebApplication));
+            Assert.Equal((status, FakeBackendSystem.WebApplication), ((int)allowed.StatusCode, Header(allowed, "Access-Control-Allow-Origin")));
             Assert.Contains("x-request-id", Header(allowed, "Access-Control-Expose-Headers"), StringComparison.Ordinal);
             Assert.Contains("Origin", allowed.Headers.Vary);
             using var other = await SendAsync(HttpMethod.Get, path, token, ("Origin", "https://evil.example"));

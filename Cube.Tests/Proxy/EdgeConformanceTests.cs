@@ -14,9 +14,9 @@ using OpenAI.Chat;
 
 namespace Cube.Tests.Proxy;
 
-/// <summary>Rows of the conformance table about the edge: retries, what a client accepts, paths with tricks, what is counted.</summary>
-[Collection(SharesFake.Name)]
-public sealed class EdgeConformanceTests(FakeSystem system)
+/// <summary>Rows of the conformance table about the edge: retries, the Accept header, path manipulation and metering.</summary>
+[Collection(FakeBackendCollection.Name)]
+public sealed class EdgeConformanceTests(FakeBackendSystem system)
 {
     private const string Stream = """{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}""";
     private readonly CubeSystem _cube = system.Reset();
@@ -45,13 +45,13 @@ public sealed class EdgeConformanceTests(FakeSystem system)
         var tenant = await _cube.CreateTenantAsync();
         var left = 2;
         system.Backend.Answer = context => Interlocked.Decrement(ref left) >= 0 ? FakeBackend.JsonAsync(context, 429, "{}") : FakeBackend.JsonAsync(context, 200, FakeBackend.Chat);
-        using (var first = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.Chat))
+        using (var first = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantIsolationTests.Chat))
         {
             Assert.Equal(503, (int)first.StatusCode);
             Assert.InRange(first.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 60);
         }
 
-        Assert.Equal("Hello.", (await _cube.ClientOf(tenant).GetChatClient("m").CompleteChatAsync([new UserChatMessage("hi")])).Value.Content[0].Text);
+        Assert.Equal("Hello.", (await _cube.CreateSdkClient(tenant).GetChatClient("m").CompleteChatAsync([new UserChatMessage("hi")])).Value.Content[0].Text);
         Assert.True(left < 0);
     }
 
@@ -75,7 +75,7 @@ public sealed class EdgeConformanceTests(FakeSystem system)
         var tenant = await _cube.CreateTenantAsync();
         foreach (var (token, status) in ((string, int)[])[(tenant.Token, 200), ("forged", 401)])
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, $"{tenant.Api}/chat/completions") { Content = new StringContent(JsonSerializer.Serialize(TenantWallTests.Chat), new MediaTypeHeaderValue("application/json")) };
+            using var request = new HttpRequestMessage(HttpMethod.Post, $"{tenant.Api}/chat/completions") { Content = new StringContent(JsonSerializer.Serialize(TenantIsolationTests.Chat), new MediaTypeHeaderValue("application/json")) };
             request.Headers.Authorization = new("Bearer", token);
             request.Headers.TryAddWithoutValidation("Accept", accept);
             using var response = await _cube.Http.SendAsync(request);
@@ -118,7 +118,7 @@ public sealed class EdgeConformanceTests(FakeSystem system)
         var salts = new List<string>();
         foreach (var tenant in (Tenant[])[first, first, second, colleague])
         {
-            await ClientAnswer.AskAsync(_cube, tenant, "chat/completions", """{"model":"m","messages":[{"role":"user","content":"hi"}],"cache_salt":"theirs","priority":9,"request_id":"x","chat_template":"t","kv_transfer_params":{}}""");
+            await ClientResponse.AskAsync(_cube, tenant, "chat/completions", """{"model":"m","messages":[{"role":"user","content":"hi"}],"cache_salt":"theirs","priority":9,"request_id":"x","chat_template":"t","kv_transfer_params":{}}""");
             var sent = JsonElement.Parse(system.Backend.Requests.Last().Body);
             Assert.Equal(["cache_salt", "messages", "model"], sent.EnumerateObject().Select(static member => member.Name).Order(StringComparer.Ordinal));
             salts.Add(sent.GetProperty("cache_salt").GetString()!);
@@ -172,10 +172,10 @@ public sealed class EdgeConformanceTests(FakeSystem system)
             context.Response.ContentType = "text/event-stream";
             await context.Response.WriteAsync(FakeBackend.Event(0).Replace("}\n\n", ",\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\n", StringComparison.Ordinal));
         };
-        Assert.True((await ClientAnswer.AskAsync(_cube, broken, "chat/completions", Stream)).IsBroken);
+        Assert.True((await ClientResponse.AskAsync(_cube, broken, "chat/completions", Stream)).IsBroken);
         Assert.Contains("Failed, 0 and 0 tokens", await LineAsync(broken, "Failed"), StringComparison.Ordinal);
 
-        Assert.Equal(400, (await ClientAnswer.AskAsync(_cube, refused, "chat/completions", """{"model":"m"}""")).Status);
+        Assert.Equal(400, (await ClientResponse.AskAsync(_cube, refused, "chat/completions", """{"model":"m"}""")).Status);
         Assert.Contains("Refused, 0 and 0 tokens", await LineAsync(refused, "Refused"), StringComparison.Ordinal);
     }
 
@@ -191,17 +191,17 @@ public sealed class EdgeConformanceTests(FakeSystem system)
             context.Response.ContentType = "text/event-stream";
             await context.Response.WriteAsync(FakeBackend.Event(0) + FakeBackend.End.Replace("data: [DONE]", "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":11,\"completion_tokens\":4}}\n\ndata: [DONE]", StringComparison.Ordinal));
         };
-        Assert.False((await ClientAnswer.AskAsync(_cube, streamed, "chat/completions", Stream)).IsBroken);
+        Assert.False((await ClientResponse.AskAsync(_cube, streamed, "chat/completions", Stream)).IsBroken);
         Assert.Contains("Complete, 11 and 4 tokens", await LineAsync(streamed, "Complete"), StringComparison.Ordinal);
     }
 
-    /// <summary>The line of the proxy's log about a domain's request that ended so.</summary>
+    /// <summary>The log line of the proxy about the request of this domain with this outcome.</summary>
     private async Task<string> LineAsync(Tenant tenant, string end)
     {
         string? line = null;
         await Eventually.TrueAsync(
             () => Task.FromResult((line = _cube.Logs.Split('\n').LastOrDefault(text => text.Contains($"domain {tenant.Domain}", StringComparison.Ordinal) && text.Contains($", {end}, ", StringComparison.Ordinal))) is not null),
-            $"the log tells of the request that ended as {end}");
+            $"the log has a request with the outcome {end}");
         return line!;
     }
 

@@ -6,9 +6,9 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Proxy;
 
-/// <summary>Every failure below a tenant's path is OpenAI's envelope; every other is the management shape.</summary>
-[Collection(SharesFake.Name)]
-public sealed class ErrorTests(FakeSystem system)
+/// <summary>Errors below the path of a domain have the OpenAI format. Other errors have the management format.</summary>
+[Collection(FakeBackendCollection.Name)]
+public sealed class ErrorTests(FakeBackendSystem system)
 {
     private readonly CubeSystem _cube = system.Reset();
 
@@ -85,7 +85,7 @@ public sealed class ErrorTests(FakeSystem system)
         using var socket = new TcpClient();
         await socket.ConnectAsync(_cube.Proxy.Host, _cube.Proxy.Port);
         await using var stream = socket.GetStream();
-        // The body is announced and never sent.
+        // The request declares a body and never sends it.
         await stream.WriteAsync(Encoding.ASCII.GetBytes(
             $"POST {tenant.Api}/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.Token}\r\nContent-Type: application/json\r\nContent-Length: 1073741824\r\n\r\n"));
         using var reader = new StreamReader(stream);
@@ -152,7 +152,7 @@ public sealed class ErrorTests(FakeSystem system)
         Assert.DoesNotMatch("(?i)ollama|vllm|uvicorn|127\\.0\\.0\\.1|exception", text);
     }
 
-    /// <summary>A JSON body of a size, sent in chunks without a length.</summary>
+    /// <summary>A JSON body of the given size in bytes, sent in chunks without a Content-Length.</summary>
     private sealed class EndlessJson : HttpContent
     {
         private readonly int _size;

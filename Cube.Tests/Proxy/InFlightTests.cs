@@ -9,9 +9,9 @@ using Microsoft.Extensions.Options;
 
 namespace Cube.Tests.Proxy;
 
-/// <summary>What one caller, one domain and all together may hold of the proxy's memory at the same time.</summary>
-[Collection(SharesFake.Name)]
-public sealed class InFlightTests(FakeSystem system)
+/// <summary>Limits of the memory that concurrent requests use in the proxy: per caller, per domain and for the platform.</summary>
+[Collection(FakeBackendCollection.Name)]
+public sealed class InFlightTests(FakeBackendSystem system)
 {
     private static readonly Guid _domain = Guid.NewGuid();
     private static readonly Guid _caller = Guid.NewGuid();
@@ -94,7 +94,7 @@ public sealed class InFlightTests(FakeSystem system)
             }
             catch (HttpRequestException)
             {
-                // The proxy answers before it has read the body, and closes.
+                // The proxy sends the error before it has read the body, then closes the connection.
                 return 429;
             }
         }));
@@ -107,6 +107,6 @@ public sealed class InFlightTests(FakeSystem system)
         {
             process.Refresh();
             return Task.FromResult(process.WorkingSet64 - before < 150L << 20);
-        }, $"the memory of the bodies is given back: it was {before >> 20} MiB");
+        }, $"the proxy releases the memory of the bodies; before, it used {before >> 20} MiB");
     }
 }

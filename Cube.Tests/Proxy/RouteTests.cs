@@ -6,8 +6,8 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Proxy;
 
-/// <summary>Routes as an administrator of the platform keeps them, and where requests go by them.</summary>
-[Collection(SharesRoutes.Name)]
+/// <summary>Administration of routes by platform administrators, and the selection of a route for a request.</summary>
+[Collection(RouteCollection.Name)]
 public sealed class RouteTests(RouteSystem system)
 {
     private static int _number;
@@ -142,11 +142,11 @@ public sealed class RouteTests(RouteSystem system)
         var own = $$"""{"condition":"path","pattern":"/{{tenant.Domain}}/","is_regex":true}""";
         await SaveAsync($$"""{"name":"{{name}}","target_url":"{{system.Machine.Address}}","priority":10,"matchers":[{{own}},{{matcher.Replace("DOMAIN", $"{tenant.Domain}", StringComparison.Ordinal)}}]}""");
         Assert.Equal((200, "machine"), await ChatAsync(tenant, query, header, body));
-        // Without what the matcher asks for; where that is the path, another endpoint.
+        // A request without the property that the matcher requires. For a path matcher, it is another endpoint.
         Assert.Equal((200, "agent"), matcher.Contains("\"path\"", StringComparison.Ordinal)
             ? await ChatAsync(tenant, "", null, """{"model":"m","prompt":"x"}""", "completions")
             : await ChatAsync(tenant, "?tier=silver", "X-Tier: silver", """{"model":"m","messages":[{"role":"user","content":"hi"}],"user":"bob","stream":null,"temperature":0.5}"""));
-        // Another letter case of the id in the URL is the same domain.
+        // The domain id in the URL is not case-sensitive.
         Assert.Equal((200, "machine"), await ChatAsync(tenant, query, header, body, upperCase: true));
         await SendAsync(HttpMethod.Delete, $"/api/routes/{name}");
         Assert.Equal((200, "agent"), await ChatAsync(tenant, query, header, body));
@@ -168,7 +168,7 @@ public sealed class RouteTests(RouteSystem system)
         Assert.Equal((200, "agent"), await ChatAsync(tenant));
         await SendAsync(HttpMethod.Delete, $"/api/routes/{low}");
         Assert.Equal((200, "machine"), await ChatAsync(tenant));
-        // The other proxy has heard of it all.
+        // The second proxy has received all changes.
         using var other = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = system.Other };
         await Eventually.TrueAsync(async () => await ChatAsync(tenant, client: other) == (200, "machine"), "the other proxy takes the same route", 2);
         await SendAsync(HttpMethod.Delete, $"/api/routes/{high}");
@@ -181,39 +181,39 @@ public sealed class RouteTests(RouteSystem system)
         var tenant = await _cube.CreateTenantAsync();
         var name = NewName();
         var matchers = $$"""[{"condition":"path","pattern":"/{{tenant.Domain}}/","is_regex":true}]""";
-        // In force with the route itself: there is no moment without it.
+        // The policy becomes active in the same transaction as the route.
         var (status, saved) = await SendAsync(HttpMethod.Post, "/api/routes", 
             $$"""{"name":"{{name}}","target_url":"https://agent","policy":{"snp":{"measurements":["{{new string('a', 96)}}"]},"types":["sev-snp"]},"matchers":{{matchers}}}""");
         Assert.Equal((201, 1, "sev-snp"), (status, saved.GetProperty("policy_version").GetInt32(), saved.GetProperty("policy").GetProperty("types")[0].GetString()));
         Assert.Equal((503, "attestation_required"), await ChatAsync(tenant));
-        // Others are not touched by it.
+        // Other routes are not affected.
         Assert.Equal((200, "agent"), await ChatAsync(await _cube.CreateTenantAsync()));
 
-        // Members see of which machine their requests would be refused, and why.
+        // Members see which machine would be rejected for their requests, and the reason.
         var (_, verify) = await _cube.SendAsync(HttpMethod.Get, $"/proxy/{tenant.Domain}/attestation/verify", tenant.Token);
         Assert.Contains(verify.GetProperty("backends").EnumerateArray(), backend => backend.GetProperty("scope").GetString() == $"route:{saved.GetProperty("id").GetString()}" && backend.GetProperty("state").GetString() == "refused");
 
-        // An update that says nothing of the policy leaves it; a staged version is tried out, then activated.
+        // An update without a policy keeps the policy. A staged version is tested and then activated.
         var (_, kept) = await SendAsync(HttpMethod.Put, $"/api/routes/{name}", $$"""{"target_url":"https://agent","priority":3,"matchers":{{matchers}}}""");
         Assert.Equal(1, kept.GetProperty("policy_version").GetInt32());
-        var desk = $"/api/routes/{name}/attestation/policy";
-        var (_, staged) = await SendAsync(HttpMethod.Post, desk, """{"types":["simulated"],"lease_seconds":120}""");
+        var policyPath = $"/api/routes/{name}/attestation/policy";
+        var (_, staged) = await SendAsync(HttpMethod.Post, policyPath, """{"types":["simulated"],"lease_seconds":120}""");
         Assert.Equal((2, "staged"), (staged.GetProperty("version").GetInt32(), staged.GetProperty("state").GetString()));
         Assert.Equal((503, "attestation_required"), await ChatAsync(tenant));
-        var (_, trial) = await SendAsync(HttpMethod.Post, $"{desk}/dry-run", """{"version":2}""");
+        var (_, trial) = await SendAsync(HttpMethod.Post, $"{policyPath}/dry-run", """{"version":2}""");
         Assert.Equal(0, trial.GetProperty("would_refuse").GetInt32());
-        Assert.Equal(200, (await SendAsync(HttpMethod.Post, $"{desk}/activate", """{"version":2}""")).Status);
+        Assert.Equal(200, (await SendAsync(HttpMethod.Post, $"{policyPath}/activate", """{"version":2}""")).Status);
         Assert.Equal((200, "agent"), await ChatAsync(tenant));
-        Assert.Equal(2, (await SendAsync(HttpMethod.Get, $"{desk}/versions")).Body.GetProperty("total").GetInt32());
+        Assert.Equal(2, (await SendAsync(HttpMethod.Get, $"{policyPath}/versions")).Body.GetProperty("total").GetInt32());
 
-        // A domain's own policy still counts, and the route's cannot lift it.
+        // The policy of the domain still applies. The policy of the route cannot relax it.
         var (_, strict) = await _cube.SendAsync(HttpMethod.Post, $"/proxy/{tenant.Domain}/attestation/policy", tenant.Token, Json("""{"types":["tdx"],"tdx":{"mr_tds":["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]}}"""));
         await _cube.SendAsync(HttpMethod.Post, $"/proxy/{tenant.Domain}/attestation/policy/activate", tenant.Token, Json($$"""{"version":{{strict.GetProperty("version").GetInt32()}}}"""));
         Assert.Equal((503, "attestation_required"), await ChatAsync(tenant));
         await _cube.SendAsync(HttpMethod.Delete, $"/proxy/{tenant.Domain}/attestation/policy", tenant.Token);
         Assert.Equal((200, "agent"), await ChatAsync(tenant));
 
-        // With the route given a policy again and taken away, the policy goes too.
+        // A null policy removes the policy of the route.
         await SendAsync(HttpMethod.Put, $"/api/routes/{name}", $$"""{"target_url":"https://agent","policy":{"types":["tdx"],"tdx":{"mr_tds":["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]} },"matchers":{{matchers}}}""");
         Assert.Equal((503, "attestation_required"), await ChatAsync(tenant));
         var (_, without) = await SendAsync(HttpMethod.Put, $"/api/routes/{name}", $$"""{"target_url":"https://agent","policy":null,"matchers":{{matchers}}}""");
@@ -271,7 +271,7 @@ public sealed class RouteTests(RouteSystem system)
         return (status, answer.GetProperty("error").GetString());
     }
 
-    /// <returns>Who answered, or the error's code.</returns>
+    /// <returns>The name of the machine that answered, or the error code.</returns>
     private async Task<(int Status, string? Who)> ChatAsync(
         Tenant tenant, string query = "", string? header = null, string body = """{"model":"m","messages":[{"role":"user","content":"hi"}]}""", string endpoint = "chat/completions", bool upperCase = false, HttpClient? client = null)
     {

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace Cube.Tests.Proxy;
 
-[Collection(SharesFake.Name)]
-public sealed class StreamingTests(FakeSystem system)
+[Collection(FakeBackendCollection.Name)]
+public sealed class StreamingTests(FakeBackendSystem system)
 {
     private readonly CubeSystem _cube = system.Reset();
 
@@ -23,14 +23,14 @@ public sealed class StreamingTests(FakeSystem system)
             {
                 await context.Response.WriteAsync(FakeBackend.Event(i));
                 await context.Response.Body.FlushAsync();
-                // The client must hold this event before there is another: a stream that is buffered anywhere ends here.
+                // The client must receive this event before the next one exists. The test fails if any hop buffers the stream.
                 Assert.True(await seen.WaitAsync(TimeSpan.FromSeconds(10)));
             }
 
             await context.Response.WriteAsync(FakeBackend.End);
         };
 
-        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.StreamedChat);
+        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantIsolationTests.StreamedChat);
         Assert.Equal("text/event-stream; charset=utf-8", response.Content.Headers.ContentType!.ToString());
         Assert.Equal("no", response.Headers.GetValues("x-accel-buffering").Single());
         Assert.Contains("no-transform", response.Headers.CacheControl!.ToString(), StringComparison.Ordinal);
@@ -68,7 +68,7 @@ public sealed class StreamingTests(FakeSystem system)
 
             await context.Response.WriteAsync(FakeBackend.End);
         };
-        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.StreamedChat);
+        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantIsolationTests.StreamedChat);
         await using var stream = await response.Content.ReadAsStreamAsync();
         var (reads, buffer) = (0, new byte[65_536]);
         while (await stream.ReadAsync(buffer) > 0)
@@ -130,7 +130,7 @@ public sealed class StreamingTests(FakeSystem system)
             await seen.Task;
             context.Abort();
         };
-        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.StreamedChat);
+        using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantIsolationTests.StreamedChat);
         Assert.Equal(200, (int)response.StatusCode);
         await using var stream = await response.Content.ReadAsStreamAsync();
         using var received = new MemoryStream();
@@ -160,7 +160,7 @@ public sealed class StreamingTests(FakeSystem system)
         };
         var bodies = await Task.WhenAll(Enumerable.Range(0, 150).Select(async _ =>
         {
-            using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.StreamedChat);
+            using var response = await _cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantIsolationTests.StreamedChat);
             return await response.Content.ReadAsStringAsync();
         }));
         Assert.All(bodies, static body => Assert.EndsWith("data: [DONE]\n\n", body, StringComparison.Ordinal));

@@ -10,8 +10,8 @@ using Npgsql;
 
 namespace Cube.Tests.Proxy;
 
-/// <summary>Tokens that must not open anything, at the proxy and at Identity alike.</summary>
-[Collection(SharesGuide.Name)]
+/// <summary>Forged tokens: the proxy and Identity must reject them.</summary>
+[Collection(GuideCollection.Name)]
 public sealed class TokenAttackTests(GuideSystem system)
 {
     private readonly CubeSystem _cube = system.Cube;
@@ -136,7 +136,7 @@ public sealed class TokenAttackTests(GuideSystem system)
     private static string Encode(JsonObject json) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(json.ToJsonString()));
 }
 
-/// <summary>Tokens that expire.</summary>
+/// <summary>Expiry of access tokens.</summary>
 public sealed class TokenLifetimeTests(ShortTokenSystem system) : IClassFixture<ShortTokenSystem>
 {
     [Fact]
@@ -171,7 +171,7 @@ public sealed class TokenLifetimeTests(ShortTokenSystem system) : IClassFixture<
             await expired.Task.WaitAsync(TimeSpan.FromSeconds(40));
             await context.Response.WriteAsync(FakeBackend.End);
         };
-        using var response = await cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantWallTests.StreamedChat);
+        using var response = await cube.SendRawAsync(HttpMethod.Post, $"{tenant.Api}/chat/completions", tenant.Token, TenantIsolationTests.StreamedChat);
         Assert.Equal(200, (int)response.StatusCode);
         await Eventually.TrueAsync(async () => (await cube.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", tenant.Token)).Status == 401, "the token expires");
         expired.SetResult();
@@ -179,8 +179,8 @@ public sealed class TokenLifetimeTests(ShortTokenSystem system) : IClassFixture<
     }
 }
 
-/// <summary>Tokens with a good signature that must not open anything.</summary>
-[Collection(SharesGuide.Name)]
+/// <summary>Tokens with a valid signature that must be rejected.</summary>
+[Collection(GuideCollection.Name)]
 public sealed class SignedTokenTests(GuideSystem system, PostgresServer postgres)
 {
     [Fact]
@@ -194,7 +194,7 @@ public sealed class SignedTokenTests(GuideSystem system, PostgresServer postgres
         Assert.Equal(401, (await here.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", stranger.Access)).Status);
     }
 
-    /// <summary>With the deployment's own key, as only a fault of Identity could make them.</summary>
+    /// <summary>Signed with the key of the deployment: only a defect in Identity could create these tokens.</summary>
     [Fact]
     [Trait("Conformance", "AU-02"), Trait("Conformance", "AU-04")]
     public async Task A_correctly_signed_token_with_wrong_claims_is_rejected()
@@ -204,7 +204,7 @@ public sealed class SignedTokenTests(GuideSystem system, PostgresServer postgres
         using var key = await SigningKeyAsync(cube);
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
         Assert.Equal((200, null), await AskAsync(static (_, _) => { }));
-        // Five seconds between two clocks are forgiven, no more.
+        // The allowed clock skew is five seconds.
         Assert.Equal((200, null), await AskAsync((_, payload) => payload["exp"] = now - 2));
         Assert.Equal((401, "token_expired"), await AskAsync((_, payload) => payload["exp"] = now - 60));
         Assert.Equal((200, null), await AskAsync((_, payload) => payload["nbf"] = now + 2));
@@ -220,9 +220,9 @@ public sealed class SignedTokenTests(GuideSystem system, PostgresServer postgres
             Assert.Equal((401, "invalid_api_key"), await AskAsync(change));
         }
 
-        // What it says of itself gives no right: who is no administrator in the tables is none.
+        // Permissions come from the tables, not from the claims of the token.
         Assert.Equal(403, (await cube.SendAsync(HttpMethod.Get, "/users", Token((_, payload) => payload["role"] = 2))).Status);
-        // A session that is not his.
+        // The session of another user.
         Assert.Equal((401, "invalid_api_key"), await AskAsync((_, payload) => payload["sid"] = Guid.NewGuid().ToString()));
 
         string Token(Action<JsonObject, JsonObject> change)
@@ -236,7 +236,7 @@ public sealed class SignedTokenTests(GuideSystem system, PostgresServer postgres
         async Task<(int, string?)> AskAsync(Action<JsonObject, JsonObject> change)
         {
             var (status, body) = await cube.SendAsync(HttpMethod.Get, $"{tenant.Api}/models", Token(change));
-            return (status, Domains.CodeOf(body));
+            return (status, DomainExtensions.CodeOf(body));
         }
     }
 

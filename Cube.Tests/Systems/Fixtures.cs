@@ -2,7 +2,7 @@ using Cube.Tests.Attestation.Atls;
 
 namespace Cube.Tests.Systems;
 
-/// <summary>A system with the guide model, shared by the tests that change nothing others see.</summary>
+/// <summary>A system with the guide model for tests that do not affect each other.</summary>
 public sealed class GuideSystem(PostgresServer postgres) : IAsyncLifetime
 {
     public CubeSystem Cube { get; private set; } = null!;
@@ -12,8 +12,8 @@ public sealed class GuideSystem(PostgresServer postgres) : IAsyncLifetime
     public ValueTask DisposeAsync() => Cube?.DisposeAsync() ?? default;
 }
 
-/// <summary>A system whose model server is a recording fake, that a test tells what to answer.</summary>
-public sealed class FakeSystem(PostgresServer postgres) : IAsyncLifetime
+/// <summary>A system with a fake model server whose responses the test sets.</summary>
+public sealed class FakeBackendSystem(PostgresServer postgres) : IAsyncLifetime
 {
     public PostgresServer Postgres => postgres;
 
@@ -24,7 +24,7 @@ public sealed class FakeSystem(PostgresServer postgres) : IAsyncLifetime
 
     public CubeSystem Cube { get; private set; } = null!;
 
-    /// <summary>Forgets what the test before told the model server to answer.</summary>
+    /// <summary>Restores the default responses of the fake model server.</summary>
     public CubeSystem Reset()
     {
         (Backend.Answer, Backend.Models) = (static context => FakeBackend.JsonAsync(context, 200, FakeBackend.Chat), ["m"]);
@@ -48,7 +48,7 @@ public sealed class FakeSystem(PostgresServer postgres) : IAsyncLifetime
     }
 }
 
-/// <summary>A system with an agent, and a machine beside it that routes may lead to: each says in its answers who it is. Two proxies share the database.</summary>
+/// <summary>A system with an agent, a further machine as a route target, and two proxies that share the database. The response text names the machine.</summary>
 public sealed class RouteSystem(PostgresServer postgres) : IAsyncLifetime
 {
     private readonly FakeBackend _backend = new();
@@ -58,7 +58,7 @@ public sealed class RouteSystem(PostgresServer postgres) : IAsyncLifetime
     /// <summary>The second proxy.</summary>
     public Uri Other { get; private set; } = null!;
 
-    /// <summary>The first administrator's token.</summary>
+    /// <summary>The access token of the seeded platform administrator.</summary>
     public string Administrator { get; private set; } = "";
 
     internal FaultyAttester Machine { get; private set; } = null!;
@@ -89,19 +89,19 @@ public sealed class RouteSystem(PostgresServer postgres) : IAsyncLifetime
 }
 
 [CollectionDefinition(Name)]
-public sealed class SharesRoutes : ICollectionFixture<RouteSystem>
+public sealed class RouteCollection : ICollectionFixture<RouteSystem>
 {
     public const string Name = "routes";
 }
 
 [CollectionDefinition(Name)]
-public sealed class SharesGuide : ICollectionFixture<GuideSystem>
+public sealed class GuideCollection : ICollectionFixture<GuideSystem>
 {
     public const string Name = "guide";
 }
 
 [CollectionDefinition(Name)]
-public sealed class SharesFake : ICollectionFixture<FakeSystem>
+public sealed class FakeBackendCollection : ICollectionFixture<FakeBackendSystem>
 {
     public const string Name = "fake";
 }

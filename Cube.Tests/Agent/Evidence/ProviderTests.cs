@@ -86,7 +86,7 @@ public sealed class ProviderTests
     [InlineData(true)]
     public async Task A_TPM_quote_verifies_for_its_own_nonce_only(bool isEcc)
     {
-        Assert.SkipUnless(SoftwareTpm.IsHere, "swtpm is not installed.");
+        Assert.SkipUnless(SoftwareTpm.IsAvailable, "swtpm is not installed.");
         await using var tpm = await SoftwareTpm.StartAsync(isEcc);
         byte[] registers = [0xFF, 0xFF, 0xFF];
         var quote = await tpm.Commands.QuoteAsync(SoftwareTpm.AkHandle, _request.Nonce, registers, default);
@@ -107,7 +107,7 @@ public sealed class ProviderTests
     [Fact]
     public async Task NV_memory_is_defined_written_and_read_in_chunks()
     {
-        Assert.SkipUnless(SoftwareTpm.IsHere, "swtpm is not installed.");
+        Assert.SkipUnless(SoftwareTpm.IsAvailable, "swtpm is not installed.");
         await using var tpm = await SoftwareTpm.StartAsync();
         Assert.Null(await tpm.Commands.NvReadAsync(0x01400002, default));
         var content = RandomNumberGenerator.GetBytes(64);
@@ -122,7 +122,7 @@ public sealed class ProviderTests
     [Fact]
     public async Task Evidence_of_an_Azure_machine_verifies()
     {
-        Assert.SkipUnless(SoftwareTpm.IsHere, "swtpm is not installed.");
+        Assert.SkipUnless(SoftwareTpm.IsAvailable, "swtpm is not installed.");
         await using var tpm = await SoftwareTpm.StartAsync();
         var key = TpmKey(await tpm.Commands.ReadPublicAsync(SoftwareTpm.AkHandle, default));
         var (snp, anchors) = Hcl(key);

@@ -18,7 +18,7 @@ internal sealed class SoftwareTpm : IAsyncDisposable
 
     public string Address { get; private set; } = "";
 
-    public static bool IsHere => Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(static folder => File.Exists(Path.Combine(folder, "swtpm")));
+    public static bool IsAvailable => Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(static folder => File.Exists(Path.Combine(folder, "swtpm")));
 
     public static async Task<SoftwareTpm> StartAsync(bool isEcc = false)
     {

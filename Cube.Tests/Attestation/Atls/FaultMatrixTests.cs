@@ -8,8 +8,8 @@ namespace Cube.Tests.Attestation.Atls;
 /// Each defect of a machine, with each kind of request, in each state of a connection. A machine
 /// without a valid exchange must never receive a byte of a prompt.
 /// </summary>
-[Collection(SharesFake.Name)]
-public sealed class FaultMatrixTests(FakeSystem system)
+[Collection(FakeBackendCollection.Name)]
+public sealed class FaultMatrixTests(FakeBackendSystem system)
 {
     private const string Canary = "canary-7f3a";
     private static readonly string[] _simulated = ["simulated"];

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Cube.Tests.Inference.Chat;
 
-/// <summary>Chat requests that the proxy rejects before a model server is asked, and what the error names.</summary>
+/// <summary>Chat requests that the proxy rejects before it calls a model server, and the errors.</summary>
 public sealed class ChatRequestRejectionTests
 {
     private const string Hi = ChatRequests.Hi;
@@ -50,7 +50,7 @@ public sealed class ChatRequestRejectionTests
         // ST-07
         (Chat("\"stream_options\":{\"include_usage\":true}"), "invalid_value", "stream_options"),
         (Chat("\"stream\":false,\"stream_options\":{}"), "invalid_value", "stream_options"),
-        // Known to OpenAI, not here
+        // Parameters of OpenAI that Cube does not support
         (Chat("\"store\":true"), "unsupported_parameter", "store"),
         (Chat("\"modalities\":[\"text\",\"audio\"]"), "unsupported_parameter", "modalities"),
         (Chat("\"web_search_options\":{}"), "unsupported_parameter", "web_search_options"),

@@ -11,7 +11,7 @@ namespace Cube.Tests.Attestation;
 /// one bit of each byte of reports, quotes and TPM messages and cuts them at each length; of certificates, texts and logs it takes 64 and 256. The quick level takes every 24th of
 /// these bytes and lengths, and 4 and 8. <c>CUBE_EXHAUSTIVE=1</c> flips all bits of all bytes, which takes hours; ids of vectors, with commas between them, do so for those.
 /// </summary>
-public sealed class FlipTests
+public sealed class BitFlipTests
 {
     /// <summary>Of texts, logs and certificates: bytes that are flipped, each at the price of a verdict, and lengths that they are cut to.</summary>
     private static readonly int _flips = TestLevel.Pick(4, 64);
@@ -47,7 +47,7 @@ public sealed class FlipTests
     [MemberData(nameof(Valid), DisableDiscoveryEnumeration = true)]
     public void A_changed_or_truncated_file_is_rejected_unless_listed(string id)
     {
-        Assert.SkipUnless(Vectors.AreThere, Vectors.Absent);
+        Assert.SkipUnless(Vectors.AreAvailable, Vectors.Absent);
         // Each processor takes a share, with its own copy of the files.
         var shares = Environment.ProcessorCount;
         Parallel.For(0, shares, share => new Attempt(id, share, shares).Run());

@@ -10,14 +10,14 @@ using OpenAI.Responses;
 
 namespace Cube.Tests.EndToEnd;
 
-/// <summary>Forms of answers, other endpoints and other versions of HTTP, with the real Ollama.</summary>
-[Collection(SharesOllama.Name)]
-public sealed class RealOllamaFormTests(OllamaSystem system)
+/// <summary>Response formats, further endpoints and HTTP/2 with the real Ollama.</summary>
+[Collection(OllamaCollection.Name)]
+public sealed class RealOllamaEndpointTests(OllamaSystem system)
 {
     private const string Model = OllamaServer.Model;
     private readonly CubeSystem _cube = system.Cube;
 
-    private async Task<ClientAnswer> AskAsync(string body, string path = "chat/completions") => await ClientAnswer.AskAsync(_cube, await _cube.CreateTenantAsync(), path, body);
+    private async Task<ClientResponse> AskAsync(string body, string path = "chat/completions") => await ClientResponse.AskAsync(_cube, await _cube.CreateTenantAsync(), path, body);
 
     private static string Chat(string more, string prompt = "Say hello to Ada.") =>
         $$"""{"model":"{{Model}}","messages":[{"role":"user","content":"{{prompt}}"}],"temperature":0{{(more.Length > 0 ? "," : "")}}{{more}}}""";
@@ -48,7 +48,7 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
         var tenant = await _cube.CreateTenantAsync();
         foreach (var schema in schemas)
         {
-            var answer = await ClientAnswer.AskAsync(_cube, tenant, "chat/completions", Chat($"\"max_tokens\":3,\"response_format\":{{\"type\":\"json_schema\",\"json_schema\":{{\"name\":\"x\",\"schema\":{schema}}}}}"));
+            var answer = await ClientResponse.AskAsync(_cube, tenant, "chat/completions", Chat($"\"max_tokens\":3,\"response_format\":{{\"type\":\"json_schema\",\"json_schema\":{{\"name\":\"x\",\"schema\":{schema}}}}}"));
             Assert.True(answer.Status == 200 || (answer.Status == 400 && answer.Param!.StartsWith("response_format", StringComparison.Ordinal)), $"{answer.Text} for {schema[..Math.Min(200, schema.Length)]}");
         }
     }
@@ -83,8 +83,8 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
         Assert.Equal(chat, (await AskAsync($$"""{"model":"{{Model}}","input":"Say hello to Ada.","temperature":0,"max_output_tokens":12,"stream":true}""", "responses")).ResponseText);
 
         var tenant = await _cube.CreateTenantAsync();
-#pragma warning disable OPENAI001 // The SDK calls this part of it provisional; it is what people use.
-        var client = _cube.ClientOf(tenant).GetResponsesClient();
+#pragma warning disable OPENAI001 // The SDK marks this API as experimental, but applications use it.
+        var client = _cube.CreateSdkClient(tenant).GetResponsesClient();
         var options = new CreateResponseOptions { Model = Model, MaxOutputTokenCount = 12 };
         options.InputItems.Add(ResponseItem.CreateUserMessageItem("Say hello to Ada."));
         var answer = (await client.CreateResponseAsync(options)).Value;
@@ -127,8 +127,8 @@ public sealed class RealOllamaFormTests(OllamaSystem system)
             new("Kestrel__Endpoints__plain__Url", $"http://127.0.0.1:{plain}"), new("Kestrel__Endpoints__second__Url", $"http://127.0.0.1:{second}"), new("Kestrel__Endpoints__second__Protocols", "Http2"));
         using var http = new HttpClient(new SocketsHttpHandler()) { BaseAddress = new Uri($"http://127.0.0.1:{second}"), DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
         var body = Chat("\"max_tokens\":12,\"stream\":true");
-        var expected = await ClientAnswer.AskAsync(_cube, tenant, "chat/completions", body);
-        Assert.Equal(expected.Essence, (await ClientAnswer.AskAsync(_cube, tenant, "chat/completions", body, http: http)).Essence);
+        var expected = await ClientResponse.AskAsync(_cube, tenant, "chat/completions", body);
+        Assert.Equal(expected.StableText, (await ClientResponse.AskAsync(_cube, tenant, "chat/completions", body, http: http)).StableText);
         using var request = new HttpRequestMessage(HttpMethod.Get, $"{tenant.Api}/models") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Headers = { Authorization = new AuthenticationHeaderValue("Bearer", tenant.Token) } };
         using var response = await http.SendAsync(request);
         Assert.Equal((HttpVersion.Version20, HttpStatusCode.OK), (response.Version, response.StatusCode));

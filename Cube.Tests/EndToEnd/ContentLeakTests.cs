@@ -12,8 +12,8 @@ using Npgsql;
 
 namespace Cube.Tests.EndToEnd;
 
-/// <summary>Nobody sees content: not the logs, not telemetry, not the database, even where Aspire asks for it.</summary>
-public sealed class ContentTests(PostgresServer postgres)
+/// <summary>Logs, telemetry and the database contain no content, even with the telemetry settings of Aspire.</summary>
+public sealed class ContentLeakTests(PostgresServer postgres)
 {
     private const string Prompt = "canary-of-the-prompt";
     private const string Completion = "canary-of-the-completion";
@@ -32,7 +32,7 @@ public sealed class ContentTests(PostgresServer postgres)
         [
             new("OTEL_EXPORTER_OTLP_ENDPOINT", telemetry.Address.AbsoluteUri), new("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
             new("OTEL_BSP_SCHEDULE_DELAY", "100"), new("OTEL_BLRP_SCHEDULE_DELAY", "100"), new("OTEL_METRIC_EXPORT_INTERVAL", "300"),
-            // As Aspire sets them.
+            // The settings of Aspire.
             new("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "true"),
             new("OTEL_DOTNET_EXPERIMENTAL_ASPNETCORE_DISABLE_URL_QUERY_REDACTION", "true"),
             new("OTEL_DOTNET_EXPERIMENTAL_HTTPCLIENT_DISABLE_URL_QUERY_REDACTION", "true"),
@@ -52,7 +52,7 @@ public sealed class ContentTests(PostgresServer postgres)
         await cube.SendAsync(HttpMethod.Post, "/users/tokens/issue", null, new { username = Password, password = Password });
         await cube.SendAsync(HttpMethod.Get, $"/users/profile?token={tenant.Token}", tenant.Token);
 
-        // One trace goes from the edge over the agent to the model server.
+        // One trace covers the proxy, the agent and the model server.
         var id = Convert.FromHexString(trace);
         await Eventually.TrueAsync(() => Task.FromResult(
             telemetry.Bodies.Any(body => Has(body, id) && Has(body, "cube.endpoint") && Has(body, "Cube.Proxy"))
@@ -101,7 +101,7 @@ public sealed class ContentTests(PostgresServer postgres)
         return rows.ToString();
     }
 
-    /// <summary>Keeps what is exported to it.</summary>
+    /// <summary>An OTLP receiver that records the exported bodies.</summary>
     private sealed class OtlpReceiver : IAsyncDisposable
     {
         private readonly WebApplication _app;

@@ -9,12 +9,12 @@ using Cube.Inference.Translation;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>The normaliser by itself: properties that hold for whatever comes in whatever pieces.</summary>
-public sealed class AnswerStreamTests
+/// <summary>Properties of stream translation for all inputs and all splits.</summary>
+public sealed class ChatStreamTests
 {
     private static readonly string[] _ends = ["\n", "\r\n", "\r"];
 
-    /// <summary>Gives out its bytes in pieces of given lengths.</summary>
+    /// <summary>Returns the bytes in reads of the given lengths.</summary>
     private sealed class Pieces(byte[] bytes, IReadOnlyList<int> lengths) : MemoryStream(bytes)
     {
         private int _next;
@@ -35,18 +35,18 @@ public sealed class AnswerStreamTests
             {
                 if (answer.Write(data, output) is not StreamStep.More and var step)
                 {
-                    return (Essence(output), step);
+                    return (StableText(output), step);
                 }
             }
 
             if (isFinal)
             {
-                return (Essence(output), answer.Complete(output));
+                return (StableText(output), answer.Complete(output));
             }
         }
     }
 
-    private static string Essence(ByteBuffer output) => System.Text.RegularExpressions.Regex.Replace(Encoding.UTF8.GetString(output.Written.Span), "\"id\":\"chatcmpl-[0-9a-f]+\"", "");
+    private static string StableText(ByteBuffer output) => System.Text.RegularExpressions.Regex.Replace(Encoding.UTF8.GetString(output.Written.Span), "\"id\":\"chatcmpl-[0-9a-f]+\"", "");
 
     [Fact]
     public Task Every_split_and_every_line_ending_gives_the_same_events() =>

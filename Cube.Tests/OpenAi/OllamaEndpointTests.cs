@@ -3,13 +3,13 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>Ollama's own endpoints, behind the same walls as OpenAI's.</summary>
-[Collection(SharesReplay.Name)]
-public sealed class NativeTests(ReplaySystem system)
+/// <summary>The endpoints of the Ollama API, with the same checks as the OpenAI endpoints.</summary>
+[Collection(ReplayCollection.Name)]
+public sealed class OllamaEndpointTests(ReplaySystem system)
 {
     private const string Chat = """{"model":"m","messages":[{"role":"user","content":"hi"}]}""";
 
-    private Task<ClientAnswer> AskAsync(string path, string body, string kind = "ollama") => ClientAnswer.AskAsync(system[kind].Cube, system[kind].Tenant, path, body);
+    private Task<ClientResponse> AskAsync(string path, string body, string kind = "ollama") => ClientResponse.AskAsync(system[kind].Cube, system[kind].Tenant, path, body);
 
     public static TheoryData<string> Recordings => [.. Recording.All.Where(static recording =>
         recording is { Method: "POST", Body: not null, Path: "/api/chat" or "/api/generate" or "/api/embed" or "/api/embeddings" or "/api/show" }).Select(static recording => recording.Id)];

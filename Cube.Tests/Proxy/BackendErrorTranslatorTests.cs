@@ -3,8 +3,8 @@ using Cube.Inference.Errors;
 
 namespace Cube.Tests.Proxy;
 
-/// <summary>What model servers say in a 400, and what a client learns of it.</summary>
-public sealed class BackendRefusalTests
+/// <summary>The translation of the 400 responses of model servers to errors for the client.</summary>
+public sealed class BackendErrorTranslatorTests
 {
     private const string Chat = """{"model":"m","messages":[],"max_tokens":9,"top_p":0.1,"tools":[],"temperature":1,"stop":"x","cache_salt":"s","stream_options":{}}""";
 

@@ -2,8 +2,8 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.House;
 
-/// <summary>Rules of the house that a compiler does not check.</summary>
-public sealed class HouseTests
+/// <summary>Rules of the repository that the compiler does not check.</summary>
+public sealed class RepositoryTests
 {
     private static readonly string[] Skipped = ["artifacts", "node_modules", ".git", "bin", "obj", ".cube"];
 
@@ -25,7 +25,7 @@ public sealed class HouseTests
         foreach (var line in File.ReadLines(Path.Combine(TestFiles.Root, "Directory.Packages.props")).Select(static line => line.Trim()))
         {
             Assert.True(reasoned || !line.StartsWith("<PackageVersion", StringComparison.Ordinal), line);
-            // One reason may stand for several packages of a kind.
+            // One comment can apply to several packages.
             reasoned = line.StartsWith("<!--", StringComparison.Ordinal) || (reasoned && line.StartsWith("<PackageVersion", StringComparison.Ordinal));
         }
     }

@@ -4,14 +4,14 @@ using System.Net.Sockets;
 
 namespace Cube.Tests.Systems;
 
-/// <summary>As much of an SMTP server (RFC 5321) as it takes to be handed a mail.</summary>
-internal sealed class SmtpSink : IAsyncDisposable
+/// <summary>A minimal SMTP server (RFC 5321) that receives mails.</summary>
+internal sealed class SmtpTestServer : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _serving;
 
-    public SmtpSink()
+    public SmtpTestServer()
     {
         _listener.Start();
         _serving = ServeAsync();
@@ -55,7 +55,7 @@ internal sealed class SmtpSink : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // The test is over.
+            // The test has ended.
         }
     }
 

@@ -4,9 +4,9 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Models;
 
-/// <summary>A domain's own list of models: what it offers, and what it calls that.</summary>
-[Collection(SharesReplay.Name)]
-public sealed class CatalogueTests(ReplaySystem system)
+/// <summary>The model catalog of a domain: the published models and their aliases.</summary>
+[Collection(ReplayCollection.Name)]
+public sealed class CatalogTests(ReplaySystem system)
 {
     private readonly CubeSystem _cube = system["vllm"].Cube;
 
@@ -58,7 +58,7 @@ public sealed class CatalogueTests(ReplaySystem system)
         server.Play(Recording.Find("vllm-0.32.0/default/chat-plain"));
         foreach (var (asked, isThere) in ((string, bool)[])[("gpt-4o", true), ("team/fast", true), ("team/fast:latest", true), ("smollm2", false), ("GPT-4o", false)])
         {
-            var answer = await ClientAnswer.AskAsync(_cube, tenant, "chat/completions", $$"""{"model":"{{asked}}","messages":[{"role":"user","content":"hi"}]}""");
+            var answer = await ClientResponse.AskAsync(_cube, tenant, "chat/completions", $$"""{"model":"{{asked}}","messages":[{"role":"user","content":"hi"}]}""");
             Assert.Equal(isThere ? 200 : 404, answer.Status);
             if (isThere)
             {
@@ -94,7 +94,7 @@ public sealed class CatalogueTests(ReplaySystem system)
             Assert.Equal(403, (await PutAsync(member, catalogue)).Status);
         }
 
-        // To remove it would change what the names mean, too.
+        // The removal of the catalog would also change the meaning of the aliases.
         Assert.Equal(200, (await PutAsync(tenant, new { models = new[] { new { id = "smollm2", model = "tools" } } })).Status);
         Assert.Equal(403, (await _cube.SendAsync(HttpMethod.Delete, $"/proxy/{tenant.Domain}/models", member.Token)).Status);
     }
@@ -103,7 +103,7 @@ public sealed class CatalogueTests(ReplaySystem system)
     public async Task A_catalog_can_be_read_replaced_and_removed_with_immediate_effect()
     {
         var tenant = await _cube.CreateTenantAsync();
-        Assert.Equal((404, "not_found"), await _cube.SendAsync(HttpMethod.Get, $"/proxy/{tenant.Domain}/models", tenant.Token) is var none ? (none.Status, Domains.CodeOf(none.Body)) : default);
+        Assert.Equal((404, "not_found"), await _cube.SendAsync(HttpMethod.Get, $"/proxy/{tenant.Domain}/models", tenant.Token) is var none ? (none.Status, DomainExtensions.CodeOf(none.Body)) : default);
         Assert.Equal(200, (await PutAsync(tenant, new { models = Array.Empty<object>() })).Status);
         Assert.Empty(await ListAsync(tenant));
         Assert.Equal(200, (await PutAsync(tenant, new { models = new[] { new { id = "tools" } } })).Status);
@@ -149,7 +149,7 @@ public sealed class CatalogueTests(ReplaySystem system)
         var tenant = await TenantAsync(("tools", null));
         using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
         using var response = await _cube.SendRawAsync(HttpMethod.Put, $"/proxy/{tenant.Domain}/models", tenant.Token, content);
-        Assert.Equal((400, "invalid_value"), ((int)response.StatusCode, Domains.CodeOf(JsonElement.Parse(await response.Content.ReadAsStringAsync()))));
+        Assert.Equal((400, "invalid_value"), ((int)response.StatusCode, DomainExtensions.CodeOf(JsonElement.Parse(await response.Content.ReadAsStringAsync()))));
         Assert.Equal(["tools"], await ListAsync(tenant));
     }
 

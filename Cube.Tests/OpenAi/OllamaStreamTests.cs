@@ -7,8 +7,8 @@ using Cube.Inference.Translation;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>What a client gets of one line of Ollama's own API.</summary>
-public sealed class NativeAnswerTests
+/// <summary>The translation of one response line of the Ollama API.</summary>
+public sealed class OllamaStreamTests
 {
     private static (StreamStep Step, string Text, TokenUsage? Usage) Write(string line)
     {

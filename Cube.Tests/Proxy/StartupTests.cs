@@ -2,8 +2,8 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Proxy;
 
-/// <summary>What is missing or wrong stops a service in one line that names it.</summary>
-public sealed class StartTests
+/// <summary>A missing or invalid setting stops a service with one line that names the setting.</summary>
+public sealed class StartupTests
 {
     private static readonly KeyValuePair<string, string>[] Complete =
     [
@@ -62,7 +62,7 @@ public sealed class StartTests
         };
         await using var process = ServiceProcess.StartService(project, settings);
         Assert.Equal(1, await process.WaitForExitAsync());
-        await Eventually.TrueAsync(() => Task.FromResult(process.Output.Contains(named, StringComparison.Ordinal)), $"{named} is named in: {process.Output}", 5);
+        await Eventually.TrueAsync(() => Task.FromResult(process.Output.Contains(named, StringComparison.Ordinal)), $"the output names {named}: {process.Output}", 5);
         Assert.DoesNotContain("   at ", process.Output, StringComparison.Ordinal);
     }
 }

@@ -6,7 +6,7 @@ namespace Cube.AppHost.Tests;
 
 /// <summary>Startup errors are one line with exit code 1.</summary>
 [Collection(OneAtATime.Name)]
-public sealed class StartTests : IDisposable
+public sealed class StartupTests : IDisposable
 {
     private readonly string _data = Directory.CreateTempSubdirectory("cube-start-").FullName;
 

@@ -6,8 +6,8 @@ using Npgsql;
 namespace Cube.Tests.Attestation;
 
 /// <summary>Invalid stored data, through the API or in the database, block at most their own scope.</summary>
-[Collection(SharesFake.Name)]
-public sealed class StoredGarbageTests(FakeSystem system)
+[Collection(FakeBackendCollection.Name)]
+public sealed class CorruptStoredDataTests(FakeBackendSystem system)
 {
     private readonly CubeSystem _cube = system.Reset();
 
@@ -111,7 +111,7 @@ public sealed class StoredGarbageTests(FakeSystem system)
         Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Delete, "/api/routes/closed", admin)).Status);
         Assert.Equal(200, await ChatAsync(other, _cube.Proxy, "yes"));
 
-        Assert.Equal((503, "catalogue_unreadable"), await _cube.SendAsync(HttpMethod.Get, $"/proxy/{tenant.Domain}/models", tenant.Token) is var unreadable ? (unreadable.Status, Domains.CodeOf(unreadable.Body)) : default);
+        Assert.Equal((503, "catalogue_unreadable"), await _cube.SendAsync(HttpMethod.Get, $"/proxy/{tenant.Domain}/models", tenant.Token) is var unreadable ? (unreadable.Status, DomainExtensions.CodeOf(unreadable.Body)) : default);
         Assert.Equal(200, (await _cube.SendAsync(HttpMethod.Put, $"/proxy/{tenant.Domain}/models", tenant.Token, new { models = new[] { new { id = "m" } } })).Status);
         Assert.Equal(200, await ChatAsync(tenant, _cube.Proxy));
 
@@ -179,7 +179,7 @@ public sealed class StoredGarbageTests(FakeSystem system)
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(proxy ?? _cube.Proxy, $"{tenant.Api}/chat/completions"))
         {
             Headers = { Authorization = new("Bearer", tenant.Token) },
-            Content = new StringContent(JsonSerializer.Serialize(Domains.Chat("m")), System.Text.Encoding.UTF8, "application/json"),
+            Content = new StringContent(JsonSerializer.Serialize(DomainExtensions.Chat("m")), System.Text.Encoding.UTF8, "application/json"),
         };
         if (header is not null)
         {

@@ -7,9 +7,9 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>What a client sends is looked at in time that grows as its length does: steps are counted, and large bodies have an answer in seconds.</summary>
-[Collection(SharesReplay.Name)]
-public sealed class WorkBoundTests(ReplaySystem system)
+/// <summary>The work per request grows at most linearly with its size: large bodies are answered in seconds.</summary>
+[Collection(ReplayCollection.Name)]
+public sealed class WorkLimitTests(ReplaySystem system)
 {
     private static readonly TimeSpan _bound = TimeSpan.FromSeconds(10);
 
@@ -96,10 +96,10 @@ public sealed class WorkBoundTests(ReplaySystem system)
     public async Task A_large_body_of_many_small_parts_is_answered_in_seconds(string kind)
     {
         var (cube, _, tenant) = system["ollama"];
-        // Below the limit of values in a body, so that the checks behind it are what is measured.
+        // Below the limit of values in a body, so that the later checks are measured.
         var (path, body) = Large(kind, 1500 << 10);
         var watch = Stopwatch.StartNew();
-        var answer = await ClientAnswer.AskAsync(cube, tenant, path, body);
+        var answer = await ClientResponse.AskAsync(cube, tenant, path, body);
         Assert.Equal(400, answer.Status);
         Assert.True(watch.Elapsed < _bound, $"{kind}: {watch.Elapsed}");
     }
@@ -112,7 +112,7 @@ public sealed class WorkBoundTests(ReplaySystem system)
             var (cube, server, tenant) = system[kind];
             server.PlayJson(200, FakeBackend.Chat);
             var watch = Stopwatch.StartNew();
-            var answer = await ClientAnswer.AskAsync(cube, tenant, "chat/completions", $$"""{"model":"m","messages":[{"role":"user","content":"a"}],"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{{Doubling(40)}} } } }""");
+            var answer = await ClientResponse.AskAsync(cube, tenant, "chat/completions", $$"""{"model":"m","messages":[{"role":"user","content":"a"}],"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{{Doubling(40)}} } } }""");
             Assert.Equal(kind == "vllm" ? 200 : 400, answer.Status);
             Assert.True(watch.Elapsed < _bound);
         }
@@ -132,7 +132,7 @@ public sealed class WorkBoundTests(ReplaySystem system)
             }
 
             var watch = Stopwatch.StartNew();
-            var answer = await ClientAnswer.AskAsync(cube, tenant, "audio/transcriptions", form.Append("--xyz--\r\n").ToString(), "multipart/form-data; boundary=xyz");
+            var answer = await ClientResponse.AskAsync(cube, tenant, "audio/transcriptions", form.Append("--xyz--\r\n").ToString(), "multipart/form-data; boundary=xyz");
             Assert.Equal(status, answer.Status);
             Assert.True(watch.Elapsed < _bound);
             Assert.True(status == 400 || answer.Headers.GetValues("x-cube-ignored").Single().Split(", ").Length == 16);

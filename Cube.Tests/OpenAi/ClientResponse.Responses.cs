@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Cube.Tests.OpenAi;
 
 /// <summary>The rules of a streamed response.</summary>
-internal sealed partial record ClientAnswer
+internal sealed partial record ClientResponse
 {
     private static readonly Dictionary<string, string> _responseEvents = new()
     {
@@ -33,7 +33,7 @@ internal sealed partial record ClientAnswer
         return json;
     })];
 
-    /// <summary>All texts of a streamed response.</summary>
+    /// <summary>The concatenated text of a streamed response.</summary>
     public string ResponseText => string.Concat(ResponseEvents.Where(static json => json.GetProperty("type").ValueEquals("response.output_text.delta")).Select(static json => json.GetProperty("delta").GetString()));
 
     private void CheckResponseStream()
@@ -52,7 +52,7 @@ internal sealed partial record ClientAnswer
         var response = last.GetProperty("response");
         Assert.Equal(last.GetProperty("type").GetString(), $"response.{response.GetProperty("status").GetString()}");
         Assert.Equal(events[0].GetProperty("response").GetProperty("id").GetString(), response.GetProperty("id").GetString());
-        // What was said item by item is what the whole says.
+        // The streamed items must equal the items of the final response.
         var done = events.Where(static json => json.GetProperty("type").ValueEquals("response.output_item.done")).OrderBy(static json => json.GetProperty("output_index").GetInt32()).Select(static json => json.GetProperty("item"));
         Assert.Equal(done, response.GetProperty("output").EnumerateArray(), JsonElement.DeepEquals);
         foreach (var item in response.GetProperty("output").EnumerateArray())

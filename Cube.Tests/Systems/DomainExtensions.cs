@@ -2,8 +2,8 @@ using System.Text.Json;
 
 namespace Cube.Tests.Systems;
 
-/// <summary>What tests do with domains, roles and tokens, over HTTP as their administrators would.</summary>
-internal static class Domains
+/// <summary>Administration of domains, roles and tokens over HTTP.</summary>
+internal static class DomainExtensions
 {
     public static async Task<string> RoleIdAsync(this CubeSystem cube, Tenant tenant, string name)
     {
@@ -12,7 +12,7 @@ internal static class Domains
         return body.GetProperty("roles").EnumerateArray().Single(role => role.GetProperty("name").GetString() == name).GetProperty("id").GetString()!;
     }
 
-    /// <summary>A role with these actions, and optionally these models.</summary>
+    /// <summary>Creates a role with these actions, optionally for these models only.</summary>
     public static async Task<string> CreateRoleAsync(this CubeSystem cube, Tenant tenant, string name, string[] actions, string[]? models = null)
     {
         var (status, body) = await cube.SendAsync(
@@ -28,7 +28,7 @@ internal static class Domains
         Assert.True(status == 200, body.ToString());
     }
 
-    /// <summary>A new user who holds a role of a tenant's domain: a built-in one by name, or a new one with these actions.</summary>
+    /// <summary>Creates a user with a role in the domain of the tenant: a built-in role by name, or a new role with these actions.</summary>
     public static async Task<Tenant> CreateMemberAsync(this CubeSystem cube, Tenant tenant, string role, string[]? actions = null, string[]? models = null)
     {
         var user = await cube.CreateUserAsync();
@@ -37,7 +37,7 @@ internal static class Domains
         return user with { Domain = tenant.Domain };
     }
 
-    /// <summary>A personal access token with these scopes, as <c>models/m/llm_read</c> or <c>domains/*/read</c>.</summary>
+    /// <summary>Creates a personal access token with these scopes, for example <c>models/m/llm_read</c> or <c>domains/*/read</c>.</summary>
     public static async Task<(Guid Id, string Secret)> CreatePatAsync(this CubeSystem cube, Tenant user, params string[] scopes)
     {
         var (status, pat) = await cube.SendAsync(HttpMethod.Post, "/pats", user.Token, new { name = "token", description = "of a test", duration = "1h" });
@@ -61,7 +61,7 @@ internal static class Domains
 
     public static object Chat(string model) => new { model, messages = (object[])[new { role = "user", content = "hi" }] };
 
-    /// <returns>The status, and the code of the error where there is one.</returns>
+    /// <returns>The status and the error code; the code is null for a success.</returns>
     public static async Task<(int Status, string? Code)> ChatAsync(this CubeSystem cube, Guid domain, string token, string model = "m")
     {
         var (status, body) = await cube.SendAsync(HttpMethod.Post, $"/proxy/{domain}/v1/chat/completions", token, Chat(model));

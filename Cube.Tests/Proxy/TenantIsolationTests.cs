@@ -4,9 +4,9 @@ using Npgsql;
 
 namespace Cube.Tests.Proxy;
 
-/// <summary>Nobody reaches a domain that is not his, whatever he asks of it.</summary>
-[Collection(SharesFake.Name)]
-public sealed class TenantWallTests(FakeSystem system)
+/// <summary>A caller reaches only domains of which the caller is a member, on every path.</summary>
+[Collection(FakeBackendCollection.Name)]
+public sealed class TenantIsolationTests(FakeBackendSystem system)
 {
     private readonly CubeSystem _cube = system.Reset();
 
@@ -137,7 +137,7 @@ public sealed class TenantWallTests(FakeSystem system)
         Assert.Equal(200, (int)response.StatusCode);
 
         var received = system.Backend.Requests.Last(static received => received.Target == "/v1/chat/completions");
-        // What nobody knows goes nowhere, and the client hears of it; what passes keeps its digits.
+        // The proxy drops unknown members and reports them. Numbers that it forwards keep all digits.
         Assert.StartsWith("""{"model":"m","seed":9007199254740993,"messages":[{"role":"user","content":"hi"}],"cache_salt":""", received.Body, StringComparison.Ordinal);
         Assert.Equal("x_foo", response.Headers.GetValues("x-cube-ignored").Single());
         Assert.DoesNotContain(received.Headers, static header => header.Value.Contains("mark-of-the-client", StringComparison.Ordinal));

@@ -6,9 +6,9 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.OpenAi;
 
-/// <summary>All that a client got for one request, and the rules that it must keep.</summary>
-/// <param name="IsBroken">The connection was broken in the middle of the body.</param>
-internal sealed partial record ClientAnswer(int Status, string? Type, HttpResponseHeaders Headers, string Text, bool IsBroken)
+/// <summary>The complete response to one request, and the rules for it.</summary>
+/// <param name="IsBroken">The connection was aborted within the body.</param>
+internal sealed partial record ClientResponse(int Status, string? Type, HttpResponseHeaders Headers, string Text, bool IsBroken)
 {
     public bool IsStream => Type == "text/event-stream";
 
@@ -18,18 +18,18 @@ internal sealed partial record ClientAnswer(int Status, string? Type, HttpRespon
 
     public JsonElement Json => JsonElement.Parse(Text);
 
-    /// <summary>The events of a stream without the last, <c>[DONE]</c>.</summary>
+    /// <summary>The events of a stream without the last one, <c>[DONE]</c>.</summary>
     public IReadOnlyList<JsonElement> Events => [.. Text.Split("\n\n", StringSplitOptions.RemoveEmptyEntries).Where(static text => text != "data: [DONE]").Select(static text => JsonElement.Parse(text["data: ".Length..]))];
 
-    /// <summary>All texts of a stream's first choice, put together.</summary>
+    /// <summary>The concatenated text of the first choice of a stream.</summary>
     public string Content => string.Concat(Events.SelectMany(static json => json.GetProperty("choices").EnumerateArray())
         .Where(static choice => choice.GetProperty("index").GetInt32() == 0)
         .Select(static choice => choice.TryGetProperty("delta", out var delta) ? delta.TryGetProperty("content", out var content) ? content.GetString() : "" : choice.GetProperty("text").GetString()));
 
-    /// <summary>What does not differ from one answer to the next.</summary>
-    public string Essence => Ids().Replace(Text, "");
+    /// <summary>The text without ids and times, which differ between responses.</summary>
+    public string StableText => Ids().Replace(Text, "");
 
-    public static async Task<ClientAnswer> AskAsync(CubeSystem cube, Tenant tenant, string path, string body, string type = "application/json", HttpClient? http = null)
+    public static async Task<ClientResponse> AskAsync(CubeSystem cube, Tenant tenant, string path, string body, string type = "application/json", HttpClient? http = null)
     {
         var url = path.StartsWith('/') ? $"/proxy/{tenant.Domain}{path}" : $"{tenant.Api}/{path}";
         var client = http ?? cube.Http;
@@ -48,8 +48,8 @@ internal sealed partial record ClientAnswer(int Status, string? Type, HttpRespon
         return answer;
     }
 
-    /// <summary>The whole answer, or as much of it as came before the connection was broken.</summary>
-    public static async Task<ClientAnswer> ReadAsync(HttpResponseMessage response)
+    /// <summary>Reads the whole response, or the part before the connection was aborted.</summary>
+    public static async Task<ClientResponse> ReadAsync(HttpResponseMessage response)
     {
         using var received = new MemoryStream();
         var isBroken = false;
@@ -62,11 +62,11 @@ internal sealed partial record ClientAnswer(int Status, string? Type, HttpRespon
             isBroken = true;
         }
 
-        return new ClientAnswer(
+        return new ClientResponse(
             (int)response.StatusCode, response.Content.Headers.ContentType?.MediaType, response.Headers, new UTF8Encoding(false, true).GetString(received.ToArray()), isBroken);
     }
 
-    /// <summary>The contract: the schemas of OpenAI, its framing of streams, or its envelope.</summary>
+    /// <summary>Checks the response against the OpenAI schemas, the stream format or the error format.</summary>
     public void Check(string path, string body)
     {
         if (Status >= 400)
@@ -87,7 +87,7 @@ internal sealed partial record ClientAnswer(int Status, string? Type, HttpRespon
         if (!IsStream)
         {
             Assert.False(IsBroken);
-            // The description has no word for embeddings in base64, which its own SDKs ask for.
+            // The OpenAPI description does not contain base64 embeddings, which the OpenAI SDKs request.
             if (path is "chat/completions" or "completions" or "embeddings" or "responses" && !(path == "embeddings" && body.Contains("base64", StringComparison.Ordinal)))
             {
                 OpenAiSchema.Check(path switch { "chat/completions" => "CreateChatCompletionResponse", "completions" => "CreateCompletionResponse", "responses" => "Response", _ => "CreateEmbeddingResponse" }, Json);
@@ -153,7 +153,7 @@ internal sealed partial record ClientAnswer(int Status, string? Type, HttpRespon
                 if (choice.TryGetProperty("delta", out var delta))
                 {
                     Assert.Equal(begun.Add(index), delta.TryGetProperty("role", out _));
-                    Assert.True(finish.ValueKind == JsonValueKind.Null || !delta.EnumerateObject().Any(), "the last delta of a choice is empty");
+                    Assert.True(finish.ValueKind == JsonValueKind.Null || !delta.EnumerateObject().Any(), "the last delta of a choice must be empty");
                 }
 
                 if (finish.ValueKind != JsonValueKind.Null)
@@ -164,7 +164,7 @@ internal sealed partial record ClientAnswer(int Status, string? Type, HttpRespon
             }
         }
 
-        Assert.True(IsBroken || ended.Count == choices, "every choice has ended");
+        Assert.True(IsBroken || ended.Count == choices, "every choice must have a finish reason");
     }
 
     [GeneratedRegex("\"(id|item_id|created|created_at|completed_at)\":(\"[^\"]*\"|[0-9]+)")]

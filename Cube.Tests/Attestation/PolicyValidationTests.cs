@@ -7,7 +7,7 @@ using Cube.Proxy.Configuration.Routes;
 namespace Cube.Tests.Attestation;
 
 /// <summary>Stored policies can be loaded and satisfied.</summary>
-public sealed class PolicyTextTests
+public sealed class PolicyValidationTests
 {
     private static readonly string _hex96 = new('a', 96);
 

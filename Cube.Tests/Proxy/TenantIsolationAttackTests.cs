@@ -6,9 +6,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace Cube.Tests.Proxy;
 
-/// <summary>Attacks on the wall around a tenant: ambiguous framing, paths that control a model server, streams side by side.</summary>
-[Collection(SharesFake.Name)]
-public sealed partial class WallAttackTests(FakeSystem system)
+/// <summary>Attacks on tenant isolation: ambiguous framing, paths that control a model server, concurrent streams.</summary>
+[Collection(FakeBackendCollection.Name)]
+public sealed partial class TenantIsolationAttackTests(FakeBackendSystem system)
 {
     private const string Body = """{"model":"m","messages":[{"role":"user","content":"hi"}]}""";
 
@@ -34,7 +34,7 @@ public sealed partial class WallAttackTests(FakeSystem system)
         await stream.WriteAsync(Encoding.ASCII.GetBytes(
             $"POST {tenant.Api}/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.Token}\r\nContent-Type: application/json\r\n{rest}"));
         using var reader = new StreamReader(stream);
-        // To the end of the connection: it must be closed.
+        // Reads to the end: the proxy must close the connection.
         var answer = await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(10));
         Assert.True(answer.StartsWith("HTTP/1.1 400", StringComparison.Ordinal), $"{what}: {answer}");
         Assert.Single(answer.Split("HTTP/1.1 ", StringSplitOptions.RemoveEmptyEntries));
@@ -78,9 +78,9 @@ public sealed partial class WallAttackTests(FakeSystem system)
         var tenant = await _cube.CreateTenantAsync();
         var before = system.Backend.Requests.Count;
         var (status, body) = await _cube.SendAsync(new HttpMethod(method), $"/proxy/{tenant.Domain}{path}", tenant.Token, method == "GET" ? null : new { name = "m" });
-        // What changes models is for administrators of the platform; the rest is for nobody.
+        // Only platform administrators change models. The other paths do not exist.
         var isAdministration = path is "/api/pull" or "/api/create" or "/api/copy" or "/api/delete";
-        Assert.Equal(isAdministration ? (403, "insufficient_permissions") : (404, "unknown_url"), (status, Domains.CodeOf(body)));
+        Assert.Equal(isAdministration ? (403, "insufficient_permissions") : (404, "unknown_url"), (status, DomainExtensions.CodeOf(body)));
         Assert.Equal(before, system.Backend.Requests.Count);
     }
 
@@ -91,7 +91,7 @@ public sealed partial class WallAttackTests(FakeSystem system)
         Tenant[] tenants = [await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync()];
         system.Backend.Answer = static async context =>
         {
-            // The prompt comes back in every event.
+            // The model server repeats the prompt in every event.
             var mark = System.Text.Json.JsonElement.Parse((string)context.Items[FakeBackend.BodyItem]!).GetProperty("messages")[0].GetProperty("content").GetString();
             context.Response.ContentType = "text/event-stream";
             for (var i = 0; i < 10; i++)

@@ -1,8 +1,8 @@
 namespace Cube.Tests.OpenAi;
 
-/// <summary>Endpoints of vLLM beside OpenAI's, with what a real one answered.</summary>
-[Collection(SharesReplay.Name)]
-public sealed class UtilityTests(ReplaySystem system)
+/// <summary>The endpoints that only vLLM has, with recorded responses.</summary>
+[Collection(ReplayCollection.Name)]
+public sealed class VllmEndpointTests(ReplaySystem system)
 {
     [Theory]
     [InlineData("default/tokenize", "/tokenize", """{"count":2,"max_model_len":2048,"tokens":[19556,905]}""")]
@@ -14,7 +14,7 @@ public sealed class UtilityTests(ReplaySystem system)
         var found = Recording.Find($"vllm-0.32.0/{recording}");
         var (cube, server, tenant) = system["vllm"];
         server.Play(found);
-        var answer = await ClientAnswer.AskAsync(cube, tenant, path, found.Body!);
+        var answer = await ClientResponse.AskAsync(cube, tenant, path, found.Body!);
         Assert.True(answer.Status == 200, answer.Text);
         if (expected is not null)
         {
@@ -31,7 +31,7 @@ public sealed class UtilityTests(ReplaySystem system)
     {
         var (cube, server, tenant) = system["ollama"];
         var before = server.Requests.Count;
-        var answer = await ClientAnswer.AskAsync(cube, tenant, path, body);
+        var answer = await ClientResponse.AskAsync(cube, tenant, path, body);
         Assert.Equal((404, "unknown_url"), (answer.Status, answer.Code));
         Assert.Equal(before, server.Requests.Count);
     }
@@ -41,7 +41,7 @@ public sealed class UtilityTests(ReplaySystem system)
     public async Task A_missing_or_invalid_parameter_is_named(string path, string body, string param)
     {
         var (cube, _, tenant) = system["vllm"];
-        var answer = await ClientAnswer.AskAsync(cube, tenant, path, body);
+        var answer = await ClientResponse.AskAsync(cube, tenant, path, body);
         Assert.Equal((400, param), (answer.Status, answer.Param));
     }
 
