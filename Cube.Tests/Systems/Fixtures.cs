@@ -1,5 +1,3 @@
-using Cube.Tests.Attestation.Atls;
-
 namespace Cube.Tests.Systems;
 
 /// <summary>A system with the guide model for tests that do not affect each other.</summary>
