@@ -36,19 +36,28 @@ public sealed class EventLogTests
         return stream.ToArray();
     }
 
-    private static void Check(byte[] log, params (int Index, byte[] Value)[] registers) =>
-        EventLog.Replay(log).CheckAgainst(new Dictionary<string, SortedDictionary<int, byte[]>> { ["sha256"] = new(registers.ToDictionary(static pair => pair.Index, static pair => pair.Value)) });
-
-    [Fact]
-    public void The_log_must_contain_each_extended_firmware_register()
+    /// <param name="logged">The registers of the events in the log.</param>
+    /// <param name="extended">The registers that contain the digest of one event.</param>
+    /// <param name="initial">Registers that still have their initial value.</param>
+    private static void Check(uint[] logged, int[] extended, int[] initial)
     {
-        Check(Log(0, 7), (0, _extended), (7, _extended));
-        Check(Log(0), (0, _extended), (7, new byte[32]));
-        Assert.Equal(Codes.EventLogReplay, Assert.Throws<AppraisalException>(static () => Check(Log(0), (0, _extended), (7, _extended))).Code);
-        // Later software need not log the registers that it extends.
-        Check(Log(0), (0, _extended), (10, _extended));
-        Assert.Equal(Codes.EventLogReplay, Assert.Throws<AppraisalException>(static () => Check(Log(0, 9), (0, _extended), (9, new byte[32]))).Code);
+        var registers = new SortedDictionary<int, byte[]>(extended.ToDictionary(static index => index, static _ => _extended));
+        initial.ToList().ForEach(index => registers[index] = new byte[32]);
+        EventLog.Replay(Log(logged)).CheckAgainst(new Dictionary<string, SortedDictionary<int, byte[]>> { ["sha256"] = registers });
     }
+
+    [Theory]
+    [InlineData(new uint[] { 0, 7 }, new[] { 0, 7 }, new int[0])]
+    [InlineData(new uint[] { 0 }, new[] { 0 }, new[] { 7 })]
+    // Later software need not log the registers that it extends.
+    [InlineData(new uint[] { 0 }, new[] { 0, 10 }, new int[0])]
+    public void A_log_with_each_extended_firmware_register_is_accepted(uint[] logged, int[] extended, int[] initial) => Check(logged, extended, initial);
+
+    [Theory]
+    [InlineData(new uint[] { 0 }, new[] { 0, 7 }, new int[0])]
+    [InlineData(new uint[] { 0, 9 }, new[] { 0 }, new[] { 9 })]
+    public void A_log_that_does_not_explain_the_registers_is_rejected(uint[] logged, int[] extended, int[] initial) =>
+        Assert.Equal(Codes.EventLogReplay, Assert.Throws<AppraisalException>(() => Check(logged, extended, initial)).Code);
 
     [Fact]
     public void An_event_of_an_unknown_register_is_rejected() =>

@@ -133,14 +133,15 @@ public sealed class ResponsesTests(ReplaySystem system)
         Assert.Equal((400, "context_length_exceeded", "input"), await AskAsync("") is var full ? (full.Status, full.Code, full.Param) : default);
     }
 
-    [Fact]
-    public async Task Endpoints_for_stored_responses_are_answered_with_404()
+    [Theory]
+    [InlineData("GET", "responses/resp_1")]
+    [InlineData("DELETE", "responses/resp_1")]
+    [InlineData("POST", "responses/resp_1/cancel")]
+    [InlineData("GET", "responses/resp_1/input_items")]
+    public async Task Endpoints_for_stored_responses_are_answered_with_404(string method, string path)
     {
         var (cube, _, tenant) = system["vllm"];
-        foreach (var (method, path) in ((HttpMethod, string)[])[(HttpMethod.Get, "responses/resp_1"), (HttpMethod.Delete, "responses/resp_1"), (HttpMethod.Post, "responses/resp_1/cancel"), (HttpMethod.Get, "responses/resp_1/input_items")])
-        {
-            Assert.Equal((404, "unknown_url"), await cube.SendAsync(method, $"{tenant.Api}/{path}", tenant.Token) is var answer ? (answer.Status, DomainExtensions.CodeOf(answer.Body)) : default);
-        }
+        Assert.Equal((404, "unknown_url"), await cube.SendAsync(new HttpMethod(method), $"{tenant.Api}/{path}", tenant.Token) is var answer ? (answer.Status, DomainExtensions.CodeOf(answer.Body)) : default);
     }
 
     private static string Delta(string delta, string finish = "null") => $$"""data: {"model":"m","choices":[{"index":0,"delta":{{delta}},"finish_reason":{{finish}}}]}""" + "\n\n";

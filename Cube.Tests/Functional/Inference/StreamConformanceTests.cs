@@ -251,25 +251,28 @@ public sealed class StreamConformanceTests(ReplaySystem system)
         Assert.DoesNotContain("the prompt", answer.Text, StringComparison.Ordinal);
     }
 
+    public static MatrixTheoryData<string, string> Unusable { get; } = new(
+        ["ollama", "vllm"],
+        [
+            """{"choices":[{"index":0,"message":{"role":"assistant","content":"x"},"finish_reason":null}]}""",
+            """{"choices":[{"index":0,"message":{"role":"assistant","content":"x"},"finish_reason":"abort"}]}""",
+            """{"choices":[]}""",
+            """{"error":{"message":"secret"}}""",
+            """{}""",
+            """[]""",
+            """{"choices":[{"index":0,"message":"x","finish_reason":"stop"}]}""",
+            """{"choices":[{"index":0,"message":{"role":"assistant","content":["x"]},"finish_reason":"stop"}]}""",
+            "",
+        ]);
+
     [Theory]
-    [InlineData("""{"choices":[{"index":0,"message":{"role":"assistant","content":"x"},"finish_reason":null}]}""")]
-    [InlineData("""{"choices":[{"index":0,"message":{"role":"assistant","content":"x"},"finish_reason":"abort"}]}""")]
-    [InlineData("""{"choices":[]}""")]
-    [InlineData("""{"error":{"message":"secret"}}""")]
-    [InlineData("""{}""")]
-    [InlineData("""[]""")]
-    [InlineData("""{"choices":[{"index":0,"message":"x","finish_reason":"stop"}]}""")]
-    [InlineData("""{"choices":[{"index":0,"message":{"role":"assistant","content":["x"]},"finish_reason":"stop"}]}""")]
-    [InlineData("")]
+    [MemberData(nameof(Unusable))]
     [Trait("Conformance", "ER-09")]
-    public async Task An_unusable_200_response_is_answered_with_502(string body)
+    public async Task An_unusable_200_response_is_answered_with_502(string kind, string body)
     {
-        foreach (var kind in (string[])["ollama", "vllm"])
-        {
-            system[kind].Server.PlayJson(200, body);
-            var answer = await AskAsync(kind, Body.Replace("\"stream\":true,", "", StringComparison.Ordinal));
-            Assert.Equal((502, "upstream_error"), (answer.Status, answer.Code));
-        }
+        system[kind].Server.PlayJson(200, body);
+        var answer = await AskAsync(kind, Body.Replace("\"stream\":true,", "", StringComparison.Ordinal));
+        Assert.Equal((502, "upstream_error"), (answer.Status, answer.Code));
     }
 
     [Fact]

@@ -66,23 +66,6 @@ public sealed class PasswordQueueTests
     public void A_client_key_is_an_IPv4_address_or_an_IPv6_network(string address, string expected) =>
         Assert.Equal(expected, PasswordQueue.ClientKey(IPAddress.Parse(address)));
 
-    [Fact]
-    public void A_limit_outside_its_range_is_invalid()
-    {
-        var validator = new IdentityOptionsValidator();
-        Assert.True(validator.Validate(null, Valid()).Succeeded);
-        foreach (var spoil in (Action<IdentityOptions>[])[
-            static options => options.MaxDomainsPerUser = 0, static options => options.PasswordsAtOnce = 65, static options => options.PasswordsWaiting = 0,
-            static options => options.PasswordsWaitingPerAddress = 0, static options => options.LoginFailuresPerAddress = 9])
-        {
-            var options = Valid();
-            spoil(options);
-            Assert.True(validator.Validate(null, options).Failed);
-        }
-
-        static IdentityOptions Valid() => new() { KeyEncryptionSecret = "a secret of the tests" };
-    }
-
     private static PasswordQueue Make(int atOnce, int waiting, int perAddress) => new(Options.Create(
         new IdentityOptions { PasswordsAtOnce = atOnce, PasswordsWaiting = waiting, PasswordsWaitingPerAddress = perAddress }));
 }

@@ -86,7 +86,7 @@ public sealed class ChatRequestRejectionTests
     public void An_invalid_request_is_a_400_that_names_the_parameter(string kind, string code, string? param, string body) =>
         Assert.Equal((400, code, param), Translation.Of(kind, body).Error);
 
-    public static TheoryData<string, string> NoObject => new()
+    private static readonly Dictionary<string, string> _noObject = new(StringComparer.Ordinal)
     {
         { "an unfinished object", "{" }, { "nothing", "" }, { "null", "null" }, { "an array", "[]" }, { "a string", "\"x\"" },
         { "text after the object", Chat("") + " x" },
@@ -104,14 +104,13 @@ public sealed class ChatRequestRejectionTests
         { "half a pair before a letter", Content(@"\ud83dx") }, { "half a pair after a backslash", Content(@"\\\ud83d") }, { "a pair in the wrong order", Content(@"\uDe00\ud83d") },
     };
 
+    public static MatrixTheoryData<string, string> NoObject => new(Kinds, _noObject.Keys);
+
     [Theory]
     [MemberData(nameof(NoObject))]
     [Trait("Conformance", "ER-01"), Trait("Conformance", "HP-09")]
-    public void A_body_that_is_not_exactly_one_JSON_object_is_invalid_json(string what, string body)
-    {
-        Assert.NotEmpty(what);
-        Assert.All(Kinds, kind => Assert.Equal((400, "invalid_json", null), Translation.Of(kind, body).Error));
-    }
+    public void A_body_that_is_not_exactly_one_JSON_object_is_invalid_json(string kind, string what) =>
+        Assert.Equal((400, "invalid_json", null), Translation.Of(kind, _noObject[what]).Error);
 
     [Fact]
     [Trait("Conformance", "ER-01")]

@@ -5,7 +5,7 @@ using Cube.Attestation.Simulated;
 using Cube.Tests.Attestation.Synthetic;
 using Cube.Tests.Systems;
 
-namespace Cube.Tests.Attestation.Cli;
+namespace Cube.Tests.Functional.Attestation;
 
 /// <summary>Exit codes and output of <c>cube-attest</c>.</summary>
 public sealed class CommandTests : IDisposable
@@ -17,18 +17,25 @@ public sealed class CommandTests : IDisposable
     {
         var genuine = Write("snp.json", EvidenceJson.Write(SyntheticAmd.Shared.Make(new()).Evidence));
         var simulated = Write("simulated.json", EvidenceJson.Write(SimulatedEvidence.Make(new byte[64], SyntheticAmd.Now)));
-        var policy = Write("policy.json", """{"types":["sev-snp"],"snp":{"measurements":["00"]}}"""u8.ToArray());
         // The root is not AMD's.
         Assert.Equal((1, "untrusted-root"), await VerifyAsync(genuine, "--at", "2026-06-15T00:00:00Z"));
         Assert.Equal((3, "policy-missing"), await VerifyAsync(simulated));
         Assert.Equal((1, "malformed"), await VerifyAsync(Write("bad.json", "{}"u8.ToArray())));
-        Assert.Equal(2, (await RunAsync("verify")).Code);
-        Assert.Equal(2, (await RunAsync("verify", Path.Combine(_folder, "nothing"))).Code);
-        Assert.Equal(2, (await RunAsync("verify", genuine, "--at", "tomorrow")).Code);
-        Assert.Equal(2, (await RunAsync("verify", genuine, "--binder", "00")).Code);
-        Assert.Equal(2, (await RunAsync("verify", genuine, "--policy", policy)).Code);
-        Assert.Equal(2, (await RunAsync("explain", genuine)).Code);
-        Assert.Equal(2, (await RunAsync("vectors", _folder)).Code);
+    }
+
+    [Theory]
+    [InlineData("verify")]
+    [InlineData("verify", "@nothing")]
+    [InlineData("verify", "@snp.json", "--at", "tomorrow")]
+    [InlineData("verify", "@snp.json", "--binder", "00")]
+    [InlineData("verify", "@snp.json", "--policy", "@policy.json")]
+    [InlineData("explain", "@snp.json")]
+    [InlineData("vectors", "@")]
+    public async Task Invalid_arguments_have_exit_code_2(params string[] arguments)
+    {
+        Write("snp.json", EvidenceJson.Write(SyntheticAmd.Shared.Make(new()).Evidence));
+        Write("policy.json", """{"types":["sev-snp"],"snp":{"measurements":["00"]}}"""u8.ToArray());
+        Assert.Equal(2, (await RunAsync([.. arguments.Select(argument => argument.StartsWith('@') ? Path.Combine(_folder, argument[1..]) : argument)])).Code);
     }
 
     [Fact]
