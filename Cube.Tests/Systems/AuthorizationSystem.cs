@@ -42,7 +42,7 @@ public abstract class AuthorizationSystem(PostgresServer postgres) : IAsyncLifet
     {
         await using var source = NpgsqlDataSource.Create($"{cube.Database};Pooling=false");
         var engine = new EngineClient(cube.Authorization, cube.EngineKey);
-        string[] said = [], held = [];
+        string[] expected = [], actual = [];
         await Eventually.TrueAsync(async () =>
         {
             await using var query = source.CreateCommand(
@@ -59,17 +59,17 @@ public abstract class AuthorizationSystem(PostgresServer postgres) : IAsyncLifet
                 }
             }
 
-            said = [.. rows.Order(StringComparer.Ordinal)];
+            expected = [.. rows.Order(StringComparer.Ordinal)];
             var all = new List<string>();
             foreach (var type in (string[])["platform", "domain", "role", "model", "token"])
             {
                 all.AddRange(await engine.ReadAsync(new { resourceType = type }));
             }
 
-            held = [.. all.Order(StringComparer.Ordinal)];
-            return said.SequenceEqual(held);
+            actual = [.. all.Order(StringComparer.Ordinal)];
+            return expected.SequenceEqual(actual);
         }, "the relationships in the engine equal those in the tables", 10);
-        Assert.NotEmpty(said);
+        Assert.NotEmpty(expected);
     }
 
     public async ValueTask DisposeAsync()
@@ -95,13 +95,13 @@ public sealed class SpiceDbSystem(PostgresServer postgres, SpiceDbServer spiceDb
 }
 
 [CollectionDefinition(Name)]
-public sealed class EmbeddedEngineCollection : ICollectionFixture<EmbeddedEngineSystem>
+public sealed class EmbeddedEngineCollectionDefinition : ICollectionFixture<EmbeddedEngineSystem>
 {
     public const string Name = "embedded";
 }
 
 [CollectionDefinition(Name)]
-public sealed class SpiceDbCollection : ICollectionFixture<SpiceDbSystem>
+public sealed class SpiceDbCollectionDefinition : ICollectionFixture<SpiceDbSystem>
 {
     public const string Name = "spicedb";
 }

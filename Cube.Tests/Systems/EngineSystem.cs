@@ -23,7 +23,7 @@ public sealed class EngineSystem(PostgresServer postgres) : IAsyncLifetime
 }
 
 [CollectionDefinition(Name)]
-public sealed class EngineCollection : ICollectionFixture<EngineSystem>
+public sealed class EngineCollectionDefinition : ICollectionFixture<EngineSystem>
 {
     public const string Name = "engine";
 }

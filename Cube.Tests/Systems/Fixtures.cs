@@ -63,16 +63,16 @@ public sealed class RouteSystem(PostgresServer postgres) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _backend.Answer = static context => FakeBackend.JsonAsync(context, 200, Says("agent"));
+        _backend.Answer = static context => FakeBackend.JsonAsync(context, 200, Response("agent"));
         await _backend.StartAsync();
         Machine = await FaultyAttester.StartAsync();
-        (Machine.Answer, Machine.Models) = (Says("machine"), ["m", "machine-only"]);
+        (Machine.Answer, Machine.Models) = (Response("machine"), ["m", "machine-only"]);
         Cube = await CubeSystem.StartAsync(postgres, ("vllm", _backend.Address));
         Other = await Cube.StartAnotherProxyAsync();
         Administrator = (await Cube.LoginAsync()).Access;
     }
 
-    private static string Says(string who) => FakeBackend.Chat.Replace("Hello.", who, StringComparison.Ordinal);
+    private static string Response(string machine) => FakeBackend.Chat.Replace("Hello.", machine, StringComparison.Ordinal);
 
     public async ValueTask DisposeAsync()
     {
@@ -87,19 +87,19 @@ public sealed class RouteSystem(PostgresServer postgres) : IAsyncLifetime
 }
 
 [CollectionDefinition(Name)]
-public sealed class RouteCollection : ICollectionFixture<RouteSystem>
+public sealed class RouteCollectionDefinition : ICollectionFixture<RouteSystem>
 {
     public const string Name = "routes";
 }
 
 [CollectionDefinition(Name)]
-public sealed class GuideCollection : ICollectionFixture<GuideSystem>
+public sealed class GuideCollectionDefinition : ICollectionFixture<GuideSystem>
 {
     public const string Name = "guide";
 }
 
 [CollectionDefinition(Name)]
-public sealed class FakeBackendCollection : ICollectionFixture<FakeBackendSystem>
+public sealed class FakeBackendCollectionDefinition : ICollectionFixture<FakeBackendSystem>
 {
     public const string Name = "fake";
 }

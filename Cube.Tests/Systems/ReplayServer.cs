@@ -16,8 +16,8 @@ public enum Split
 }
 
 /// <summary>
-/// Ollama or vLLM as they were recorded, over a real socket: what a test has chosen is the answer to whatever is asked, in the reads that it
-/// wants, and cut off, stalled or broken where it wants.
+/// A server that replays a recorded Ollama or vLLM over a real socket. The test chooses the response, its split into reads, and where the response is cut
+/// or stalls.
 /// </summary>
 public sealed class ReplayServer : IAsyncDisposable
 {

@@ -30,7 +30,7 @@ public sealed class ReplaySystem(PostgresServer postgres) : IAsyncLifetime
 }
 
 [CollectionDefinition(Name)]
-public sealed class ReplayCollection : ICollectionFixture<ReplaySystem>
+public sealed class ReplayCollectionDefinition : ICollectionFixture<ReplaySystem>
 {
     public const string Name = "replay";
 }

@@ -4,7 +4,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Functional.Agent;
 
-[Collection(GuideCollection.Name)]
+[Collection(GuideCollectionDefinition.Name)]
 public sealed class GuideRequestTests(GuideSystem system)
 {
     private readonly CubeSystem _cube = system.Cube;

@@ -5,7 +5,7 @@ using Npgsql;
 namespace Cube.Tests.Functional.Attestation;
 
 /// <summary>Invalid stored data, through the API or in the database, block at most their own scope.</summary>
-[Collection(FakeBackendCollection.Name)]
+[Collection(FakeBackendCollectionDefinition.Name)]
 public sealed class CorruptStoredDataTests(FakeBackendSystem system)
 {
     private readonly CubeSystem _cube = system.Reset();

@@ -8,7 +8,7 @@ namespace Cube.Tests.Functional.Attestation;
 /// Each defect of a machine, with each kind of request, in each state of a connection. A machine
 /// without a valid exchange must never receive a byte of a prompt.
 /// </summary>
-[Collection(FakeBackendCollection.Name)]
+[Collection(FakeBackendCollectionDefinition.Name)]
 public sealed class FaultMatrixTests(FakeBackendSystem system)
 {
     private const string Canary = "canary-7f3a";

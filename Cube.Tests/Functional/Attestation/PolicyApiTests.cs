@@ -12,7 +12,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Attestation;
 
 /// <summary>The policy API against a complete system.</summary>
-[Collection(FakeBackendCollection.Name)]
+[Collection(FakeBackendCollectionDefinition.Name)]
 public sealed class PolicyApiTests(FakeBackendSystem system)
 {
     private static readonly string[] _simulated = ["simulated"];

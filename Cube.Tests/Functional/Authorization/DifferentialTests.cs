@@ -5,7 +5,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Authorization;
 
 /// <summary>Compares SpiceDB and the embedded engine on random schemas, relationships and checks.</summary>
-[Collection(EngineCollection.Name)]
+[Collection(EngineCollectionDefinition.Name)]
 public sealed class DifferentialTests(EngineSystem system, SpiceDbServer spiceDb)
 {
     private const int QuestionsEach = 50;

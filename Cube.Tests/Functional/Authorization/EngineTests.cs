@@ -232,7 +232,7 @@ public sealed class SpiceDbEngineTests(SpiceDbServer spiceDb) : EngineTests
 }
 
 /// <summary>The trial store, which <c>SpiceDb__PresharedKey</c> opens; cleared before each test.</summary>
-[Collection(EngineCollection.Name)]
+[Collection(EngineCollectionDefinition.Name)]
 public sealed class EmbeddedEngineTests(EngineSystem system) : EngineTests
 {
     private protected override Task<EngineClient> CreateAsync() => system.EmptyStoreAsync();

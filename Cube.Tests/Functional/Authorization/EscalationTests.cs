@@ -137,7 +137,7 @@ public abstract class EscalationTests(AuthorizationSystem system)
     }
 }
 
-[Collection(EmbeddedEngineCollection.Name)]
+[Collection(EmbeddedEngineCollectionDefinition.Name)]
 public sealed class EmbeddedEscalationTests(EmbeddedEngineSystem system) : EscalationTests(system)
 {
     private readonly EmbeddedEngineSystem _system = system;
@@ -154,5 +154,5 @@ public sealed class EmbeddedEscalationTests(EmbeddedEngineSystem system) : Escal
     }
 }
 
-[Collection(SpiceDbCollection.Name)]
+[Collection(SpiceDbCollectionDefinition.Name)]
 public sealed class SpiceDbEscalationTests(SpiceDbSystem system) : EscalationTests(system);

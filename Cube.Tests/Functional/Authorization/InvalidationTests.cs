@@ -13,7 +13,7 @@ using Microsoft.Extensions.Logging;
 namespace Cube.Tests.Functional.Authorization;
 
 /// <summary>Every proxy drops a cached decision after a change: at once with a notice, and within seconds without one.</summary>
-[Collection(EmbeddedEngineCollection.Name)]
+[Collection(EmbeddedEngineCollectionDefinition.Name)]
 public sealed class InvalidationTests(EmbeddedEngineSystem system)
 {
     [Fact]

@@ -248,8 +248,8 @@ public abstract class MatrixTests(AuthorizationSystem system)
     }
 }
 
-[Collection(EmbeddedEngineCollection.Name)]
+[Collection(EmbeddedEngineCollectionDefinition.Name)]
 public sealed class EmbeddedMatrixTests(EmbeddedEngineSystem system) : MatrixTests(system);
 
-[Collection(SpiceDbCollection.Name)]
+[Collection(SpiceDbCollectionDefinition.Name)]
 public sealed class SpiceDbMatrixTests(SpiceDbSystem system) : MatrixTests(system);

@@ -174,8 +174,8 @@ public abstract class PermissionTests(AuthorizationSystem system)
     }
 }
 
-[Collection(EmbeddedEngineCollection.Name)]
+[Collection(EmbeddedEngineCollectionDefinition.Name)]
 public sealed class EmbeddedPermissionTests(EmbeddedEngineSystem system) : PermissionTests(system);
 
-[Collection(SpiceDbCollection.Name)]
+[Collection(SpiceDbCollectionDefinition.Name)]
 public sealed class SpiceDbPermissionTests(SpiceDbSystem system) : PermissionTests(system);

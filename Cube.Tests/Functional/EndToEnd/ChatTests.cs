@@ -6,7 +6,7 @@ using OpenAI.Chat;
 namespace Cube.Tests.Functional.EndToEnd;
 
 /// <summary>The same chat with the official .NET SDK for each kind of model server. The real Ollama has its own tests.</summary>
-[Collection(ReplayCollection.Name)]
+[Collection(ReplayCollectionDefinition.Name)]
 public sealed class ChatTests(ReplaySystem system)
 {
     [Fact]
@@ -65,7 +65,7 @@ public sealed class ChatTests(ReplaySystem system)
     }
 }
 
-[Collection(GuideCollection.Name)]
+[Collection(GuideCollectionDefinition.Name)]
 public sealed class GuideChatTests(GuideSystem system)
 {
     [Fact]

@@ -6,7 +6,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.EndToEnd;
 
 /// <summary>The curl commands of the integration guide. Only the host, the port, the password and the model are replaced.</summary>
-[Collection(GuideCollection.Name)]
+[Collection(GuideCollectionDefinition.Name)]
 public sealed partial class IntegrationGuideTests(GuideSystem system)
 {
     [Fact]

@@ -3,7 +3,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.EndToEnd;
 
 /// <summary>The official npm SDK, unmodified.</summary>
-[Collection(GuideCollection.Name)]
+[Collection(GuideCollectionDefinition.Name)]
 public sealed class NodeSdkTests(GuideSystem system)
 {
     [Theory]

@@ -11,7 +11,7 @@ using OpenAI.Responses;
 namespace Cube.Tests.Functional.EndToEnd;
 
 /// <summary>Response formats, further endpoints and HTTP/2 with the real Ollama.</summary>
-[Collection(OllamaCollection.Name)]
+[Collection(OllamaCollectionDefinition.Name)]
 public sealed class RealOllamaEndpointTests(OllamaSystem system)
 {
     private const string Model = OllamaServer.Model;

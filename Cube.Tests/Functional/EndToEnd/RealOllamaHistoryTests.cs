@@ -3,7 +3,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.EndToEnd;
 
 /// <summary>Requests that the OpenAI API allows and that Ollama rejects without the translation of the proxy.</summary>
-[Collection(OllamaCollection.Name)]
+[Collection(OllamaCollectionDefinition.Name)]
 public sealed class RealOllamaHistoryTests(OllamaSystem system)
 {
     private const string Model = OllamaServer.Model;

@@ -40,13 +40,13 @@ public sealed class OllamaSystem(PostgresServer postgres) : IAsyncLifetime
 }
 
 [CollectionDefinition(Name)]
-public sealed class OllamaCollection : ICollectionFixture<OllamaSystem>
+public sealed class OllamaCollectionDefinition : ICollectionFixture<OllamaSystem>
 {
     public const string Name = "ollama";
 }
 
 /// <summary>Valid requests of the conformance table with the real Ollama.</summary>
-[Collection(OllamaCollection.Name)]
+[Collection(OllamaCollectionDefinition.Name)]
 public sealed class RealOllamaTests(OllamaSystem system)
 {
     private const string Model = OllamaServer.Model;

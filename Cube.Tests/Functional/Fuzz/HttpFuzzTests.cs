@@ -12,7 +12,7 @@ namespace Cube.Tests.Functional.Fuzz;
 /// the requests (1 by default, 0 for a random seed, which is printed), <c>CUBE_FUZZ_SECONDS</c> (30 at the full level, 8 at the quick one) is the length of the run over both kinds of model server, and <c>CUBE_FUZZ_SLOWEST</c> (5)
 /// is the longest that an answer may take, in seconds.
 /// </summary>
-[Collection(SerialCollection.Name)]
+[Collection(SerialCollectionDefinition.Name)]
 public sealed class HttpFuzzTests(PostgresServer postgres, ITestOutputHelper output)
 {
     private const int Workers = 6;
@@ -163,7 +163,7 @@ public sealed class HttpFuzzTests(PostgresServer postgres, ITestOutputHelper out
 
 /// <summary>Measures time and memory: no other test runs beside it.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
-public sealed class SerialCollection
+public sealed class SerialCollectionDefinition
 {
     public const string Name = "alone";
 }

@@ -3,7 +3,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Identity;
 
 /// <summary>An account can be disabled or deleted even when it is the only administrator of a domain; the platform then recovers the domain.</summary>
-[Collection(EmbeddedEngineCollection.Name)]
+[Collection(EmbeddedEngineCollectionDefinition.Name)]
 public sealed class DomainAdministratorTests(EmbeddedEngineSystem system)
 {
     private readonly CubeSystem _cube = system.Cube;

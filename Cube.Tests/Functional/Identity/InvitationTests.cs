@@ -67,8 +67,8 @@ public abstract class InvitationTests(AuthorizationSystem system)
         HttpMethod.Post, $"/domains/{tenant.Domain}/invitations", tenant.Token, new { invitee_user_id = guest.UserId, role_id = await _cube.RoleIdAsync(tenant, role) })).Status);
 }
 
-[Collection(EmbeddedEngineCollection.Name)]
+[Collection(EmbeddedEngineCollectionDefinition.Name)]
 public sealed class EmbeddedInvitationTests(EmbeddedEngineSystem system) : InvitationTests(system);
 
-[Collection(SpiceDbCollection.Name)]
+[Collection(SpiceDbCollectionDefinition.Name)]
 public sealed class SpiceDbInvitationTests(SpiceDbSystem system) : InvitationTests(system);

@@ -204,7 +204,7 @@ public sealed partial class MailTests(MailSystem system, PostgresServer postgres
     private static partial Regex Bearer();
 }
 
-[Collection(GuideCollection.Name)]
+[Collection(GuideCollectionDefinition.Name)]
 public sealed class NoMailTests(GuideSystem system)
 {
     [Fact]

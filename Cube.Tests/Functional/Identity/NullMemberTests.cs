@@ -5,7 +5,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Identity;
 
 /// <summary>Sends null as the body, as each member and as each array element to every endpoint of Identity's OpenAPI document.</summary>
-[Collection(EmbeddedEngineCollection.Name)]
+[Collection(EmbeddedEngineCollectionDefinition.Name)]
 public sealed class NullMemberTests(EmbeddedEngineSystem system)
 {
     private readonly CubeSystem _cube = system.Cube;

@@ -191,8 +191,8 @@ public abstract class PatTests(AuthorizationSystem system)
     }
 }
 
-[Collection(EmbeddedEngineCollection.Name)]
+[Collection(EmbeddedEngineCollectionDefinition.Name)]
 public sealed class EmbeddedPatTests(EmbeddedEngineSystem system) : PatTests(system);
 
-[Collection(SpiceDbCollection.Name)]
+[Collection(SpiceDbCollectionDefinition.Name)]
 public sealed class SpiceDbPatTests(SpiceDbSystem system) : PatTests(system);

@@ -5,7 +5,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Identity;
 
 /// <summary>Calls every endpoint of Identity's OpenAPI document with a personal access token of a domain administrator: the role alone is not sufficient.</summary>
-[Collection(EmbeddedEngineCollection.Name)]
+[Collection(EmbeddedEngineCollectionDefinition.Name)]
 public sealed class TokenScopeTests(EmbeddedEngineSystem system)
 {
     /// <summary>The action that a scope must name, by method and path. Other endpoints do not accept personal access tokens.</summary>

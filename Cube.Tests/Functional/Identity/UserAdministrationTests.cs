@@ -3,7 +3,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Functional.Identity;
 
-[Collection(GuideCollection.Name)]
+[Collection(GuideCollectionDefinition.Name)]
 public sealed class UserAdministrationTests(GuideSystem system)
 {
     private readonly CubeSystem _cube = system.Cube;

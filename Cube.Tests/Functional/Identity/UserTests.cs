@@ -2,7 +2,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Functional.Identity;
 
-[Collection(GuideCollection.Name)]
+[Collection(GuideCollectionDefinition.Name)]
 public sealed class UserTests(GuideSystem system)
 {
     private readonly CubeSystem _cube = system.Cube;

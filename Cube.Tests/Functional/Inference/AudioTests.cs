@@ -5,7 +5,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Inference;
 
 /// <summary>Transcriptions and translations. The model server receives the file unchanged and only known fields.</summary>
-[Collection(ReplayCollection.Name)]
+[Collection(ReplayCollectionDefinition.Name)]
 public sealed class AudioTests(ReplaySystem system)
 {
     private static readonly byte[] _file = [.. "RIFF\r\n--x\r\n"u8, .. Enumerable.Range(0, 4096).Select(static i => (byte)(i * 31))];

@@ -4,7 +4,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Inference;
 
 /// <summary>The model catalog of a domain: the published models and their aliases.</summary>
-[Collection(ReplayCollection.Name)]
+[Collection(ReplayCollectionDefinition.Name)]
 public sealed class CatalogTests(ReplaySystem system)
 {
     private readonly CubeSystem _cube = system["vllm"].Cube;

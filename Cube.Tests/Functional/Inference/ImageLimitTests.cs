@@ -4,7 +4,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Inference;
 
 /// <summary>Image limits in the running system. All cases are tested by <see cref="ImageAllowanceTests"/>.</summary>
-[Collection(ReplayCollection.Name)]
+[Collection(ReplayCollectionDefinition.Name)]
 public sealed class ImageLimitTests(ReplaySystem system)
 {
     [Theory]

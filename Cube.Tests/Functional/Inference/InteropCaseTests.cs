@@ -4,7 +4,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Inference;
 
 /// <summary>Requests and model server responses that other gateways handled incorrectly, with a fake vLLM.</summary>
-[Collection(FakeBackendCollection.Name)]
+[Collection(FakeBackendCollectionDefinition.Name)]
 public sealed class InteropCaseTests(FakeBackendSystem system)
 {
     [Fact]
@@ -27,7 +27,7 @@ public sealed class InteropCaseTests(FakeBackendSystem system)
 }
 
 /// <summary>The same cases with the real Ollama.</summary>
-[Collection(OllamaCollection.Name)]
+[Collection(OllamaCollectionDefinition.Name)]
 public sealed class InteropOllamaCaseTests(OllamaSystem system)
 {
     [Fact]

@@ -4,7 +4,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Inference;
 
 /// <summary>The endpoints of the Ollama API, with the same checks as the OpenAI endpoints.</summary>
-[Collection(ReplayCollection.Name)]
+[Collection(ReplayCollectionDefinition.Name)]
 public sealed class OllamaEndpointTests(ReplaySystem system)
 {
     private const string Chat = """{"model":"m","messages":[{"role":"user","content":"hi"}]}""";

@@ -4,7 +4,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Inference;
 
 /// <summary>Every recorded exchange through the running system, with different splits of the response into reads.</summary>
-[Collection(ReplayCollection.Name)]
+[Collection(ReplayCollectionDefinition.Name)]
 public sealed class RecordingTests(ReplaySystem system)
 {
     public static TheoryData<string> Recordings => [.. Recording.All.Where(static recording =>

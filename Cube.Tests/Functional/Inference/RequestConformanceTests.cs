@@ -6,7 +6,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Inference;
 
 /// <summary>Requests through the proxy and the agent to a model server. The unit tests of the translation are in <c>Cube.Tests.Inference</c>.</summary>
-[Collection(ReplayCollection.Name)]
+[Collection(ReplayCollectionDefinition.Name)]
 public sealed class RequestConformanceTests(ReplaySystem system)
 {
     private const string Answered =

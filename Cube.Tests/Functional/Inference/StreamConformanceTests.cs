@@ -10,7 +10,7 @@ using OpenAI.Chat;
 namespace Cube.Tests.Functional.Inference;
 
 /// <summary>Streams, and the failures of a model server within a stream.</summary>
-[Collection(ReplayCollection.Name)]
+[Collection(ReplayCollectionDefinition.Name)]
 public sealed class StreamConformanceTests(ReplaySystem system)
 {
     private const string Body = """{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}""";

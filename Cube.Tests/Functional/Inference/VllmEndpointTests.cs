@@ -3,7 +3,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Inference;
 
 /// <summary>The endpoints that only vLLM has, with recorded responses.</summary>
-[Collection(ReplayCollection.Name)]
+[Collection(ReplayCollectionDefinition.Name)]
 public sealed class VllmEndpointTests(ReplaySystem system)
 {
     [Theory]

@@ -6,7 +6,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Inference;
 
 /// <summary>The work per request grows at most linearly with its size: large bodies are answered in seconds.</summary>
-[Collection(ReplayCollection.Name)]
+[Collection(ReplayCollectionDefinition.Name)]
 public sealed class WorkLimitTests(ReplaySystem system)
 {
     private static readonly TimeSpan _bound = TimeSpan.FromSeconds(10);

@@ -5,7 +5,7 @@ using Cube.Tests.Systems;
 
 namespace Cube.Tests.Functional.Proxy;
 
-[Collection(FakeBackendCollection.Name)]
+[Collection(FakeBackendCollectionDefinition.Name)]
 public sealed class BackendFailureTests(FakeBackendSystem system)
 {
     private const string Secret = "text of the model server at 10.0.0.7";

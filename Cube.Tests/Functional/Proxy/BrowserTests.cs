@@ -5,7 +5,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Proxy;
 
 /// <summary>CORS, <c>HEAD</c>, Latin-1 headers, and clients that do not read the response.</summary>
-[Collection(FakeBackendCollection.Name)]
+[Collection(FakeBackendCollectionDefinition.Name)]
 public sealed class BrowserTests(FakeBackendSystem system)
 {
     private readonly CubeSystem _cube = system.Reset();

@@ -12,7 +12,7 @@ using OpenAI.Chat;
 namespace Cube.Tests.Functional.Proxy;
 
 /// <summary>Rows of the conformance table about the edge: retries, the Accept header, path manipulation and metering.</summary>
-[Collection(FakeBackendCollection.Name)]
+[Collection(FakeBackendCollectionDefinition.Name)]
 public sealed class EdgeConformanceTests(FakeBackendSystem system)
 {
     private const string Stream = """{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}""";

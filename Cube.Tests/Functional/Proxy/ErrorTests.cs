@@ -7,7 +7,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Proxy;
 
 /// <summary>Errors below the path of a domain have the OpenAI format. Other errors have the management format.</summary>
-[Collection(FakeBackendCollection.Name)]
+[Collection(FakeBackendCollectionDefinition.Name)]
 public sealed class ErrorTests(FakeBackendSystem system)
 {
     private readonly CubeSystem _cube = system.Reset();

@@ -6,7 +6,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Proxy;
 
 /// <summary>The memory of the proxy for large bodies in the running system.</summary>
-[Collection(FakeBackendCollection.Name)]
+[Collection(FakeBackendCollectionDefinition.Name)]
 public sealed class InFlightTests(FakeBackendSystem system)
 {
     [Fact]

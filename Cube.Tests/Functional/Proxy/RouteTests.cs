@@ -6,7 +6,7 @@ using Cube.Tests.Systems;
 namespace Cube.Tests.Functional.Proxy;
 
 /// <summary>Administration of routes by platform administrators, and the selection of a route for a request.</summary>
-[Collection(RouteCollection.Name)]
+[Collection(RouteCollectionDefinition.Name)]
 public sealed class RouteTests(RouteSystem system)
 {
     private static int _number;

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Cube.Tests.Functional.Proxy;
 
-[Collection(FakeBackendCollection.Name)]
+[Collection(FakeBackendCollectionDefinition.Name)]
 public sealed class StreamingTests(FakeBackendSystem system)
 {
     private readonly CubeSystem _cube = system.Reset();

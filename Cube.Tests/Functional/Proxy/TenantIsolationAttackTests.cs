@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http;
 namespace Cube.Tests.Functional.Proxy;
 
 /// <summary>Attacks on tenant isolation: ambiguous framing, paths that control a model server, concurrent streams.</summary>
-[Collection(FakeBackendCollection.Name)]
+[Collection(FakeBackendCollectionDefinition.Name)]
 public sealed partial class TenantIsolationAttackTests(FakeBackendSystem system)
 {
     private const string Body = """{"model":"m","messages":[{"role":"user","content":"hi"}]}""";

@@ -5,7 +5,7 @@ using Npgsql;
 namespace Cube.Tests.Functional.Proxy;
 
 /// <summary>A caller reaches only domains of which the caller is a member, on every path.</summary>
-[Collection(FakeBackendCollection.Name)]
+[Collection(FakeBackendCollectionDefinition.Name)]
 public sealed class TenantIsolationTests(FakeBackendSystem system)
 {
     private readonly CubeSystem _cube = system.Reset();

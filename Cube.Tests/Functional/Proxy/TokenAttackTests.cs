@@ -11,7 +11,7 @@ using Npgsql;
 namespace Cube.Tests.Functional.Proxy;
 
 /// <summary>Forged tokens: the proxy and Identity must reject them.</summary>
-[Collection(GuideCollection.Name)]
+[Collection(GuideCollectionDefinition.Name)]
 public sealed class TokenAttackTests(GuideSystem system)
 {
     private readonly CubeSystem _cube = system.Cube;
@@ -180,7 +180,7 @@ public sealed class TokenLifetimeTests(ShortTokenSystem system) : IClassFixture<
 }
 
 /// <summary>Tokens with a valid signature that must be rejected.</summary>
-[Collection(GuideCollection.Name)]
+[Collection(GuideCollectionDefinition.Name)]
 public sealed class SignedTokenTests(GuideSystem system, PostgresServer postgres)
 {
     [Fact]
