@@ -1,4 +1,3 @@
-using Cube.Tests.Functional.EndToEnd;
 using Cube.Tests.Systems;
 
 namespace Cube.Tests.Functional.Inference;
