@@ -3,21 +3,21 @@ using Cube.Tests.Systems;
 
 namespace Cube.AppHost.Tests;
 
-/// <summary>What azd reads.</summary>
+/// <summary>The manifest for azd.</summary>
 [Collection(OneAtATime.Name)]
 public sealed class ManifestTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("cube-manifest-").FullName;
 
     [Fact]
-    public async Task The_manifest_for_azd_has_the_three_services_a_database_a_model_server_and_no_secret()
+    public async Task The_azd_manifest_contains_all_resources_and_no_secret()
     {
         var path = Path.Combine(_folder, "manifest.json");
         await using var publish = ServiceProcess.Start(
             "apphost", "dotnet", [Path.Combine(AppContext.BaseDirectory, "Cube.AppHost.dll"), "--publisher", "manifest", "--output-path", path],
             [new("CUBE_DATA", Path.Combine(_folder, "data"))]);
         Assert.True(await publish.WaitForExitAsync() == 0, publish.Output);
-        Assert.False(Directory.Exists(Path.Combine(_folder, "data")), "publishing keeps nothing");
+        Assert.False(Directory.Exists(Path.Combine(_folder, "data")), "publishing must not create a data directory");
 
         var resources = JsonElement.Parse(await File.ReadAllTextAsync(path)).GetProperty("resources");
         string[] projects = [.. resources.EnumerateObject().Where(static resource => resource.Value.GetProperty("type").GetString()!.StartsWith("project", StringComparison.Ordinal))

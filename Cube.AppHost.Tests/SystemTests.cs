@@ -66,7 +66,7 @@ public sealed class SystemTests : IDisposable
     }
 
     [Fact]
-    public async Task Ctrl_C_stops_everything_and_neither_a_restart_nor_kill_9_loses_acknowledged_data()
+    public async Task Acknowledged_data_survives_Ctrl_C_a_restart_and_kill_9()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no SIGINT on Windows.");
         int postgres;
@@ -131,12 +131,12 @@ public sealed class SystemTests : IDisposable
             var (status, body) = name.StartsWith('d')
                 ? await after.SendAsync(HttpMethod.Post, "/domains", token, new { name, route = name })
                 : await after.SendAsync(HttpMethod.Post, "/users", token, NewUser(name));
-            Assert.True(status == 409, $"{name} was acknowledged and is gone: {body}");
+            Assert.True(status == 409, $"{name} was acknowledged but does not exist: {body}");
         }
     }
 
     [Fact]
-    public async Task Two_data_directories_run_side_by_side_and_a_second_instance_on_one_of_them_is_rejected()
+    public async Task Data_directories_are_independent_and_accept_one_instance_each()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no SIGINT on Windows.");
         var (first, second) = (Path.Combine(_data, "first"), Path.Combine(_data, "second"));
@@ -152,7 +152,7 @@ public sealed class SystemTests : IDisposable
         Assert.Equal(1, await third.WaitForExitAsync());
         await Eventually.TrueAsync(
             () => Task.FromResult(third.Output.Contains($"The data directory {first} is used by another Cube", StringComparison.Ordinal)), $"it says so: {third.Output}", 5);
-        Assert.True(File.Exists(Path.Combine(first, "ready.json")), "the ready file of the one that runs stays");
+        Assert.True(File.Exists(Path.Combine(first, "ready.json")), "the ready file of the running instance must remain");
 
         // Without SpiceDB, the engine in Identity serves its API, and another key opens an empty store.
         Assert.Equal(404, await SchemaAsync("a-key-to-try-the-engine-with"));

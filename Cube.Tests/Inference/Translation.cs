@@ -58,7 +58,7 @@ internal sealed record Translation(int Status, string? Code, string? Param, stri
         catch (RequestRejectedException rejected)
         {
             var error = endpoint.Request.ForClient(rejected.Error);
-            // The kind of model server is not the client's concern.
+            // Errors must not reveal the kind of the model server.
             Assert.DoesNotContain("ollama", error.Message, StringComparison.OrdinalIgnoreCase);
             Assert.DoesNotContain("vllm", error.Message, StringComparison.OrdinalIgnoreCase);
             return new Translation(error.Status, error.Code, error.Param, ignored, default, null);

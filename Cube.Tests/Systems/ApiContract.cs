@@ -5,7 +5,7 @@ using Json.Schema;
 
 namespace Cube.Tests.Systems;
 
-/// <summary>Holds every answer that tests get against the OpenAPI documents that the services serve.</summary>
+/// <summary>Checks every response against the OpenAPI documents of the services.</summary>
 internal sealed class ApiContract
 {
     private readonly Dictionary<(string Method, string Template), JsonObject> _operations = [];
@@ -31,9 +31,9 @@ internal sealed class ApiContract
     {
         var segments = path.Split('?')[0].Split('/', StringSplitOptions.RemoveEmptyEntries);
         var found = _operations.Keys.Where(operation => operation.Method == method && Matches(operation.Template, segments))
-            // The literal wins over the parameter.
+            // A literal segment has precedence over a parameter.
             .OrderBy(static operation => operation.Template.Count(static character => character == '{')).FirstOrDefault();
-        // The document of another service has it, or it is an error's path.
+        // The operation belongs to the other document, or the path does not exist.
         if (found == default)
         {
             return;
@@ -41,10 +41,10 @@ internal sealed class ApiContract
 
         var responses = _operations[found]["responses"]!.AsObject();
         var name = responses.ContainsKey($"{status}") ? $"{status}" : "default";
-        Assert.True(name != "default" || status >= 400, $"{method} {path} answers {status}, and its document does not say so.");
+        Assert.True(name != "default" || status >= 400, $"{method} {path} returned {status}, which its OpenAPI document does not list.");
         if (responses[name]?["content"]?["application/json"]?["schema"] is not JsonObject schema)
         {
-            Assert.True(body.ValueKind == JsonValueKind.Undefined, $"{method} {path} answers {status} with a body, and its document has none.");
+            Assert.True(body.ValueKind == JsonValueKind.Undefined, $"{method} {path} returned {status} with a body, which its OpenAPI document does not describe.");
             return;
         }
 
@@ -56,7 +56,7 @@ internal sealed class ApiContract
             return JsonSchema.FromText(whole.ToJsonString());
         });
         var result = parsed.Evaluate(JsonNode.Parse(body.GetRawText()), new EvaluationOptions { OutputFormat = OutputFormat.List });
-        Assert.True(result.IsValid, $"{method} {path} answers {status} in another shape than its document says: {string.Join(" ", result.Details.Where(static detail => detail.HasErrors).SelectMany(static detail => detail.Errors!.Select(error => $"{detail.InstanceLocation}: {error.Value}")))}");
+        Assert.True(result.IsValid, $"{method} {path} returned {status} with a body that does not match the OpenAPI document: {string.Join(" ", result.Details.Where(static detail => detail.HasErrors).SelectMany(static detail => detail.Errors!.Select(error => $"{detail.InstanceLocation}: {error.Value}")))}");
     }
 
     private static bool Matches(string template, string[] segments)

@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace Cube.Tests.Systems;
 
-/// <summary>A system with three models at a recording model server, and whichever engine decides.</summary>
+/// <summary>A system with three models at a fake model server, for both authorization engines.</summary>
 public abstract class AuthorizationSystem(PostgresServer postgres) : IAsyncLifetime
 {
     private CubeSystem? _cube;
@@ -16,33 +16,33 @@ public abstract class AuthorizationSystem(PostgresServer postgres) : IAsyncLifet
     {
         get
         {
-            Assert.SkipUnless(_cube is not null, "SpiceDB is not here.");
+            Assert.SkipUnless(_cube is not null, "SpiceDB is not installed.");
             return _cube!;
         }
     }
 
     private protected EngineClient Engine => new(Cube.Authorization, Cube.EngineKey);
 
-    protected abstract Task<(bool IsHere, Uri? SpiceDb)> FindEngineAsync();
+    protected abstract Task<(bool IsAvailable, Uri? SpiceDb)> FindEngineAsync();
 
     public async ValueTask InitializeAsync()
     {
-        var (isHere, spiceDb) = await FindEngineAsync();
-        if (isHere)
+        var (isAvailable, spiceDb) = await FindEngineAsync();
+        if (isAvailable)
         {
             await Backend.StartAsync();
             _cube = await CubeSystem.StartAsync(postgres, ("vllm", Backend.Address), spiceDb);
         }
     }
 
-    /// <summary>What the tables say the engine must hold is what it holds.</summary>
+    /// <summary>Waits until the relationships in the engine equal those in the tables of Identity.</summary>
     public Task EngineAgreesAsync() => EngineAgreesAsync(Cube);
 
     public static async Task EngineAgreesAsync(CubeSystem cube)
     {
         await using var source = NpgsqlDataSource.Create($"{cube.Database};Pooling=false");
         var engine = new EngineClient(cube.Authorization, cube.EngineKey);
-        string[] said = [], held = [];
+        string[] expected = [], actual = [];
         await Eventually.TrueAsync(async () =>
         {
             await using var query = source.CreateCommand(
@@ -59,17 +59,17 @@ public abstract class AuthorizationSystem(PostgresServer postgres) : IAsyncLifet
                 }
             }
 
-            said = [.. rows.Order(StringComparer.Ordinal)];
+            expected = [.. rows.Order(StringComparer.Ordinal)];
             var all = new List<string>();
             foreach (var type in (string[])["platform", "domain", "role", "model", "token"])
             {
                 all.AddRange(await engine.ReadAsync(new { resourceType = type }));
             }
 
-            held = [.. all.Order(StringComparer.Ordinal)];
-            return said.SequenceEqual(held);
-        }, "the engine holds what the tables say", 10);
-        Assert.NotEmpty(said);
+            actual = [.. all.Order(StringComparer.Ordinal)];
+            return expected.SequenceEqual(actual);
+        }, "the relationships in the engine equal those in the tables", 10);
+        Assert.NotEmpty(expected);
     }
 
     public async ValueTask DisposeAsync()
@@ -84,24 +84,24 @@ public abstract class AuthorizationSystem(PostgresServer postgres) : IAsyncLifet
     }
 }
 
-public sealed class EmbeddedSystem(PostgresServer postgres) : AuthorizationSystem(postgres)
+public sealed class EmbeddedEngineSystem(PostgresServer postgres) : AuthorizationSystem(postgres)
 {
-    protected override Task<(bool IsHere, Uri? SpiceDb)> FindEngineAsync() => Task.FromResult<(bool, Uri?)>((true, null));
+    protected override Task<(bool IsAvailable, Uri? SpiceDb)> FindEngineAsync() => Task.FromResult<(bool, Uri?)>((true, null));
 }
 
 public sealed class SpiceDbSystem(PostgresServer postgres, SpiceDbServer spiceDb) : AuthorizationSystem(postgres)
 {
-    protected override async Task<(bool IsHere, Uri? SpiceDb)> FindEngineAsync() => SpiceDbServer.Program is null ? (false, null) : (true, await spiceDb.AddressOrSkipAsync());
+    protected override async Task<(bool IsAvailable, Uri? SpiceDb)> FindEngineAsync() => SpiceDbServer.Program is null ? (false, null) : (true, await spiceDb.AddressOrSkipAsync());
 }
 
 [CollectionDefinition(Name)]
-public sealed class SharesEmbedded : ICollectionFixture<EmbeddedSystem>
+public sealed class EmbeddedEngineCollectionDefinition : ICollectionFixture<EmbeddedEngineSystem>
 {
     public const string Name = "embedded";
 }
 
 [CollectionDefinition(Name)]
-public sealed class SharesSpiceDb : ICollectionFixture<SpiceDbSystem>
+public sealed class SpiceDbCollectionDefinition : ICollectionFixture<SpiceDbSystem>
 {
     public const string Name = "spicedb";
 }

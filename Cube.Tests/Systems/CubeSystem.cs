@@ -7,7 +7,7 @@ using Cube.AppHost.Settings;
 
 namespace Cube.Tests.Systems;
 
-/// <summary>Identity, agent and proxy as three processes over real sockets and a real database, the way the AppHost runs them.</summary>
+/// <summary>Identity, the agent and the proxy as three processes with real sockets and a real database, as the AppHost runs them.</summary>
 public sealed class CubeSystem : IAsyncDisposable
 {
     public const string AdminEmail = "admin@example.com";
@@ -32,27 +32,27 @@ public sealed class CubeSystem : IAsyncDisposable
     /// <summary>The database of the proxies.</summary>
     public string ProxyDatabase => _settings["Cube.Proxy"]["ConnectionStrings__proxy"];
 
-    /// <summary>Base address of the authorization engine: SpiceDB's, or Identity's own.</summary>
+    /// <summary>The base address of the authorization engine: SpiceDB or Identity.</summary>
     public Uri Authorization { get; private set; } = null!;
 
-    /// <summary>Opens this system's own store of the engine.</summary>
+    /// <summary>The key of the store that this system uses in the engine.</summary>
     public string EngineKey { get; } = RandomNumberGenerator.GetHexString(32, lowercase: true);
 
     /// <summary>A client of the proxy without a credential.</summary>
     public HttpClient Http { get; private set; } = null!;
 
-    /// <summary>All that the three services have written.</summary>
+    /// <summary>The output of the three services.</summary>
     public string Logs => string.Join('\n', _processes.Select(static process => process.Output));
 
     /// <param name="postgres">The server to make a database on.</param>
-    /// <param name="backend">Kind and address of the model server; <c>guide</c> without an address by default.</param>
+    /// <param name="backend">The kind and the address of the model server; by default <c>guide</c> without an address.</param>
     /// <param name="settings">Further settings of all three services.</param>
     public static Task<CubeSystem> StartAsync(
         PostgresServer postgres, (string Kind, Uri? Url)? backend = null, params KeyValuePair<string, string>[] settings) =>
         StartAsync(postgres, backend, spiceDb: null, settings);
 
     /// <param name="postgres">The server to make databases on.</param>
-    /// <param name="backend">Kind and address of the model server; <c>guide</c> without an address by default.</param>
+    /// <param name="backend">The kind and the address of the model server; by default <c>guide</c> without an address.</param>
     /// <param name="spiceDb">A SpiceDB with a store for each key; null for the embedded engine.</param>
     /// <param name="settings">Further settings of all three services.</param>
     public static async Task<CubeSystem> StartAsync(
@@ -68,7 +68,7 @@ public sealed class CubeSystem : IAsyncDisposable
         {
             ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{identity}",
             ["ConnectionStrings__identity"] = system.Database,
-            ["ConnectionStrings__notify"] = await postgres.NotifierOfAsync(proxyDatabase),
+            ["ConnectionStrings__notify"] = await postgres.CreateNotifyRoleAsync(proxyDatabase),
             ["Identity__KeyEncryptionSecret"] = "a secret of the tests",
             ["Identity__AdminEmail"] = AdminEmail,
             ["Identity__AdminPassword"] = AdminPassword,
@@ -107,8 +107,8 @@ public sealed class CubeSystem : IAsyncDisposable
             system.StartService(project);
         }
 
-        await system.AnswersAsync(system.Identity);
-        await system.AnswersAsync(system.Proxy);
+        await system.WaitUntilHealthyAsync(system.Identity);
+        await system.WaitUntilHealthyAsync(system.Proxy);
         foreach (var document in (string[])["/openapi/v1.json", "/openapi/identity.json"])
         {
             system._contracts.Add(new ApiContract(JsonNode.Parse(await system.Http.GetStringAsync(document))!.AsObject()));
@@ -117,7 +117,7 @@ public sealed class CubeSystem : IAsyncDisposable
         return system;
     }
 
-    /// <summary>Another proxy beside the first, with caches of its own.</summary>
+    /// <summary>Starts a further proxy with separate caches.</summary>
     public Task<Uri> StartAnotherProxyAsync(params KeyValuePair<string, string>[] settings) => StartProxyAtAsync(new Uri($"http://127.0.0.1:{Ports.Free()}"), settings);
 
     public async Task<Uri> StartProxyAtAsync(Uri address, params KeyValuePair<string, string>[] settings)
@@ -129,13 +129,13 @@ public sealed class CubeSystem : IAsyncDisposable
         }
 
         _processes.Add(ServiceProcess.StartService("Cube.Proxy", all));
-        await AnswersAsync(address);
+        await WaitUntilHealthyAsync(address);
         return address;
     }
 
     public ServiceProcess this[string project] => _processes.Last(process => process.Name == project);
 
-    /// <summary>Starts a service that has ended once more, at its old address.</summary>
+    /// <summary>Restarts a service that has ended, at the same address.</summary>
     public void Restart(string project)
     {
         _processes.RemoveAll(process => process.Name == project && process.HasExited);
@@ -144,7 +144,7 @@ public sealed class CubeSystem : IAsyncDisposable
 
     public void StartService(string project) => _processes.Add(ServiceProcess.StartService(project, _settings[project]));
 
-    public Task AnswersAsync(Uri service) => Eventually.TrueAsync(async () =>
+    public Task WaitUntilHealthyAsync(Uri service) => Eventually.TrueAsync(async () =>
     {
         var dead = _processes.FirstOrDefault(static process => process.HasExited);
         Assert.True(dead is null, $"{dead?.Name} ended: {dead?.Output}");
@@ -167,7 +167,7 @@ public sealed class CubeSystem : IAsyncDisposable
         return new Tokens(json.GetProperty("access_token").GetString()!, json.GetProperty("refresh_token").GetString()!);
     }
 
-    /// <summary>A verified user with a domain of his own.</summary>
+    /// <summary>Creates a verified user and a domain that the user administers.</summary>
     public async Task<Tenant> CreateTenantAsync(string? password = null)
     {
         var user = await CreateUserAsync(password);
@@ -181,7 +181,7 @@ public sealed class CubeSystem : IAsyncDisposable
         password ??= "a good password";
         var name = $"user{RandomNumberGenerator.GetHexString(10, lowercase: true)}";
         var body = new { first_name = "Ada", last_name = "Test", email = $"{name}@example.com", credentials = new { username = name, secret = password } };
-        // A login costs a tenth of a second of processor time: one serves until it is refused.
+        // A login takes a tenth of a second of processor time, so the token is reused until it expires.
         _administrator ??= (await LoginAsync()).Access;
         var (status, user) = await SendAsync(HttpMethod.Post, "/users", _administrator, body);
         if (status == 401)
@@ -195,7 +195,7 @@ public sealed class CubeSystem : IAsyncDisposable
         return new Tenant(user.GetProperty("id").GetGuid(), name, password, tokens, Guid.Empty);
     }
 
-    /// <summary>One exchange with the proxy; an answer without a JSON body comes as <c>undefined</c>.</summary>
+    /// <summary>Sends a request to the proxy. The body of a response without JSON is undefined.</summary>
     public async Task<(int Status, JsonElement Body)> SendAsync(HttpMethod method, string path, string? token, object? body = null)
     {
         using var response = await SendRawAsync(method, path, token, body);

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace Cube.Tests.Systems;
 
-/// <summary>Speaks SpiceDB's HTTP API as any client of it would, without Cube's own client.</summary>
+/// <summary>A client of the SpiceDB HTTP API that is independent of Cube's client.</summary>
 internal sealed class EngineClient(Uri address, string key)
 {
     private static readonly HttpClient Http = new(new SocketsHttpHandler()) { Timeout = TimeSpan.FromSeconds(20) };
@@ -15,7 +15,7 @@ internal sealed class EngineClient(Uri address, string key)
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
         using var response = await Http.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
-        // A stream of relationships is one message a line.
+        // A stream of relationships has one message per line.
         return ((int)response.StatusCode, text.TrimEnd().Contains('\n', StringComparison.Ordinal) || text.Length == 0 ? default : JsonElement.Parse(text), text);
     }
 
@@ -30,7 +30,7 @@ internal sealed class EngineClient(Uri address, string key)
         updates = tuples.Select(tuple => new { operation = $"OPERATION_{operation}", relationship = Tuple(tuple) }),
     });
 
-    /// <param name="question"><c>group:g#member@user:u</c>.</param>
+    /// <param name="question">A check, for example <c>group:g#member@user:u</c>.</param>
     public async Task<string> CheckAsync(string question)
     {
         var (_, body, text) = await SendAsync("/v1/permissions/check", Question(question, true));

@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace Cube.Tests.Systems;
 
-/// <summary>A system whose embedded engine has a second store to try out.</summary>
+/// <summary>A system whose embedded engine has a second store for the tests.</summary>
 public sealed class EngineSystem(PostgresServer postgres) : IAsyncLifetime
 {
     private const string OtherKey = "another-key-for-trying-out";
@@ -23,7 +23,7 @@ public sealed class EngineSystem(PostgresServer postgres) : IAsyncLifetime
 }
 
 [CollectionDefinition(Name)]
-public sealed class SharesEngine : ICollectionFixture<EngineSystem>
+public sealed class EngineCollectionDefinition : ICollectionFixture<EngineSystem>
 {
     public const string Name = "engine";
 }

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Cube.Tests.Systems;
 
-/// <summary>A model server that records what reaches it and answers as it is told. It stands in for faults that a real one does not make on demand.</summary>
+/// <summary>A fake model server that records requests and sends the response that the test sets.</summary>
 public sealed class FakeBackend : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -28,16 +28,16 @@ public sealed class FakeBackend : IAsyncDisposable
 
     public ConcurrentQueue<Received> Requests { get; } = new();
 
-    /// <summary>Where an answer finds the body of its request.</summary>
+    /// <summary>The key of the request body in <c>HttpContext.Items</c>.</summary>
     public const string BodyItem = "body";
 
-    /// <summary>The models it lists; null where a test answers that itself.</summary>
+    /// <summary>The listed models; null if <see cref="Answer"/> handles the model list.</summary>
     public string[]? Models { get; set; } = ["m"];
 
-    /// <summary>What a request is answered; the health probe always is.</summary>
+    /// <summary>Writes the response. The health endpoint always returns 200.</summary>
     public Func<HttpContext, Task> Answer { get; set; } = static context => JsonAsync(context, 200, Chat);
 
-    /// <summary>Something of everything: each endpoint takes what it knows.</summary>
+    /// <summary>A response with the members of all endpoints; each translator reads the members that it knows.</summary>
     public const string Chat =
         """
         {"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"m","choices":[{"index":0,"text":"Hello.","message":{"role":"assistant","content":"Hello."},"finish_reason":"stop"}],
@@ -61,7 +61,7 @@ public sealed class FakeBackend : IAsyncDisposable
     public static string Event(int i) =>
         $$$"""data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"m","choices":[{"index":0,"delta":{"content":"t{{{i}}} "},"finish_reason":null}]}""" + "\n\n";
 
-    /// <summary>The end of a stream: why it ends, and that it does.</summary>
+    /// <summary>The end of a stream: the event with the finish reason and the end marker.</summary>
     public const string End =
         """data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}""" + "\n\ndata: [DONE]\n\n";
 

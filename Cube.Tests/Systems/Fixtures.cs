@@ -1,8 +1,6 @@
-using Cube.Tests.Attestation.Atls;
-
 namespace Cube.Tests.Systems;
 
-/// <summary>A system with the guide model, shared by the tests that change nothing others see.</summary>
+/// <summary>A system with the guide model for tests that do not affect each other.</summary>
 public sealed class GuideSystem(PostgresServer postgres) : IAsyncLifetime
 {
     public CubeSystem Cube { get; private set; } = null!;
@@ -12,8 +10,8 @@ public sealed class GuideSystem(PostgresServer postgres) : IAsyncLifetime
     public ValueTask DisposeAsync() => Cube?.DisposeAsync() ?? default;
 }
 
-/// <summary>A system whose model server is a recording fake, that a test tells what to answer.</summary>
-public sealed class FakeSystem(PostgresServer postgres) : IAsyncLifetime
+/// <summary>A system with a fake model server whose responses the test sets.</summary>
+public sealed class FakeBackendSystem(PostgresServer postgres) : IAsyncLifetime
 {
     public PostgresServer Postgres => postgres;
 
@@ -24,7 +22,7 @@ public sealed class FakeSystem(PostgresServer postgres) : IAsyncLifetime
 
     public CubeSystem Cube { get; private set; } = null!;
 
-    /// <summary>Forgets what the test before told the model server to answer.</summary>
+    /// <summary>Restores the default responses of the fake model server.</summary>
     public CubeSystem Reset()
     {
         (Backend.Answer, Backend.Models) = (static context => FakeBackend.JsonAsync(context, 200, FakeBackend.Chat), ["m"]);
@@ -48,7 +46,7 @@ public sealed class FakeSystem(PostgresServer postgres) : IAsyncLifetime
     }
 }
 
-/// <summary>A system with an agent, and a machine beside it that routes may lead to: each says in its answers who it is. Two proxies share the database.</summary>
+/// <summary>A system with an agent, a further machine as a route target, and two proxies that share the database. The response text names the machine.</summary>
 public sealed class RouteSystem(PostgresServer postgres) : IAsyncLifetime
 {
     private readonly FakeBackend _backend = new();
@@ -58,23 +56,23 @@ public sealed class RouteSystem(PostgresServer postgres) : IAsyncLifetime
     /// <summary>The second proxy.</summary>
     public Uri Other { get; private set; } = null!;
 
-    /// <summary>The first administrator's token.</summary>
+    /// <summary>The access token of the seeded platform administrator.</summary>
     public string Administrator { get; private set; } = "";
 
     internal FaultyAttester Machine { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()
     {
-        _backend.Answer = static context => FakeBackend.JsonAsync(context, 200, Says("agent"));
+        _backend.Answer = static context => FakeBackend.JsonAsync(context, 200, Response("agent"));
         await _backend.StartAsync();
         Machine = await FaultyAttester.StartAsync();
-        (Machine.Answer, Machine.Models) = (Says("machine"), ["m", "machine-only"]);
+        (Machine.Answer, Machine.Models) = (Response("machine"), ["m", "machine-only"]);
         Cube = await CubeSystem.StartAsync(postgres, ("vllm", _backend.Address));
         Other = await Cube.StartAnotherProxyAsync();
         Administrator = (await Cube.LoginAsync()).Access;
     }
 
-    private static string Says(string who) => FakeBackend.Chat.Replace("Hello.", who, StringComparison.Ordinal);
+    private static string Response(string machine) => FakeBackend.Chat.Replace("Hello.", machine, StringComparison.Ordinal);
 
     public async ValueTask DisposeAsync()
     {
@@ -89,19 +87,19 @@ public sealed class RouteSystem(PostgresServer postgres) : IAsyncLifetime
 }
 
 [CollectionDefinition(Name)]
-public sealed class SharesRoutes : ICollectionFixture<RouteSystem>
+public sealed class RouteCollectionDefinition : ICollectionFixture<RouteSystem>
 {
     public const string Name = "routes";
 }
 
 [CollectionDefinition(Name)]
-public sealed class SharesGuide : ICollectionFixture<GuideSystem>
+public sealed class GuideCollectionDefinition : ICollectionFixture<GuideSystem>
 {
     public const string Name = "guide";
 }
 
 [CollectionDefinition(Name)]
-public sealed class SharesFake : ICollectionFixture<FakeSystem>
+public sealed class FakeBackendCollectionDefinition : ICollectionFixture<FakeBackendSystem>
 {
     public const string Name = "fake";
 }

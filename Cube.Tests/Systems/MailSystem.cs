@@ -1,6 +1,6 @@
 namespace Cube.Tests.Systems;
 
-/// <summary>A system with self-registration, whose mails are files in <see cref="Mails"/> in place of a mail server.</summary>
+/// <summary>A system with self-registration that writes mails as files to <see cref="Mails"/>.</summary>
 public sealed class MailSystem(PostgresServer postgres) : IAsyncLifetime
 {
     public string Mails { get; } = Directory.CreateTempSubdirectory("cube-mails-").FullName;

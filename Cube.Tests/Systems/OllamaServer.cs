@@ -2,12 +2,12 @@ using Cube.AppHost.Settings;
 
 namespace Cube.Tests.Systems;
 
-/// <summary>The real Ollama with a real small model.</summary>
+/// <summary>The real Ollama with a small model.</summary>
 internal sealed class OllamaServer : IAsyncDisposable
 {
     public const string Model = "smollm2:135m";
 
-    /// <summary>The same weights with a template for function calls.</summary>
+    /// <summary>The same weights with a template for tool calls.</summary>
     public const string ToolsModel = "smollm2-tools:latest";
 
     private readonly string _folder = Directory.CreateTempSubdirectory("cube-ollama-").FullName;
@@ -22,8 +22,8 @@ internal sealed class OllamaServer : IAsyncDisposable
 
     private static string Models => TestFiles.Folder("CUBE_TEST_MODELS", "models");
 
-    /// <summary>Whether the program and the model are here.</summary>
-    public static bool IsHere => OperatingSystem.IsLinux() && File.Exists(Program) && Directory.Exists(Models);
+    /// <summary>Whether the program and the model are installed.</summary>
+    public static bool IsAvailable => OperatingSystem.IsLinux() && File.Exists(Program) && Directory.Exists(Models);
 
     public static async Task<OllamaServer> StartAsync()
     {
@@ -47,7 +47,7 @@ internal sealed class OllamaServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>Makes a model from a file in the folder of models.</summary>
+    /// <summary>Creates a model from a file in the model folder.</summary>
     public async Task CreateAsync(string model, string file)
     {
         await using var create = ServiceProcess.Start("ollama", Program, ["create", model, "-f", Path.Combine(Models, file)], Environment);

@@ -10,8 +10,8 @@ using Npgsql;
 namespace Cube.Tests.Systems;
 
 /// <summary>
-/// One real PostgreSQL for all tests, started as the AppHost starts that of the host, or the one that <c>CUBE_TEST_POSTGRES</c>
-/// (a connection string of a superuser) names. Every system under test has a database of its own on it.
+/// One real PostgreSQL for all tests. It is started in the same way as by the AppHost, or it is the server that <c>CUBE_TEST_POSTGRES</c>
+/// (the connection string of a superuser) names. Every system under test has a separate database.
 /// </summary>
 public sealed class PostgresServer : IAsyncLifetime
 {
@@ -38,13 +38,13 @@ public sealed class PostgresServer : IAsyncLifetime
             using var data = DataDirectory.Open(Path.Combine(_folder, "data"));
             var host = await HostPostgres.PrepareAsync(data, "secret", TextWriter.Null);
             var port = Ports.Free();
-            // What is lost in a crash of the machine is of no interest here.
+            // The tests need no durability after a crash of the machine.
             var (program, arguments) = host.Command(
                 host.Programs["postgres"], "-D", host.Cluster, "-p", $"{port}", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
                 "-c", "fsync=off", "-c", "max_connections=300");
             _process = ServiceProcess.Start("postgres", program, arguments, []);
             _connectionString = $"Host=127.0.0.1;Port={port};Username={HostPostgres.User};Password=secret";
-            await Eventually.TrueAsync(AnswersAsync, "PostgreSQL answers");
+            await Eventually.TrueAsync(IsAnsweringAsync, "PostgreSQL answers");
         }
         catch (StartupException exception)
         {
@@ -52,8 +52,8 @@ public sealed class PostgresServer : IAsyncLifetime
         }
     }
 
-    /// <summary>A role that may do nothing but connect and notify.</summary>
-    public async Task<string> NotifierOfAsync(string database)
+    /// <summary>Creates the role that can only connect and notify, and returns its connection string.</summary>
+    public async Task<string> CreateNotifyRoleAsync(string database)
     {
         await using var source = NpgsqlDataSource.Create($"{_connectionString};Database=postgres;Pooling=false");
         await using var create = source.CreateCommand(
@@ -70,11 +70,11 @@ public sealed class PostgresServer : IAsyncLifetime
     /// <returns>The connection string of a new, empty database.</returns>
     public async Task<string> CreateDatabaseAsync() => ConnectionString(await CreateAsync("template1"));
 
-    /// <param name="service">The service whose migrations the new database has already, so that the service starts faster.</param>
+    /// <param name="service">The service whose migrations are applied to the new database in advance, so that the service starts faster.</param>
     public async Task<string> CreateDatabaseAsync(Assembly service)
     {
         Assert.SkipWhen(_missing is not null, $"No PostgreSQL: {_missing}");
-        // Kept where it fails too: the services then report what is wrong with the migrations.
+        // A failed migration is also cached.
         var template = _templates.GetOrAdd(service, added => new Lazy<Task<string>>(() => MigrateAsync(added)));
         return ConnectionString(await CreateAsync(await template.Value));
     }
@@ -101,7 +101,7 @@ public sealed class PostgresServer : IAsyncLifetime
 
     private string ConnectionString(string database) => $"{_connectionString};Database={database}";
 
-    private async Task<bool> AnswersAsync()
+    private async Task<bool> IsAnsweringAsync()
     {
         try
         {

@@ -3,7 +3,7 @@ using System.Diagnostics;
 
 namespace Cube.Tests.Systems;
 
-/// <summary>A program of its own, with all that it says kept.</summary>
+/// <summary>A child process whose output is recorded.</summary>
 public sealed class ServiceProcess : IAsyncDisposable
 {
     private readonly Process _process;
@@ -26,7 +26,7 @@ public sealed class ServiceProcess : IAsyncDisposable
 
     public string Output => string.Join('\n', _lines);
 
-    /// <summary>One of Cube's services, in Development unless told otherwise.</summary>
+    /// <summary>Starts a service of Cube, in the Development environment by default.</summary>
     public static ServiceProcess StartService(string project, IEnumerable<KeyValuePair<string, string>> settings) => Start(
         project,
         "dotnet",
@@ -41,7 +41,7 @@ public sealed class ServiceProcess : IAsyncDisposable
             RedirectStandardError = true,
             WorkingDirectory = Path.GetTempPath(),
         };
-        // What the test runner's own machine has set must not decide.
+        // Settings of the test machine must not affect the service.
         foreach (var inherited in start.Environment.Keys.Where(static key => key.Contains("__", StringComparison.Ordinal) || key.StartsWith("OTEL_", StringComparison.Ordinal)
             || key.StartsWith("ASPNETCORE_", StringComparison.Ordinal) || key.StartsWith("DOTNET_ENV", StringComparison.Ordinal)).ToArray())
         {
@@ -70,7 +70,7 @@ public sealed class ServiceProcess : IAsyncDisposable
         if (!_process.HasExited)
         {
             _process.Kill(entireProcessTree: true);
-            // Not to the end of its output: what it has started may hold that open for seconds.
+            // Does not wait for the end of the output: child processes may keep it open for seconds.
             await Task.Run(() => _process.WaitForExit(TimeSpan.FromSeconds(10)));
         }
 

@@ -1,6 +1,6 @@
 namespace Cube.Tests.Systems;
 
-/// <summary>A system whose access tokens expire after the least time that Identity allows, with a recording model server.</summary>
+/// <summary>A system with a fake model server and the shortest lifetime of access tokens that Identity allows.</summary>
 public sealed class ShortTokenSystem(PostgresServer postgres) : IAsyncLifetime
 {
     public FakeBackend Backend { get; } = new();

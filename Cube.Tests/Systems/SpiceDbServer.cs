@@ -4,14 +4,14 @@ using Cube.AppHost.Settings;
 
 namespace Cube.Tests.Systems;
 
-/// <summary>The real SpiceDB in memory, with an empty store for each key. Started when the first test asks for it.</summary>
+/// <summary>The real SpiceDB in memory, with an empty store per key. The first test that uses it starts it.</summary>
 public sealed class SpiceDbServer : IAsyncDisposable
 {
     private readonly SemaphoreSlim _starting = new(1, 1);
     private ServiceProcess? _process;
     private Uri? _address;
 
-    /// <returns>The program, or null where it is not here.</returns>
+    /// <returns>The path of the program; null if it is not installed.</returns>
     public static string? Program { get; } = Find();
 
     public static string ProgramOrSkip()
@@ -26,7 +26,7 @@ public sealed class SpiceDbServer : IAsyncDisposable
         return OperatingSystem.IsLinux() && File.Exists(program) ? program : null;
     }
 
-    /// <summary>Its HTTP address; skips the test where the program is not here.</summary>
+    /// <summary>The HTTP address; skips the test if the program is not installed.</summary>
     public async Task<Uri> AddressOrSkipAsync()
     {
         var program = ProgramOrSkip();
@@ -46,7 +46,7 @@ public sealed class SpiceDbServer : IAsyncDisposable
         }
     }
 
-    /// <summary>One of its own, for a test that stops it.</summary>
+    /// <summary>Starts a separate server, for a test that stops it.</summary>
     public static async Task<(ServiceProcess Process, Uri Address)> StartAsync(string program, int? port = null)
     {
         var (http, grpc) = (port ?? Ports.Free(), Ports.Free());

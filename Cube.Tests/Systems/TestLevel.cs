@@ -1,18 +1,18 @@
 namespace Cube.Tests.Systems;
 
 /// <summary>
-/// How much the tests try: <c>quick</c>, the default, for the command of the README; <c>full</c>, for the gate, adds the exhaustive part. <c>CUBE_TEST_LEVEL</c> chooses.
+/// The test level from <c>CUBE_TEST_LEVEL</c>: <c>quick</c> is the default; <c>full</c> adds the exhaustive tests.
 /// </summary>
 public static class TestLevel
 {
     public const string Variable = "CUBE_TEST_LEVEL";
 
-    /// <summary>Why a test of the full level is skipped at the quick one.</summary>
+    /// <summary>The reason for skipping a test of the full level at the quick level.</summary>
     public const string Skipped = $"Runs with {Variable}=full only.";
 
     private static readonly string _name = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } given ? given : "quick";
 
-    /// <exception cref="InvalidOperationException">The variable has an unknown value: no test runs at a level that was not meant.</exception>
+    /// <exception cref="InvalidOperationException">The variable has an unknown value.</exception>
     public static bool IsFull => IsFullNamed(_name);
 
     /// <summary>A sample size, a number of rounds or a set of cases, by level.</summary>

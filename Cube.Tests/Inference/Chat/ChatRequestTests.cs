@@ -125,7 +125,7 @@ public sealed class ChatRequestTests
     }
 
     [Fact]
-    public void At_most_sixteen_names_are_reported() =>
+    public void At_most_sixteen_ignored_names_are_reported() =>
         Assert.Equal(16, Translation.Of("vllm", Chat(string.Join(',', Enumerable.Range(0, 5000).Select(static i => $"\"u{i}\":1")))).Ignored?.Split(", ").Length);
 
     [Theory]
@@ -213,7 +213,7 @@ public sealed class ChatRequestTests
     [InlineData("high", "high")]
     [InlineData("xhigh", "high")]
     [InlineData("max", "high")]
-    public void Every_reasoning_effort_is_sent_to_vLLM_and_Ollama_gets_the_nearest_that_it_has(string effort, string atOllama)
+    public void Reasoning_effort_is_sent_to_vLLM_and_mapped_to_the_nearest_value_for_Ollama(string effort, string atOllama)
     {
         Assert.Equal(effort, Sent("vllm", Chat($"\"reasoning_effort\":\"{effort}\"")).GetProperty("reasoning_effort").GetString());
         Assert.Equal(atOllama, Sent("ollama", Chat($"\"reasoning_effort\":\"{effort}\"")).GetProperty("reasoning_effort").GetString());

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Cube.Tests.Inference.Chat;
 
-/// <summary>Bodies of chat requests that several classes of tests use.</summary>
+/// <summary>Bodies of chat requests for several test classes.</summary>
 internal static class ChatRequests
 {
     public const string Hi = """[{"role":"user","content":"hi"}]""";
@@ -12,7 +12,7 @@ internal static class ChatRequests
 
     public const string Tool = """{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}""";
 
-    /// <summary>Members that no client may send on, because they are unknown or control the model server.</summary>
+    /// <summary>Members that the proxy must not forward, because they are unknown or control the model server.</summary>
     public const string Steering = """
         "x_foo":{"a":1.10},"cache_salt":"mine","priority":1,"request_id":"r","chat_template":"t","kv_transfer_params":{},"keep_alive":-1,"options":{},"prompt_logprobs":1,"vllm_xargs":{},"_debug_render_only":true,"bad name\r\nx: y":1
         """;

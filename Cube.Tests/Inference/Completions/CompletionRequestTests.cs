@@ -20,6 +20,6 @@ public sealed class CompletionRequestTests
     [InlineData("[[1,\"a\"]]", "prompt[0][1]")]
     [InlineData("[[1.5]]", "prompt[0][0]")]
     [InlineData("[1,-1]", "prompt[1]")]
-    public void What_is_not_a_token_is_named(string prompt, string param) =>
+    public void An_invalid_token_is_rejected_by_parameter(string prompt, string param) =>
         Assert.Equal((400, param), Translation.Of("vllm", Body(prompt), "completions") is var rejected ? (rejected.Status, rejected.Param) : default);
 }

@@ -18,7 +18,7 @@ public sealed class EmbeddingRequestTests
     [Theory]
     [MemberData(nameof(Rejected))]
     [Trait("Conformance", "EM-04")]
-    public void A_request_that_breaks_a_rule_is_a_400_that_names_the_parameter(string kind, (string Body, string Code, string Param) rejected) =>
+    public void An_invalid_request_is_a_400_that_names_the_parameter(string kind, (string Body, string Code, string Param) rejected) =>
         Assert.Equal((400, rejected.Code, rejected.Param), Translation.Of(kind, rejected.Body, "embeddings").Error);
 
     [Fact]
@@ -35,5 +35,5 @@ public sealed class EmbeddingRequestTests
     [InlineData("/v1/embeddings", """{"model":"m","input":"a","n":"x","stream":5,"stream_options":"x","tool_choice":{},"parallel_tool_calls":[]}""")]
     [InlineData("/v1/completions", """{"model":"m","prompt":"a","tool_choice":{"type":"function"},"tools":5,"messages":1}""")]
     [InlineData("/tokenize", """{"model":"m","prompt":"a","n":{},"stream_options":[],"tool_choice":{}}""")]
-    public void Members_of_other_endpoints_are_ignored_whatever_they_are(string path, string body) => Assert.Equal(200, Translation.Of("vllm", body, path).Status);
+    public void Members_of_other_endpoints_are_ignored(string path, string body) => Assert.Equal(200, Translation.Of("vllm", body, path).Status);
 }

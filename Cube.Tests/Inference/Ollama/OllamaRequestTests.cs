@@ -21,7 +21,7 @@ public sealed class OllamaRequestTests
     [InlineData("/api/chat", """{"model":"m","messages":[{"role":"user","content":"x","images":["%"]}]}""", "messages[0].images")]
     [InlineData("/api/generate", """{"model":"m"}""", "prompt")]
     [InlineData("/api/embed", """{"model":"m","input":[]}""", "input")]
-    public void What_is_missing_or_wrong_is_named(string path, string body, string param) =>
+    public void A_missing_or_invalid_parameter_is_named(string path, string body, string param) =>
         Assert.Equal((400, param), Translation.Of("ollama", body, path) is var rejected ? (rejected.Status, rejected.Param) : default);
 
     [Theory]

@@ -57,11 +57,11 @@ public sealed class ResponseRequestTests
     [InlineData("""[{"role":"user","content":[{"type":"input_file","file_id":"f"}]}]""", "unsupported_value", "input[0].content[0].type")]
     [InlineData("""[{"role":"user","content":[{"type":"input_image","image_url":"http://169.254.169.254/x.png"}]}]""", "invalid_value", "input[0].content[0].image_url")]
     [InlineData("""[{"type":"function_call_output","output":"x"}]""", "missing_required_parameter", "input[0].call_id")]
-    public void What_is_wrong_with_the_input_is_named(string input, string code, string param) =>
+    public void Invalid_input_is_rejected_by_parameter(string input, string code, string param) =>
         Assert.Equal((400, code, param), Translation.Of("vllm", Body("", input), "responses").Error);
 
     [Fact]
-    public void A_schema_that_is_too_large_for_Ollama_is_named_as_the_client_has_it()
+    public void A_schema_that_is_too_large_for_Ollama_is_rejected_by_parameter()
     {
         var many = string.Join(',', Enumerable.Range(0, 1001).Select(static i => $"\"p{i}\":{{}}"));
         Assert.Equal(

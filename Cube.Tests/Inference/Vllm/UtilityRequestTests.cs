@@ -24,6 +24,6 @@ public sealed class UtilityRequestTests
     [InlineData("/classify", """{"model":"m","input":[1]}""", "input")]
     [InlineData("/v1/score", """{"model":"m","text_1":"x"}""", "text_2")]
     [InlineData("/v1/rerank", """{"model":"m","query":"x","documents":["y"],"top_n":0}""", "top_n")]
-    public void What_is_missing_or_wrong_is_named(string path, string body, string param) =>
+    public void A_missing_or_invalid_parameter_is_named(string path, string body, string param) =>
         Assert.Equal((400, param), Translation.Of("vllm", body, path) is var rejected ? (rejected.Status, rejected.Param) : default);
 }

@@ -1,0 +1,127 @@
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Cube.Tests.Systems;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Cube.Tests.Functional.Authorization;
+
+/// <summary>Every proxy drops a cached decision after a change: at once with a notice, and within seconds without one.</summary>
+[Collection(EmbeddedEngineCollectionDefinition.Name)]
+public sealed class InvalidationTests(EmbeddedEngineSystem system)
+{
+    [Fact]
+    [Trait("Conformance", "AU-08")]
+    public async Task A_revoked_permission_is_rejected_by_every_proxy()
+    {
+        var cube = system.Cube;
+        var notified = await cube.StartAnotherProxyAsync();
+        // Its own database, in which Identity does not notify: this proxy receives no notices.
+        var unnotified = await cube.StartAnotherProxyAsync(new KeyValuePair<string, string>("ConnectionStrings__proxy", await system.Postgres.CreateDatabaseAsync()));
+        var (tenant, admin) = (await cube.CreateTenantAsync(), (await cube.LoginAsync()).Access);
+        Uri[] proxies = [cube.Proxy, notified, unnotified];
+
+        var member = await cube.CreateMemberAsync(tenant, "member");
+        await AfterAsync(member.Token, 403, () => cube.SendAsync(
+            HttpMethod.Delete, $"/domains/{tenant.Domain}/roles", tenant.Token, new { members = (Guid[])[member.UserId] }));
+
+        var chatter = await cube.CreateMemberAsync(tenant, "chatter", ["llm_chat_completions"]);
+        var role = await cube.RoleIdAsync(tenant, "chatter");
+        await AfterAsync(chatter.Token, 403, () => cube.SendAsync(HttpMethod.Post, $"/domains/{tenant.Domain}/roles/{role}/actions/delete-all", tenant.Token));
+
+        var disabled = await cube.CreateMemberAsync(tenant, "member");
+        await AfterAsync(disabled.Token, 401, () => cube.SendAsync(HttpMethod.Post, $"/users/{disabled.UserId}/disable", admin));
+
+        var (id, secret) = await cube.CreatePatAsync(tenant, "models/*/*");
+        await AfterAsync(secret, 401, () => cube.SendAsync(HttpMethod.Patch, $"/pats/{id}/secret/revoke", tenant.Token));
+
+        var leaving = await cube.CreateMemberAsync(tenant, "member");
+        await AfterAsync(leaving.Token, 401, () => cube.SendAsync(HttpMethod.Post, "/users/tokens/revoke", leaving.Token));
+
+        async Task AfterAsync(string token, int refused, Func<Task<(int Status, JsonElement Body)>> change)
+        {
+            foreach (var proxy in proxies)
+            {
+                Assert.Equal(200, await ChatAsync(proxy, tenant.Domain, token));
+            }
+
+            var clock = Stopwatch.StartNew();
+            Assert.InRange((await change()).Status, 200, 204);
+            foreach (var proxy in proxies)
+            {
+                await Eventually.TrueAsync(async () => await ChatAsync(proxy, tenant.Domain, token) == refused, $"{proxy} refuses", 5);
+                // Only the proxy without notices uses the decision until it expires after four seconds.
+                Assert.True(proxy == unnotified || clock.Elapsed < TimeSpan.FromSeconds(3), $"{clock.Elapsed}");
+            }
+
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(5.5), $"{clock.Elapsed}");
+        }
+    }
+
+    [Fact]
+    public async Task Concurrent_requests_cause_one_check_per_decision_and_none_while_it_is_cached()
+    {
+        var cube = system.Cube;
+        await using var counter = await CountingEngine.StartAsync(cube);
+        var proxy = await cube.StartAnotherProxyAsync(new KeyValuePair<string, string>("services__authorization__http__0", counter.Address));
+        var tenant = await cube.CreateTenantAsync();
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 60).Select(_ => ChatAsync(proxy, tenant.Domain, tenant.Token)));
+        Assert.All(answers, static status => Assert.Equal(200, status));
+        // One check is for the decision; the other requests look for deleted domains.
+        Assert.InRange(counter.Checks, 1, 3);
+    }
+
+    private static readonly HttpClient Http = new(new SocketsHttpHandler());
+
+    private static async Task<int> ChatAsync(Uri proxy, Guid domain, string token)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(proxy, $"/proxy/{domain}/v1/chat/completions"))
+        {
+            Content = new StringContent("""{"model":"m","messages":[{"role":"user","content":"hi"}]}""", new MediaTypeHeaderValue("application/json")),
+        };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        using var response = await Http.SendAsync(request);
+        return (int)response.StatusCode;
+    }
+
+    /// <summary>Forwards requests to the engine with a delay and counts them.</summary>
+    private sealed class CountingEngine(WebApplication app, string address, StrongBox<int> checks) : IAsyncDisposable
+    {
+        private readonly StrongBox<int> _checks = checks;
+
+        public string Address => address;
+
+        public int Checks => Volatile.Read(ref _checks.Value);
+
+        public static async Task<CountingEngine> StartAsync(CubeSystem cube)
+        {
+            var checks = new StrongBox<int>();
+            var builder = WebApplication.CreateBuilder();
+            builder.Logging.ClearProviders();
+            var app = builder.Build();
+            app.Urls.Add("http://127.0.0.1:0");
+            app.Run(async context =>
+            {
+                Interlocked.Increment(ref checks.Value);
+                using var reader = new StreamReader(context.Request.Body);
+                using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(cube.Authorization, context.Request.Path)) { Content = new StringContent(await reader.ReadToEndAsync()) };
+                request.Headers.TryAddWithoutValidation("Authorization", context.Request.Headers.Authorization.ToString());
+                await Task.Delay(300);
+                using var response = await Http.SendAsync(request);
+                (context.Response.StatusCode, context.Response.ContentType) = ((int)response.StatusCode, "application/json");
+                await context.Response.WriteAsync(await response.Content.ReadAsStringAsync());
+            });
+            await app.StartAsync();
+            return new CountingEngine(app, app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single(), checks);
+        }
+
+        public ValueTask DisposeAsync() => app.DisposeAsync();
+    }
+}
