@@ -1,3 +1,4 @@
+using Cube.Proxy.Edge;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Proxy.Edge;
