@@ -102,19 +102,32 @@ public sealed class CubeSystem : IAsyncDisposable
         }
 
         system.Http = new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = system.Proxy };
-        foreach (var project in system._settings.Keys)
+        try
         {
-            system.StartService(project);
+            await system.StartServicesAsync();
         }
-
-        await system.WaitUntilHealthyAsync(system.Identity);
-        await system.WaitUntilHealthyAsync(system.Proxy);
-        foreach (var document in (string[])["/openapi/v1.json", "/openapi/identity.json"])
+        catch
         {
-            system._contracts.Add(new ApiContract(JsonNode.Parse(await system.Http.GetStringAsync(document))!.AsObject()));
+            await system.DisposeAsync();
+            throw;
         }
 
         return system;
+    }
+
+    private async Task StartServicesAsync()
+    {
+        foreach (var project in _settings.Keys)
+        {
+            StartService(project);
+        }
+
+        await WaitUntilHealthyAsync(Identity);
+        await WaitUntilHealthyAsync(Proxy);
+        foreach (var document in (string[])["/openapi/v1.json", "/openapi/identity.json"])
+        {
+            _contracts.Add(new ApiContract(JsonNode.Parse(await Http.GetStringAsync(document))!.AsObject()));
+        }
     }
 
     /// <summary>Starts a further proxy with separate caches.</summary>

@@ -60,7 +60,7 @@ public sealed class ContentLeakTests(PostgresServer postgres)
         Assert.Contains(trace, backend.Requests.Last(static received => received.Method == "POST").Headers["traceparent"], StringComparison.Ordinal);
         await Eventually.TrueAsync(
             () => Task.FromResult(telemetry.Bodies.Any(static body => Has(body, "cube.proxy.request.duration"))), "the metrics are exported");
-        await Eventually.TrueAsync(() => Task.FromResult(telemetry.Bodies.Any(static body => Has(body, "chat.completions answered"))), "the logs are exported");
+        await Eventually.TrueAsync(() => Task.FromResult(telemetry.Bodies.Any(static body => Has(body, "chat.completions responded"))), "the logs are exported");
 
         string[] secrets = [Prompt, Completion, Password, tenant.Token, tenant.Tokens.Refresh, tenant.Token.Split('.')[2]];
         foreach (var secret in secrets)

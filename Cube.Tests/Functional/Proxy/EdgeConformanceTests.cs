@@ -141,7 +141,7 @@ public sealed class EdgeConformanceTests(FakeBackendSystem system)
         }
 
         var line = await LineAsync(tenant, "Aborted");
-        Assert.Matches(isToldOf ? "7 and [1-9][0-9]* tokens" : "[1-9][0-9]* and [1-9][0-9]* tokens", line);
+        Assert.Matches(isToldOf ? "7 prompt tokens, [1-9][0-9]* completion tokens" : "[1-9][0-9]* prompt tokens, [1-9][0-9]* completion tokens", line);
     }
 
     [Fact]
@@ -151,7 +151,7 @@ public sealed class EdgeConformanceTests(FakeBackendSystem system)
         var (failed, broken, refused) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         system.Backend.Answer = static context => FakeBackend.JsonAsync(context, 500, """{"error":"x","usage":{"prompt_tokens":3,"completion_tokens":2}}""");
         Assert.Equal(502, (await _cube.ChatAsync(failed.Domain, failed.Token)).Status);
-        Assert.Contains("Failed, 0 and 0 tokens", await LineAsync(failed, "Failed"), StringComparison.Ordinal);
+        Assert.Contains("Failed, 0 prompt tokens, 0 completion tokens", await LineAsync(failed, "Failed"), StringComparison.Ordinal);
 
         system.Backend.Answer = static async context =>
         {
@@ -159,10 +159,10 @@ public sealed class EdgeConformanceTests(FakeBackendSystem system)
             await context.Response.WriteAsync(FakeBackend.Event(0).Replace("}\n\n", ",\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\n", StringComparison.Ordinal));
         };
         Assert.True((await ClientResponse.AskAsync(_cube, broken, "chat/completions", Stream)).IsBroken);
-        Assert.Contains("Failed, 0 and 0 tokens", await LineAsync(broken, "Failed"), StringComparison.Ordinal);
+        Assert.Contains("Failed, 0 prompt tokens, 0 completion tokens", await LineAsync(broken, "Failed"), StringComparison.Ordinal);
 
         Assert.Equal(400, (await ClientResponse.AskAsync(_cube, refused, "chat/completions", """{"model":"m"}""")).Status);
-        Assert.Contains("Refused, 0 and 0 tokens", await LineAsync(refused, "Refused"), StringComparison.Ordinal);
+        Assert.Contains("Refused, 0 prompt tokens, 0 completion tokens", await LineAsync(refused, "Refused"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -171,14 +171,14 @@ public sealed class EdgeConformanceTests(FakeBackendSystem system)
     {
         var (whole, streamed) = (await _cube.CreateTenantAsync(), await _cube.CreateTenantAsync());
         Assert.Equal(200, (await _cube.ChatAsync(whole.Domain, whole.Token)).Status);
-        Assert.Contains("Complete, 3 and 2 tokens", await LineAsync(whole, "Complete"), StringComparison.Ordinal);
+        Assert.Contains("Complete, 3 prompt tokens, 2 completion tokens", await LineAsync(whole, "Complete"), StringComparison.Ordinal);
         system.Backend.Answer = static async context =>
         {
             context.Response.ContentType = "text/event-stream";
             await context.Response.WriteAsync(FakeBackend.Event(0) + FakeBackend.End.Replace("data: [DONE]", "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":11,\"completion_tokens\":4}}\n\ndata: [DONE]", StringComparison.Ordinal));
         };
         Assert.False((await ClientResponse.AskAsync(_cube, streamed, "chat/completions", Stream)).IsBroken);
-        Assert.Contains("Complete, 11 and 4 tokens", await LineAsync(streamed, "Complete"), StringComparison.Ordinal);
+        Assert.Contains("Complete, 11 prompt tokens, 4 completion tokens", await LineAsync(streamed, "Complete"), StringComparison.Ordinal);
     }
 
     /// <summary>The log line of the proxy about the request of this domain with this outcome.</summary>
