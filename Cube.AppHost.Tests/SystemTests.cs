@@ -43,7 +43,7 @@ public sealed class SystemTests : IDisposable
         Assert.Contains("cube-guide", text, StringComparison.Ordinal);
     }
 
-    [Fact]
+    [FullFact]
     public async Task A_SpiceDB_program_makes_the_decisions_and_stores_data_in_Cubes_PostgreSQL()
     {
         var program = SpiceDbServer.ProgramOrSkip();
@@ -135,7 +135,7 @@ public sealed class SystemTests : IDisposable
         }
     }
 
-    [Fact]
+    [FullFact]
     public async Task Data_directories_are_independent_and_accept_one_instance_each()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no SIGINT on Windows.");

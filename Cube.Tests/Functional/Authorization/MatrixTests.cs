@@ -141,7 +141,7 @@ public abstract class MatrixTests(AuthorizationSystem system)
         [
             .. BuiltInRoles.Actions.Select(static role => (role.Key, role.Value)),
             ("none", []),
-            .. CubeSchema.Actions.Select(static action => ($"only {action}", (IReadOnlyList<string>)[action])),
+            .. CubeSchema.Actions.Where(static (_, index) => index % TestLevel.Pick(8, 1) == 0).Select(static action => ($"only {action}", (IReadOnlyList<string>)[action])),
         ];
         // Two at a time, for two processors.
         await Parallel.ForEachAsync(roles, new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (role, _) => await CheckAsync(role.Name, role.Actions));

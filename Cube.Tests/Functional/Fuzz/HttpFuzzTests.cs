@@ -18,7 +18,7 @@ public sealed class HttpFuzzTests(PostgresServer postgres, ITestOutputHelper out
     private const int Workers = 6;
     private const long MemoryGrowth = 400L << 20;
 
-    private static readonly int _seconds = Setting("CUBE_FUZZ_SECONDS", TestLevel.Pick(8, 30));
+    private static readonly int _seconds = Setting("CUBE_FUZZ_SECONDS", TestLevel.Pick(4, 30));
     private static readonly TimeSpan _slowest = TimeSpan.FromSeconds(Setting("CUBE_FUZZ_SLOWEST", 5));
 
     private readonly ConcurrentQueue<string> _failures = new();

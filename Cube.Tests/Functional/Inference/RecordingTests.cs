@@ -7,6 +7,8 @@ namespace Cube.Tests.Functional.Inference;
 [Collection(ReplayCollectionDefinition.Name)]
 public sealed class RecordingTests(ReplaySystem system)
 {
+    private static readonly Split[] _splits = TestLevel.Pick([Split.AsRecorded, Split.Random], Enum.GetValues<Split>());
+
     public static TheoryData<string> Recordings => [.. Recording.All.Where(static recording =>
         recording is { Method: "POST", Body: not null, Path: "/v1/chat/completions" or "/v1/completions" or "/v1/embeddings" }).Select(static recording => recording.Id)];
 
@@ -17,7 +19,7 @@ public sealed class RecordingTests(ReplaySystem system)
         var recording = Recording.Find(id);
         var (cube, server, tenant) = system[recording.Kind];
         string? stableText = null;
-        foreach (var split in Enum.GetValues<Split>())
+        foreach (var split in _splits)
         {
             server.Play(recording, split);
             // A stalled response waits for the timeout of two seconds, so only one split is tested.
