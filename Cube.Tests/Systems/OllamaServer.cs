@@ -47,10 +47,13 @@ internal sealed class OllamaServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>Creates a model from a file in the model folder.</summary>
+    /// <summary>Creates a model from a file in the model folder. It uses one thread: several threads wait actively for one another, which is slow beside other tests.</summary>
     public async Task CreateAsync(string model, string file)
     {
-        await using var create = ServiceProcess.Start("ollama", Program, ["create", model, "-f", Path.Combine(Models, file)], Environment);
+        var definition = Path.Combine(_folder, file);
+        var text = await File.ReadAllTextAsync(Path.Combine(Models, file));
+        await File.WriteAllTextAsync(definition, $"{text.Replace("FROM ./", $"FROM {Path.GetFullPath(Models)}/", StringComparison.Ordinal)}\nPARAMETER num_thread 1\n");
+        await using var create = ServiceProcess.Start("ollama", Program, ["create", model, "-f", definition], Environment);
         Assert.True(await create.WaitForExitAsync() == 0, create.Output);
     }
 
