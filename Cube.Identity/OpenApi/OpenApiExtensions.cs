@@ -55,7 +55,7 @@ internal static class OpenApiExtensions
 
     public static IEndpointRouteBuilder MapApiDocument(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous();
+        endpoints.MapOpenApi("/openapi/v1.json").AllowAnonymous();
         return endpoints;
     }
 

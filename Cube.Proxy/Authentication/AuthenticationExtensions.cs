@@ -11,7 +11,9 @@ internal static class AuthenticationExtensions
         ServiceAddresses.Require(builder.Configuration, IdentityKeys.ClientName, "http", "https");
         AppContext.SetSwitch("Microsoft.AspNetCore.Authentication.SuppressAutoDefaultScheme", true);
         var services = builder.Services;
-        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, BearerAuthenticationHandler>(BearerAuthenticationHandler.SchemeName, null);
+        // AddAuthentication would also add data protection, which writes keys to the disk that a bearer scheme does not use.
+        services.AddAuthenticationCore().AddWebEncoders();
+        new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions, BearerAuthenticationHandler>(BearerAuthenticationHandler.SchemeName, null);
         services.AddSingleton<IdentityKeys>().AddSingleton<IdentityClient>().AddSingleton<PersonalAccessTokens>().AddSingleton<TokenVerifier>();
         services.AddHttpClient(IdentityKeys.ClientName, static client =>
         {

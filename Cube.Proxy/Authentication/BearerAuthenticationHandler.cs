@@ -4,6 +4,7 @@ using Cube.Proxy.Edge;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Tokens;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Options;
 
 namespace Cube.Proxy.Authentication;
@@ -19,7 +20,9 @@ internal sealed class BearerAuthenticationHandler(IOptionsMonitor<Authentication
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        var token = BearerToken.Read(Request.Headers);
+        // The fallback policy names this scheme too. It requires nothing outside of domains, so no token is verified there.
+        var isRequired = DomainPath.Matches(Context) || Context.GetEndpoint()?.Metadata.GetMetadata<IAuthorizeData>() is not null || Context.GetEndpoint()?.Metadata.GetMetadata<AuthorizationPolicy>() is not null;
+        var token = isRequired ? BearerToken.Read(Request.Headers) : null;
         if (token is null)
         {
             return AuthenticateResult.NoResult();

@@ -1,17 +1,22 @@
 using System.Collections.Frozen;
 using Cube.Inference.Errors;
 using Cube.ServiceDefaults.Errors;
+using Cube.ServiceDefaults.Hosting;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
 
 namespace Cube.Proxy.Edge;
 
 /// <summary>
-/// Compares paths below a domain byte by byte. ASP.NET's routing ignores letter case, decodes escapes and ignores a trailing slash. Therefore this middleware reads the path as the client sent it, before routing, and
-/// selects an error endpoint for every path that is not exactly one of the mapped paths.
+/// Compares paths below a domain byte by byte. ASP.NET's routing ignores the letter case of paths and methods, decodes escapes, removes dot segments and ignores a trailing slash. Therefore this middleware reads the
+/// path as the client sent it, before routing, selects an error endpoint for every path and method that is not exactly one of the mapped ones, and gives routing the path that it checked.
 /// </summary>
 internal sealed class DomainPathMiddleware(RequestDelegate next, EndpointDataSource endpoints)
 {
+    /// <summary>The name of the authorization policy for paths without a domain.</summary>
+    public const string AuthenticatedPolicy = "authenticated";
+
     /// <summary>For paths without a domain: only the caller's token can be checked before the error.</summary>
     private static readonly Endpoint _malformed = new(
         static context => OpenAiError.InvalidPath.WriteAsync(context), new EndpointMetadataCollection(new AuthorizeAttribute(AuthenticatedPolicy)), "Malformed path");
@@ -19,10 +24,7 @@ internal sealed class DomainPathMiddleware(RequestDelegate next, EndpointDataSou
     /// <summary>For unknown paths below a domain: the fallback policy shows the error only to members of the domain.</summary>
     private static readonly Endpoint _unknown = new(static context => OpenAiError.UnknownUrl.WriteAsync(context), EndpointMetadataCollection.Empty, "Unknown path");
 
-    private readonly Lazy<(FrozenSet<string> Exact, string[] Prefixes)> _paths = new(() => ReadPaths(endpoints));
-
-    /// <summary>The name of the authorization policy for paths without a domain.</summary>
-    public const string AuthenticatedPolicy = "authenticated";
+    private readonly Lazy<(FrozenDictionary<string, MappedPath> Exact, (string Prefix, MappedPath Path)[] Prefixes)> _paths = new(() => ReadPaths(endpoints));
 
     public Task InvokeAsync(HttpContext context)
     {
@@ -37,20 +39,60 @@ internal sealed class DomainPathMiddleware(RequestDelegate next, EndpointDataSou
             return next(context);
         }
 
-        context.Features.Set(new DomainPathFeature(domain, rest));
-        var (exact, prefixes) = _paths.Value;
-        if (!exact.Contains(rest) && !Array.Exists(prefixes, prefix => rest.Length > prefix.Length && rest.StartsWith(prefix, StringComparison.Ordinal)))
+        var feature = new DomainPathFeature(domain, rest);
+        context.Features.Set(feature);
+        context.Request.Path = DomainRouting.PathOf(feature);
+        if (Find(rest) is not { } path)
         {
             context.SetEndpoint(_unknown);
+        }
+        else if (!path.Methods.Contains(context.Request.Method, StringComparer.Ordinal))
+        {
+            context.SetEndpoint(path.MethodNotAllowed);
         }
 
         return next(context);
     }
 
-    private static (FrozenSet<string> Exact, string[] Prefixes) ReadPaths(EndpointDataSource endpoints)
+    private MappedPath? Find(string rest)
     {
-        var paths = endpoints.Endpoints.Select(static endpoint => endpoint.Metadata.GetMetadata<DomainEndpointMetadata>()?.Path).OfType<string>().Distinct().ToLookup(
-            static path => path.EndsWith(DomainRouting.ModelParameter, StringComparison.Ordinal));
-        return (paths[false].ToFrozenSet(StringComparer.Ordinal), [.. paths[true].Select(static path => path[..^DomainRouting.ModelParameter.Length])]);
+        var (exact, prefixes) = _paths.Value;
+        return exact.GetValueOrDefault(rest)
+            ?? Array.Find(prefixes, mapped => rest.Length > mapped.Prefix.Length && rest.StartsWith(mapped.Prefix, StringComparison.Ordinal)).Path;
+    }
+
+    private static (FrozenDictionary<string, MappedPath> Exact, (string Prefix, MappedPath Path)[] Prefixes) ReadPaths(EndpointDataSource endpoints)
+    {
+        var paths = endpoints.Endpoints
+            .Where(static endpoint => endpoint.Metadata.GetMetadata<DomainEndpointMetadata>() is not null)
+            .GroupBy(static endpoint => endpoint.Metadata.GetRequiredMetadata<DomainEndpointMetadata>().Path)
+            .Select(static group => (Path: group.Key, Mapped: new MappedPath([.. group.SelectMany(static endpoint => endpoint.Metadata.GetRequiredMetadata<IHttpMethodMetadata>().HttpMethods)])))
+            .ToLookup(static path => path.Path.EndsWith(DomainRouting.ModelParameter, StringComparison.Ordinal));
+        return (
+            paths[false].ToFrozenDictionary(static path => path.Path, static path => path.Mapped, StringComparer.Ordinal),
+            [.. paths[true].Select(static path => (path.Path[..^DomainRouting.ModelParameter.Length], path.Mapped))]);
+    }
+
+    /// <summary>A path below a domain with the methods of its endpoints.</summary>
+    private sealed class MappedPath
+    {
+        public MappedPath(string[] methods)
+        {
+            Methods = methods;
+            var allow = HeadRequests.WithHead(string.Join(", ", methods));
+            MethodNotAllowed = new Endpoint(
+                context =>
+                {
+                    context.Response.Headers.Allow = allow;
+                    return OpenAiError.MethodNotAllowed.WriteAsync(context);
+                },
+                EndpointMetadataCollection.Empty,
+                "Method not allowed");
+        }
+
+        public string[] Methods { get; }
+
+        /// <summary>The fallback policy shows the error only to members of the domain.</summary>
+        public Endpoint MethodNotAllowed { get; }
     }
 }

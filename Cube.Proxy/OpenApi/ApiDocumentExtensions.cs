@@ -38,7 +38,7 @@ internal static class ApiDocumentExtensions
 
     public static WebApplication MapApiDocument(this WebApplication app)
     {
-        app.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous();
+        app.MapOpenApi("/openapi/v1.json").AllowAnonymous();
         return app;
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Cube.Proxy.Authorization;
@@ -13,6 +14,8 @@ namespace Cube.Proxy.Telemetry;
 /// </summary>
 internal sealed partial class RequestTelemetryMiddleware
 {
+    private static readonly FrozenSet<string> _methods = FrozenSet.Create(StringComparer.Ordinal, "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE");
+
     private readonly RequestDelegate _next;
     private readonly ILogger<RequestTelemetryMiddleware> _logger;
     private readonly Histogram<double> _duration;
@@ -62,7 +65,8 @@ internal sealed partial class RequestTelemetryMiddleware
         if (activity is { IsAllDataRequested: true })
         {
             var path = $"/{{domainID}}{endpoint?.Path}";
-            activity.DisplayName = $"{context.Request.Method} {path}";
+            // A client can send any token as the method. "_OTHER" is OpenTelemetry's name for unknown ones.
+            activity.DisplayName = $"{(_methods.Contains(context.Request.Method) ? context.Request.Method : "_OTHER")} {path}";
             activity.SetTag("http.route", path)
                 .SetTag("cube.endpoint", endpoint?.Name)
                 .SetTag("cube.route", route?.Name)

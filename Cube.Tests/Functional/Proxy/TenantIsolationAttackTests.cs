@@ -42,6 +42,45 @@ public sealed partial class TenantIsolationAttackTests(FakeBackendSystem system)
     }
 
     [Theory]
+    [InlineData("POST", "/proxy/{0}/v1/models/%2e%2e/chat/completions", 405)]
+    [InlineData("POST", "/{0}/v1/models/%2E%2E/chat/completions", 405)]
+    [InlineData("DELETE", "/{0}/v1/models/%2e%2e/%2e%2e/models", 405)]
+    [InlineData("GET", "/{0}/v1/models/%2e", 404)]
+    [InlineData("post", "/proxy/{0}/v1/chat/completions", 405)]
+    [InlineData("Get", "/{0}/v1/models", 405)]
+    [InlineData("GET", "/PROXY/{0}/v1/models", 404)]
+    [InlineData("POST", "/PROXY/{0}/v1/models", 404)]
+    [InlineData("GET", "/%20{0}/v1/models", 404)]
+    [InlineData("POST", "/foo/v1/models", 404)]
+    [InlineData("GET", "/openapi/other.json", 404)]
+    [Trait("Conformance", "TN-02")]
+    public async Task Escaped_dot_segments_and_other_letter_case_select_no_other_endpoint(string method, string path, int expected)
+    {
+        var tenant = await _cube.CreateTenantAsync();
+        var before = system.Backend.Requests.Count(static received => received.Method == "POST");
+        var answer = await SendRawAsync($"{method} {string.Format(System.Globalization.CultureInfo.InvariantCulture, path, tenant.Domain)}", tenant.Token, Body);
+        Assert.StartsWith($"HTTP/1.1 {expected} ", answer, StringComparison.Ordinal);
+        Assert.Equal(before, system.Backend.Requests.Count(static received => received.Method == "POST"));
+    }
+
+    [Theory]
+    [InlineData("/alive", 200)]
+    [InlineData("/no-such-path", 404)]
+    public async Task Tokens_are_verified_only_where_an_endpoint_requires_one(string path, int expected) =>
+        Assert.StartsWith($"HTTP/1.1 {expected} ", await SendRawAsync($"GET {path}", $"pat_{new string('a', 43)}", ""), StringComparison.Ordinal);
+
+    private async Task<string> SendRawAsync(string start, string token, string body)
+    {
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(_cube.Proxy.Host, _cube.Proxy.Port);
+        await using var stream = socket.GetStream();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(
+            $"{start} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}"));
+        using var reader = new StreamReader(stream);
+        return await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    [Theory]
     [InlineData("GET", "/api/tags")]
     [InlineData("GET", "/api/ps")]
     [InlineData("GET", "/api/version")]

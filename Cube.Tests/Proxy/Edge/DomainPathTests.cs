@@ -73,11 +73,12 @@ public sealed class DomainPathTests
     public void A_model_id_is_decoded_once() => Assert.Equal("org/model:tag%25", ModelLists.IdOf("/v1/models/org%2Fmodel%3Atag%2525"));
 
     /// <returns>The endpoint that the middleware selects before routing; null where it leaves the choice to routing.</returns>
-    private static async Task<Endpoint?> EndpointOfAsync(string rest)
+    private static async Task<Endpoint?> EndpointOfAsync(string rest, string? method = null)
     {
         var endpoints = new DefaultEndpointDataSource(InferenceEndpoints.All.Select(static endpoint =>
-            new Endpoint(null, new EndpointMetadataCollection(new DomainEndpointMetadata(endpoint.Name, endpoint.Path, BodyKind.None)), endpoint.Name)));
+            new Endpoint(null, new EndpointMetadataCollection(new DomainEndpointMetadata(endpoint.Name, endpoint.Path, BodyKind.None), new HttpMethodMetadata([endpoint.Method])), endpoint.Name)));
         var context = new DefaultHttpContext();
+        context.Request.Method = method ?? InferenceEndpoints.All.FirstOrDefault(endpoint => endpoint.Path == rest.Split('?')[0])?.Method ?? "GET";
         context.Request.Path = $"/{Id}{Uri.UnescapeDataString(rest.Split('?')[0])}";
         context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget = $"/{Id}{rest}";
         await new DomainPathMiddleware(static _ => Task.CompletedTask, endpoints).InvokeAsync(context);
