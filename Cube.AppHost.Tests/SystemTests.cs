@@ -65,7 +65,7 @@ public sealed class SystemTests : IDisposable
         }
     }
 
-    [Fact]
+    [FullFact]
     public async Task Acknowledged_data_survives_Ctrl_C_a_restart_and_kill_9()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no SIGINT on Windows.");

@@ -16,12 +16,15 @@ public abstract class AuthorizationSystem(PostgresServer postgres) : IAsyncLifet
     {
         get
         {
-            Assert.SkipUnless(_cube is not null, "SpiceDB is not installed.");
+            Assert.SkipUnless(_cube is not null, Missing);
             return _cube!;
         }
     }
 
     private protected EngineClient Engine => new(Cube.Authorization, Cube.EngineKey);
+
+    /// <summary>Why the tests are skipped if the engine is not available.</summary>
+    protected virtual string Missing => "";
 
     protected abstract Task<(bool IsAvailable, Uri? SpiceDb)> FindEngineAsync();
 
@@ -89,9 +92,12 @@ public sealed class EmbeddedEngineSystem(PostgresServer postgres) : Authorizatio
     protected override Task<(bool IsAvailable, Uri? SpiceDb)> FindEngineAsync() => Task.FromResult<(bool, Uri?)>((true, null));
 }
 
+/// <summary>Runs at the full level. At the quick level, <see cref="Cube.Tests.Functional.Authorization.DifferentialTests"/> compares the two engines.</summary>
 public sealed class SpiceDbSystem(PostgresServer postgres, SpiceDbServer spiceDb) : AuthorizationSystem(postgres)
 {
-    protected override async Task<(bool IsAvailable, Uri? SpiceDb)> FindEngineAsync() => SpiceDbServer.Program is null ? (false, null) : (true, await spiceDb.AddressOrSkipAsync());
+    protected override string Missing => SpiceDbServer.Program is null ? "SpiceDB is not installed." : TestLevel.Skipped;
+
+    protected override async Task<(bool IsAvailable, Uri? SpiceDb)> FindEngineAsync() => SpiceDbServer.Program is null || !TestLevel.IsFull ? (false, null) : (true, await spiceDb.AddressOrSkipAsync());
 }
 
 [CollectionDefinition(Name)]

@@ -50,7 +50,7 @@ public sealed class EngineFailureTests(PostgresServer postgres)
         }
     }
 
-    [Theory]
+    [FullTheory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task After_Identity_is_killed_at_any_point_tables_and_engine_agree_again(bool withSpiceDb)
@@ -58,7 +58,7 @@ public sealed class EngineFailureTests(PostgresServer postgres)
         (ServiceProcess Process, Uri Address)? spiceDb = withSpiceDb ? await SpiceDbServer.StartAsync(SpiceDbServer.ProgramOrSkip()) : null;
         await using var cube = await CubeSystem.StartAsync(postgres, null, spiceDb?.Address);
         var tenant = await cube.CreateTenantAsync();
-        for (var round = 0; round < TestLevel.Pick(1, 3); round++)
+        for (var round = 0; round < 3; round++)
         {
             using var stop = new CancellationTokenSource();
             var writers = Enumerable.Range(0, 4).Select(async writer =>

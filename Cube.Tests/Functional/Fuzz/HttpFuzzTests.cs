@@ -25,9 +25,10 @@ public sealed class HttpFuzzTests(PostgresServer postgres, ITestOutputHelper out
     private readonly ConcurrentDictionary<int, int> _statuses = new();
     private int _sent;
 
+    public static TheoryData<string> Kinds => [.. TestLevel.Pick<string[]>(["vllm"], ["vllm", "ollama"])];
+
     [Theory]
-    [InlineData("vllm")]
-    [InlineData("ollama")]
+    [MemberData(nameof(Kinds))]
     public async Task Generated_requests_never_cause_a_500_or_affect_other_tenants(string kind)
     {
         var given = Setting("CUBE_FUZZ_SEED", 1);

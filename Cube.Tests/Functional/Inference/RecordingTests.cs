@@ -7,7 +7,7 @@ namespace Cube.Tests.Functional.Inference;
 [Collection(ReplayCollectionDefinition.Name)]
 public sealed class RecordingTests(ReplaySystem system)
 {
-    private static readonly Split[] _splits = TestLevel.Pick([Split.AsRecorded, Split.Random], Enum.GetValues<Split>());
+    private static readonly Split[] _splits = TestLevel.Pick([Split.Random], Enum.GetValues<Split>());
 
     public static TheoryData<string> Recordings => [.. Recording.All.Where(static recording =>
         recording is { Method: "POST", Body: not null, Path: "/v1/chat/completions" or "/v1/completions" or "/v1/embeddings" }).Select(static recording => recording.Id)];
