@@ -22,7 +22,7 @@ public sealed class RealOllamaEndpointTests(OllamaSystem system)
     private static string Chat(string more, string prompt = "Say hello to Ada.") =>
         $$"""{"model":"{{Model}}","messages":[{"role":"user","content":"{{prompt}}"}],"temperature":0{{(more.Length > 0 ? "," : "")}}{{more}}}""";
 
-    [Fact]
+    [FullFact]
     [Trait("Conformance", "SO-02")]
     public async Task A_JSON_object_response_is_an_object()
     {
@@ -35,7 +35,7 @@ public sealed class RealOllamaEndpointTests(OllamaSystem system)
         }
     }
 
-    [Fact]
+    [FullFact]
     [Trait("Conformance", "SO-04")]
     public async Task A_recursive_or_large_schema_never_causes_a_500()
     {
@@ -53,7 +53,7 @@ public sealed class RealOllamaEndpointTests(OllamaSystem system)
         }
     }
 
-    [Fact]
+    [FullFact]
     [Trait("Conformance", "ST-16"), Trait("Conformance", "EM-06")]
     public async Task An_unknown_model_is_a_JSON_404_also_for_streams()
     {
@@ -64,7 +64,7 @@ public sealed class RealOllamaEndpointTests(OllamaSystem system)
         }
     }
 
-    [Fact]
+    [FullFact]
     [Trait("Conformance", "EM-05")]
     public async Task Dimensions_are_applied_or_rejected()
     {
@@ -72,7 +72,7 @@ public sealed class RealOllamaEndpointTests(OllamaSystem system)
         Assert.True(answer.Status == 400 ? answer.Param == "dimensions" : answer.Json.GetProperty("data")[0].GetProperty("embedding").GetArrayLength() == 64, answer.Text);
     }
 
-    [Fact]
+    [FullFact]
     [Trait("Conformance", "HP-15")]
     public async Task A_response_has_the_text_of_the_same_chat()
     {
@@ -102,7 +102,7 @@ public sealed class RealOllamaEndpointTests(OllamaSystem system)
         Assert.Equal(404, (await Assert.ThrowsAsync<ClientResultException>(() => client.CreateResponseAsync("no-such-model", "hi"))).Status);
     }
 
-    [Theory]
+    [FullTheory]
     [InlineData("responses", "input")]
     [InlineData("completions", "prompt")]
     [InlineData("embeddings", "input")]
@@ -117,7 +117,7 @@ public sealed class RealOllamaEndpointTests(OllamaSystem system)
         }
     }
 
-    [Fact]
+    [FullFact]
     [Trait("Conformance", "ST-19")]
     public async Task An_HTTP_2_client_receives_the_same_events()
     {
