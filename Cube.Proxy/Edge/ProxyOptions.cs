@@ -51,9 +51,9 @@ internal sealed class ProxyOptions : IValidatableObject
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
     [
         .. Cors.Origins.Where(static origin => !CorsOriginOptions.IsOrigin(origin))
-            .Select(static origin => new ValidationResult($"Proxy__Cors__Origins holds '{origin}', which is no origin such as https://app.example.com.")),
+            .Select(static origin => new ValidationResult($"Proxy__Cors__Origins holds '{origin}', which is not an origin such as https://app.example.com.")),
         .. TrustedProxies.Where(static network => !System.Net.IPNetwork.TryParse(network, out _))
-            .Select(static network => new ValidationResult($"Proxy__TrustedProxies holds '{network}', which is no network such as 10.0.0.0/8.")),
+            .Select(static network => new ValidationResult($"Proxy__TrustedProxies holds '{network}', which is not a network such as 10.0.0.0/8.")),
     ];
 }
 
