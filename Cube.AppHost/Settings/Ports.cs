@@ -58,11 +58,22 @@ internal sealed record Ports(int Http, int Https, int Identity, int Agent, int D
         }
     }
 
-    /// <summary>Returns a free port on loopback.</summary>
+    /// <summary>Returns a free port on loopback, below the ports that systems use for outgoing connections: another process could otherwise take it before it is used.</summary>
     public static int Free()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = Random.Shared.Next(10_240, 32_768);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException exception) when (exception.SocketErrorCode is SocketError.AddressAlreadyInUse or SocketError.AccessDenied)
+            {
+                // In use, or reserved by Windows.
+            }
+        }
     }
 }

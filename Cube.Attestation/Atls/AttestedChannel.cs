@@ -1,8 +1,11 @@
 using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
 using Cube.Attestation.Appraisal;
 using Cube.Attestation.Policy;
 using Cube.Attestation.Verdicts;
+using Cube.Http2;
 
 namespace Cube.Attestation.Atls;
 
@@ -13,23 +16,19 @@ namespace Cube.Attestation.Atls;
 public sealed class AttestedChannel : IDisposable
 {
     private readonly AttestedStream _stream;
+    private readonly Http2Connection _connection;
     private readonly TimeProvider _clock;
     private long _until;
     private int _isRetired;
     private int _running;
 
-    internal AttestedChannel(Uri address, HttpMessageInvoker invoker, AttestedStream stream, Verdict verdict, string spkiSha256, TimeProvider clock)
+    internal AttestedChannel(Uri address, Http2Connection connection, AttestedStream stream, Verdict verdict, string spkiSha256, TimeProvider clock)
     {
-        (Address, Invoker, _stream, Verdict, SpkiSha256, _clock) = (address, invoker, stream, verdict, spkiSha256, clock);
-        (_until, Origin) = (verdict.ExpiresAt.UtcTicks, address.GetLeftPart(UriPartial.Authority));
+        (Address, _connection, _stream, Verdict, SpkiSha256, _clock) = (address, connection, stream, verdict, spkiSha256, clock);
+        _until = verdict.ExpiresAt.UtcTicks;
     }
 
     public Uri Address { get; }
-
-    /// <summary>Scheme, host and port, without a trailing slash.</summary>
-    public string Origin { get; }
-
-    public HttpMessageInvoker Invoker { get; }
 
     public Verdict Verdict { get; }
 
@@ -40,13 +39,36 @@ public sealed class AttestedChannel : IDisposable
     public DateTimeOffset Until => new(Interlocked.Read(ref _until), TimeSpan.Zero);
 
     /// <summary>True if the channel accepts new requests: it is open, not retired, and its lease has not expired.</summary>
-    public bool AcceptsRequests => !_stream.IsClosed && Volatile.Read(ref _isRetired) == 0 && _clock.GetUtcNow() < Verdict.ExpiresAt;
+    public bool AcceptsRequests => IsUsable && _connection.AcceptsRequests;
+
+    /// <summary>As <see cref="AcceptsRequests"/>, but true also while the agent's limit of concurrent requests is reached.</summary>
+    public bool IsUsable => IsOpen && Volatile.Read(ref _isRetired) == 0 && _clock.GetUtcNow() < Verdict.ExpiresAt;
 
     /// <summary>True if the connection is open; streams may still run on it.</summary>
-    public bool IsOpen => !_stream.IsClosed;
+    public bool IsOpen => !_stream.IsClosed && _connection.IsOpen;
+
+    /// <summary>The agent's limit of concurrent requests on this connection.</summary>
+    public int MaxRequests => _connection.MaxStreams;
 
     /// <summary>Number of running requests.</summary>
     public int Running => Volatile.Read(ref _running);
+
+    /// <summary>Sends a request.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="ct">Cancels the request until the response is disposed.</param>
+    /// <exception cref="AttestationException">The connection is closed. With the code <see cref="Codes.AtlsFrame"/>, no part of the request was processed.</exception>
+    /// <exception cref="IOException">The connection or the request failed.</exception>
+    public async ValueTask<Http2Stream> SendAsync(Http2Request request, CancellationToken ct)
+    {
+        try
+        {
+            return await _connection.SendAsync(request, ct);
+        }
+        catch (Http2Exception exception) when (exception.IsUnprocessed)
+        {
+            throw AttestationException.Find(exception) ?? new AttestationException(Codes.AtlsFrame, "The attested connection is closed.");
+        }
+    }
 
     /// <summary>Increments the number of running requests; <see cref="End"/> decrements it.</summary>
     public void Begin() => Interlocked.Increment(ref _running);
@@ -73,13 +95,15 @@ public sealed class AttestedChannel : IDisposable
     public void Abort(string code, string reason)
     {
         Retire();
-        _stream.Abort(new AttestationException(code, reason, Verdict));
+        var failure = new AttestationException(code, reason, Verdict);
+        _stream.Abort(failure);
+        _connection.Abort(failure);
     }
 
     public void Dispose()
     {
         Retire();
-        Invoker.Dispose();
+        _connection.Dispose();
         _stream.Dispose();
     }
 }
@@ -87,6 +111,7 @@ public sealed class AttestedChannel : IDisposable
 /// <summary>Opens attested connections: TCP, TLS 1.3 with a full handshake, exchange, Appraisal. No other type creates an <see cref="AttestedChannel"/>.</summary>
 public sealed class AttestedChannelFactory(EvidenceVerifier verifier, CompleteEvidence complete, bool allowUnbound, TimeProvider clock)
 {
+    private static readonly TimeSpan _connectTimeout = TimeSpan.FromSeconds(15);
     private readonly AtlsClient _client = new(verifier, complete, allowUnbound, clock);
 
     /// <param name="policies">The platform policy first. An empty list permits no connection.</param>
@@ -99,62 +124,67 @@ public sealed class AttestedChannelFactory(EvidenceVerifier verifier, CompleteEv
             throw new AttestationException(Codes.AtlsNotTls, "An attested connection requires https.");
         }
 
-        AttestedStream? stream = null;
-        (Verdict Verdict, string SpkiSha256)? seen = null;
-        var handler = new SocketsHttpHandler
-        {
-            UseProxy = false,
-            UseCookies = false,
-            AllowAutoRedirect = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            ConnectTimeout = TimeSpan.FromSeconds(15),
-            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
-            PooledConnectionLifetime = Timeout.InfiniteTimeSpan,
-            EnableMultipleHttp2Connections = false,
-            InitialHttp2StreamWindowSize = 1 << 20,
-            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.Always,
-            KeepAlivePingDelay = TimeSpan.FromSeconds(10),
-            KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
-            SslOptions = new SslClientAuthenticationOptions
-            {
-                EnabledSslProtocols = AtlsProtocols.Tls,
-                AllowTlsResume = false,
-                AllowRenegotiation = false,
-                // The Evidence authenticates the server: it is bound to the key of this certificate.
-                RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null,
-            },
-            PlaintextStreamFilter = async (context, cancel) =>
-            {
-                if (seen is not null)
-                {
-                    throw new AttestationException(Codes.AtlsFrame, "The attested connection is closed.");
-                }
-
-                if (context.PlaintextStream is not SslStream tls)
-                {
-                    throw new AttestationException(Codes.AtlsNotTls, "An attested connection requires https.");
-                }
-
-                seen = await _client.HandshakeAsync(tls, policies, cancel);
-                return stream = new AttestedStream(tls);
-            },
-        };
-        var invoker = new HttpMessageInvoker(handler);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        timeout.CancelAfter(_connectTimeout);
+        SslStream? tls = null;
         try
         {
-            // This request only makes the handler connect. It contains no data of a client.
-            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(address, "/alive")) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
-            using var response = await invoker.SendAsync(request, ct);
-            return new AttestedChannel(address, invoker, stream!, seen!.Value.Verdict, seen.Value.SpkiSha256, clock);
-        }
-        catch (Exception exception)
-        {
-            invoker.Dispose();
-            if (AttestationException.Find(exception) is { } refused && exception is not AttestationException)
+            tls = await ConnectAsync(address, timeout.Token);
+            var (verdict, spkiSha256) = await _client.HandshakeAsync(tls, policies, ct);
+            var stream = new AttestedStream(tls);
+            var connection = Http2Connection.Start(stream);
+            try
             {
-                throw refused;
+                await connection.Ready.WaitAsync(timeout.Token);
+                return new AttestedChannel(address, connection, stream, verdict, spkiSha256, clock);
             }
+            catch
+            {
+                connection.Dispose();
+                throw;
+            }
+        }
+        catch (Exception exception) when (exception is not AttestationException)
+        {
+            tls?.Dispose();
+            throw AttestationException.Find(exception)
+                ?? (exception is SocketException or IOException or AuthenticationException ? new HttpRequestException($"No connection to {address.Authority}: {exception.Message}", exception)
+                : exception is OperationCanceledException && !ct.IsCancellationRequested ? new HttpRequestException($"No connection to {address.Authority} within {_connectTimeout.TotalSeconds} seconds.", exception)
+                : exception);
+        }
+        catch
+        {
+            tls?.Dispose();
+            throw;
+        }
+    }
 
+    private static async Task<SslStream> ConnectAsync(Uri address, CancellationToken ct)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        SslStream? tls = null;
+        try
+        {
+            await socket.ConnectAsync(new DnsEndPoint(address.IdnHost, address.Port), ct);
+            tls = new SslStream(new NetworkStream(socket, ownsSocket: true));
+            await tls.AuthenticateAsClientAsync(
+                new SslClientAuthenticationOptions
+                {
+                    TargetHost = address.IdnHost,
+                    ApplicationProtocols = [SslApplicationProtocol.Http2],
+                    EnabledSslProtocols = AtlsProtocols.Tls,
+                    AllowTlsResume = false,
+                    AllowRenegotiation = false,
+                    // The Evidence authenticates the server: it is bound to the key of this certificate.
+                    RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null,
+                },
+                ct);
+            return tls.NegotiatedApplicationProtocol == SslApplicationProtocol.Http2 ? tls : throw new AttestationException(Codes.AtlsFrame, "The peer does not support HTTP/2.");
+        }
+        catch
+        {
+            tls?.Dispose();
+            socket.Dispose();
             throw;
         }
     }

@@ -6,7 +6,10 @@ namespace Cube.Inference.Json;
 /// <summary>A growing buffer of rented memory. The memory is cleared when it is returned because it contained prompts or responses.</summary>
 public sealed class ByteBuffer(int size = 4096) : IBufferWriter<byte>, IDisposable
 {
+    /// <summary>A writer gets at most this much memory more than it asks for, so that only memory that was in use is cleared.</summary>
+    private const int MaxSurplus = 4096;
     private byte[] _bytes = LargeArrays.Rent(size);
+    private int _used;
 
     public int Length { get; private set; }
 
@@ -19,20 +22,26 @@ public sealed class ByteBuffer(int size = 4096) : IBufferWriter<byte>, IDisposab
 
     public Memory<byte> GetMemory(int sizeHint = 0)
     {
-        Reserve(sizeHint);
-        return _bytes.AsMemory(Length);
+        var count = Reserve(sizeHint);
+        return _bytes.AsMemory(Length, count);
     }
 
     public Span<byte> GetSpan(int sizeHint = 0)
     {
-        Reserve(sizeHint);
-        return _bytes.AsSpan(Length);
+        var count = Reserve(sizeHint);
+        return _bytes.AsSpan(Length, count);
     }
 
     public ByteBuffer Append(ReadOnlySpan<byte> bytes)
     {
-        bytes.CopyTo(GetSpan(bytes.Length));
+        if (_bytes.Length - Length < bytes.Length)
+        {
+            Reserve(bytes.Length);
+        }
+
+        bytes.CopyTo(_bytes.AsSpan(Length));
         Length += bytes.Length;
+        _used = Math.Max(_used, Length);
         return this;
     }
 
@@ -51,20 +60,23 @@ public sealed class ByteBuffer(int size = 4096) : IBufferWriter<byte>, IDisposab
         var bytes = Interlocked.Exchange(ref _bytes, []);
         if (bytes.Length > 0)
         {
-            LargeArrays.Return(bytes);
+            LargeArrays.Return(bytes, _used);
         }
     }
 
-    private void Reserve(int count)
+    /// <returns>The number of bytes that a writer may use.</returns>
+    private int Reserve(int count)
     {
-        if (_bytes.Length - Length >= Math.Max(count, 1))
+        if (_bytes.Length - Length < Math.Max(count, 1))
         {
-            return;
+            var larger = LargeArrays.Rent(Math.Max(_bytes.Length * 2, Length + count));
+            _bytes.AsSpan(0, Length).CopyTo(larger);
+            LargeArrays.Return(_bytes, _used);
+            (_bytes, _used) = (larger, Length);
         }
 
-        var larger = LargeArrays.Rent(Math.Max(_bytes.Length * 2, Length + count));
-        _bytes.AsSpan(0, Length).CopyTo(larger);
-        LargeArrays.Return(_bytes);
-        _bytes = larger;
+        var reserved = Math.Min(_bytes.Length - Length, Math.Max(count, MaxSurplus));
+        _used = Math.Max(_used, Length + reserved);
+        return reserved;
     }
 }

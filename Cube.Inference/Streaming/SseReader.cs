@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace Cube.Inference.Streaming;
 
 /// <summary>
@@ -11,10 +9,12 @@ namespace Cube.Inference.Streaming;
 public sealed class SseReader(Stream stream, bool isLineDelimited = false) : IDisposable
 {
     private const int MaxEventBytes = 4 << 20;
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(16 << 10);
+    private const int InitialBytes = 4 << 10;
+    private byte[] _buffer = [];
     private int _start;
     private int _scan;
     private int _end;
+    private int _used;
     private bool _hasStarted;
 
     /// <summary>Reads more bytes. Data that <see cref="TryRead"/> returned is invalid afterwards.</summary>
@@ -22,7 +22,14 @@ public sealed class SseReader(Stream stream, bool isLineDelimited = false) : IDi
     /// <exception cref="InvalidDataException">An event is longer than 4 MiB.</exception>
     public async ValueTask<bool> FillAsync(CancellationToken ct)
     {
-        if (_start > 0)
+        if (_start == _end)
+        {
+            // Most streams wait for their next event most of the time. They hold no buffer meanwhile.
+            Release();
+            await stream.ReadAsync(Memory<byte>.Empty, ct);
+            _buffer = LargeArrays.Rent(InitialBytes);
+        }
+        else if (_start > 0)
         {
             _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
             (_scan, _end, _start) = (_scan - _start, _end - _start, 0);
@@ -35,14 +42,15 @@ public sealed class SseReader(Stream stream, bool isLineDelimited = false) : IDi
                 throw new InvalidDataException("An event of the model server is too long.");
             }
 
-            var larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
+            var larger = LargeArrays.Rent(_buffer.Length * 2);
             _buffer.AsSpan(0, _end).CopyTo(larger);
-            ArrayPool<byte>.Shared.Return(_buffer, clearArray: true);
+            LargeArrays.Return(_buffer, _used);
             _buffer = larger;
         }
 
         var read = await stream.ReadAsync(_buffer.AsMemory(_end), ct);
         _end += read;
+        _used = Math.Max(_used, _end);
         return read > 0;
     }
 
@@ -169,12 +177,16 @@ public sealed class SseReader(Stream stream, bool isLineDelimited = false) : IDi
         return isFound && length > 0;
     }
 
-    public void Dispose()
+    public void Dispose() => Release();
+
+    private void Release()
     {
         var buffer = Interlocked.Exchange(ref _buffer, []);
         if (buffer.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
+            LargeArrays.Return(buffer, _used);
         }
+
+        (_start, _scan, _end, _used) = (0, 0, 0, 0);
     }
 }

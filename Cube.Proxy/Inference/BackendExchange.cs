@@ -1,4 +1,3 @@
-using System.Net.Http.Headers;
 using Cube.Inference;
 using Cube.Inference.Translation;
 using Cube.Proxy.Authorization;
@@ -17,4 +16,4 @@ namespace Cube.Proxy.Inference;
 /// <param name="Model">The id of the model at the model server.</param>
 /// <param name="Preflight">The requests that are sent first.</param>
 internal sealed record BackendExchange(
-    ForwardedEndpoint Endpoint, DomainMember Member, Route Route, string Path, ReadOnlyMemory<byte> Body, MediaTypeHeaderValue Type, ClientRequest Client, string Model, IReadOnlyList<PreflightQuestion> Preflight);
+    ForwardedEndpoint Endpoint, DomainMember Member, Route Route, string Path, ReadOnlyMemory<byte> Body, string Type, ClientRequest Client, string Model, IReadOnlyList<PreflightQuestion> Preflight);

@@ -1,8 +1,8 @@
-using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Cube.Attestation;
 using Cube.Attestation.Atls;
+using Cube.Http2;
 using Cube.Inference;
 using Cube.Inference.Errors;
 using Cube.Inference.Json;
@@ -98,7 +98,7 @@ internal sealed class InferenceForwarder
         var type = request.Write(outgoing, new RequestTarget(model.Backend, model.Id, _salts.Of(member.DomainId, member.Caller.UserId)), context.RequestAborted);
         var path = endpoint.BackendPath;
         var exchange = new BackendExchange(
-            endpoint, member, route, model.Backend.PathOf(path), outgoing.Written, MediaTypeHeaderValue.Parse(type), request.Client, model.Id, model.Backend.PreflightFor(path, outgoing.Written));
+            endpoint, member, route, model.Backend.PathOf(path), outgoing.Written, type, request.Client, model.Id, model.Backend.PreflightFor(path, outgoing.Written));
         lease.Release();
         lease.Add(outgoing.Capacity);
         return exchange;
@@ -138,8 +138,6 @@ internal sealed class InferenceForwarder
     private async Task<ResponseOutcome> ExchangeAsync(HttpContext context, BackendExchange exchange, AttestedChannel channel)
     {
         var endpoint = exchange.Endpoint;
-        using var message = channel.Send(new HttpMethod(endpoint.Method), exchange.Route.PathOf(exchange.Path), exchange.Body, exchange.Type);
-        message.Headers.TryAddWithoutValidation(ResponseHeaders.RequestId, context.TraceIdentifier);
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         timeout.CancelAfter(_options.ActivityTimeout);
         try
@@ -149,10 +147,10 @@ internal sealed class InferenceForwarder
                 return await FailAsync(context, endpoint.Request.ForClient(rejected));
             }
 
-            using var response = await channel.Invoker.SendAsync(message, timeout.Token);
-            if (response.StatusCode != HttpStatusCode.OK)
+            using var response = await channel.SendAsync(endpoint.Method, exchange.Route.PathOf(exchange.Path), exchange.Body, exchange.Type, context.TraceIdentifier, timeout.Token);
+            if (response.Status != StatusCodes.Status200OK)
             {
-                var error = await AgentErrorTranslator.TranslateAsync(response, exchange.Body, exchange.Client.TokenLimitName, timeout.Token);
+                var error = await AgentErrorTranslator.TranslateAsync(response, exchange.Body, exchange.Client.TokenLimitName);
                 return await FailAsync(context, endpoint.ChangesModels && error.Code == OpenAiError.UnknownUrl.Code ? OpenAiError.ModelsFixed : endpoint.Request.ForClient(error));
             }
 
@@ -178,23 +176,20 @@ internal sealed class InferenceForwarder
     /// <param name="exchange">The translated request.</param>
     /// <param name="response">A response with status 200.</param>
     /// <param name="timeout">The timeout of a buffered response. Streams have timeouts of their own.</param>
-    private async Task<ResponseOutcome> ReceiveAsync(HttpContext context, BackendExchange exchange, HttpResponseMessage response, CancellationTokenSource timeout)
+    private Task<ResponseOutcome> ReceiveAsync(HttpContext context, BackendExchange exchange, Http2Stream response, CancellationTokenSource timeout)
     {
-        var type = response.Content.Headers.ContentType?.MediaType;
-        await using var body = await response.Content.ReadAsStreamAsync(timeout.Token);
-        if (!exchange.Client.IsStream)
-        {
-            return await BufferAsync(context, exchange, body, type, timeout.Token);
-        }
-
-        if (type is not ("text/event-stream" or "application/x-ndjson"))
-        {
-            return await FailAsync(context, OpenAiError.UpstreamError);
-        }
-
-        timeout.CancelAfter(Timeout.InfiniteTimeSpan);
-        return await StreamAsync(context, exchange, body);
+        var type = MediaTypeOf(response);
+        return !exchange.Client.IsStream ? BufferAsync(context, exchange, response, type)
+            : type is "text/event-stream" or "application/x-ndjson" ? StreamAsync(context, exchange, response, timeout)
+            : FailAsync(context, OpenAiError.UpstreamError);
     }
+
+    private static string? MediaTypeOf(Http2Stream response) => response.ContentType switch
+    {
+        null or AttestedChannelExtensions.Json or "text/event-stream" or "application/x-ndjson" => response.ContentType,
+        "text/event-stream; charset=utf-8" => "text/event-stream",
+        var other => MediaTypeHeaderValue.TryParse(other, out var parsed) ? parsed.MediaType : null,
+    };
 
     private static ResponseOutcome Failed { get; } = new(ResponseEnd.Failed, null);
 
@@ -208,10 +203,9 @@ internal sealed class InferenceForwarder
     {
         foreach (var question in exchange.Preflight)
         {
-            using var message = channel.Post(exchange.Route.PathOf(question.Path), question.Body);
-            using var response = await channel.Invoker.SendAsync(message, ct);
-            await response.Content.LoadIntoBufferAsync(1 << 20, ct);
-            if (question.FindError((int)response.StatusCode, await response.Content.ReadAsByteArrayAsync(ct)) is { } error)
+            using var response = await channel.PostAsync(exchange.Route.PathOf(question.Path), question.Body, ct);
+            using var body = await response.ReadToEndAsync(1 << 20);
+            if (question.FindError(response.Status, body.ToArray()) is { } error)
             {
                 return error;
             }
@@ -220,13 +214,13 @@ internal sealed class InferenceForwarder
         return null;
     }
 
-    private async Task<ResponseOutcome> StreamAsync(HttpContext context, BackendExchange exchange, Stream body)
+    private async Task<ResponseOutcome> StreamAsync(HttpContext context, BackendExchange exchange, Http2Stream response, CancellationTokenSource timeout)
     {
         var stream = exchange.Endpoint.Response.BeginStream(exchange.Client, _time);
         using (stream as IDisposable)
         {
-            var relay = new StreamRelay(context, stream, _options);
-            var end = await relay.RunAsync(body);
+            var relay = new StreamRelay(context, stream, _options, timeout);
+            var end = await relay.RunAsync(response.AsStream());
             if (exchange.Endpoint.ChangesModels)
             {
                 await _models.InvalidateAsync();
@@ -242,10 +236,10 @@ internal sealed class InferenceForwarder
         }
     }
 
-    private async Task<ResponseOutcome> BufferAsync(HttpContext context, BackendExchange exchange, Stream body, string? type, CancellationToken ct)
+    private async Task<ResponseOutcome> BufferAsync(HttpContext context, BackendExchange exchange, Http2Stream response, string? type)
     {
-        using var received = new ByteBuffer(16 << 10);
-        while (await body.ReadAsync(received.GetMemory(4096), ct) is > 0 and var read)
+        using var received = new ByteBuffer(4 << 10);
+        while (await response.ReadAsync(received.GetMemory(4096)) is > 0 and var read)
         {
             received.Advance(read);
             if (received.Length > MaxResponseBytes)

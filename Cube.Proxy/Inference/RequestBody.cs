@@ -55,7 +55,7 @@ internal sealed class RequestBody : IDisposable
         _lease.Add(_buffer.Length);
         var larger = LargeArrays.Rent(_buffer.Length * 2);
         _buffer.AsSpan(0, _length).CopyTo(larger);
-        LargeArrays.Return(_buffer);
+        LargeArrays.Return(_buffer, _length);
         _buffer = larger;
     }
 
@@ -64,7 +64,7 @@ internal sealed class RequestBody : IDisposable
         var buffer = Interlocked.Exchange(ref _buffer, []);
         if (buffer.Length > 0)
         {
-            LargeArrays.Return(buffer);
+            LargeArrays.Return(buffer, _length);
         }
     }
 }

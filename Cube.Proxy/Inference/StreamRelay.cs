@@ -14,7 +14,11 @@ namespace Cube.Proxy.Inference;
 /// Forwards a stream from the model server to the client. The response starts with the first event, so that an earlier failure is an HTTP error. After a later failure the relay sends an error event and aborts the
 /// connection, because every SDK detects an aborted connection. The relay reads the next data only after the client has received the previous data.
 /// </summary>
-internal sealed class StreamRelay(HttpContext context, IStreamTranslator translator, ProxyOptions options)
+/// <param name="context">The request.</param>
+/// <param name="translator">The translator of the endpoint.</param>
+/// <param name="options">The time limits.</param>
+/// <param name="timeout">Cancels the exchange with the model server.</param>
+internal sealed class StreamRelay(HttpContext context, IStreamTranslator translator, ProxyOptions options, CancellationTokenSource timeout)
 {
     /// <summary>The delay between the error event and the abort, because an abort discards data that has not been sent.</summary>
     private static readonly TimeSpan _abortDelay = TimeSpan.FromMilliseconds(100);
@@ -31,7 +35,6 @@ internal sealed class StreamRelay(HttpContext context, IStreamTranslator transla
     {
         using var reader = new SseReader(upstream, translator.IsLineDelimited);
         using var output = new ByteBuffer(16 << 10);
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         try
         {
             for (var isFinal = false; ;)

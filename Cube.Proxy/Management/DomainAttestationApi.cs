@@ -50,21 +50,20 @@ internal sealed class DomainAttestationApi(BackendConnectionProvider backends)
         }
 
         context.SetAttestationResult(channel.Verdict);
-        using var request = channel.Post(route.PathOf("/attestation"), body.AsMemory(0, length));
         try
         {
-            using var response = await channel.Invoker.SendAsync(request, context.RequestAborted);
-            await response.Content.LoadIntoBufferAsync(MaxResponse, context.RequestAborted);
-            context.Response.StatusCode = (int)response.StatusCode;
-            if (response.Headers.RetryAfter is { } retry)
+            using var response = await channel.PostAsync(route.PathOf("/attestation"), body.AsMemory(0, length), context.RequestAborted);
+            using var content = await response.ReadToEndAsync(MaxResponse);
+            context.Response.StatusCode = response.Status;
+            if (response.Find("retry-after") is { } retry)
             {
-                context.Response.Headers.RetryAfter = retry.ToString();
+                context.Response.Headers.RetryAfter = retry;
             }
 
-            context.Response.ContentType = response.Content.Headers.ContentType?.ToString();
-            await response.Content.CopyToAsync(context.Response.Body, context.RequestAborted);
+            context.Response.ContentType = response.ContentType;
+            await content.CopyToAsync(context.Response.Body, context.RequestAborted);
         }
-        catch (HttpRequestException)
+        catch (Exception exception) when (exception is IOException or InvalidDataException)
         {
             await OpenAiError.UpstreamError.WriteAsync(context);
         }

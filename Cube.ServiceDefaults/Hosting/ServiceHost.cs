@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
@@ -12,7 +13,8 @@ public static class ServiceHost
         try
         {
             await using var app = build();
-            await app.RunAsync();
+            await StartAsync(app);
+            await app.WaitForShutdownAsync();
             return 0;
         }
         catch (SettingException exception)
@@ -31,6 +33,10 @@ public static class ServiceHost
         {
             return await RefuseAsync(exception.Message);
         }
+        catch (SocketException exception) when (exception.SocketErrorCode is SocketError.AddressNotAvailable or SocketError.AccessDenied)
+        {
+            return await RefuseAsync($"The service cannot listen on an address of ASPNETCORE_URLS: {exception.Message}.");
+        }
     }
 
     /// <summary>Rejects a feature that is for development only.</summary>
@@ -40,6 +46,20 @@ public static class ServiceHost
         if (environment.IsProduction())
         {
             throw new SettingException($"{what} is for development only. The service does not start with it in the environment Production.");
+        }
+    }
+
+    private static async Task StartAsync(WebApplication app)
+    {
+        try
+        {
+            await app.StartAsync();
+        }
+        catch
+        {
+            // Otherwise the host reports the cancellation of each background service as a failure of that service.
+            app.Lifetime.StopApplication();
+            throw;
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using Cube.Http2;
 using Cube.Inference.Errors;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Hosting;
@@ -16,17 +17,15 @@ internal static class AgentErrorTranslator
     /// <param name="response">A response with a status other than 200.</param>
     /// <param name="sent">The body that the proxy sent. The error names only members that this body contains.</param>
     /// <param name="limit">The member by which the client limited the output tokens.</param>
-    /// <param name="ct">Cancels reading the response.</param>
-    public static async Task<OpenAiError> TranslateAsync(HttpResponseMessage response, ReadOnlyMemory<byte> sent, string limit, CancellationToken ct)
+    public static async Task<OpenAiError> TranslateAsync(Http2Stream response, ReadOnlyMemory<byte> sent, string limit)
     {
-        var status = (int)response.StatusCode;
-        var body = await ReadStartAsync(response.Content, ct);
-        if (response.Headers.Contains(AgentHeaders.OwnError) && OpenAiError.Parse(status, body.Span) is { } agentError)
+        var body = await ReadStartAsync(response);
+        if (response.Find(AgentHeaders.OwnError) is not null && OpenAiError.Parse(response.Status, body.Span) is { } agentError)
         {
             return agentError;
         }
 
-        return response.StatusCode switch
+        return (HttpStatusCode)response.Status switch
         {
             HttpStatusCode.BadRequest or HttpStatusCode.UnprocessableEntity or HttpStatusCode.RequestEntityTooLarge =>
                 BackendErrorTranslator.Explain(body.Span, sent.Span, limit),
@@ -44,15 +43,14 @@ internal static class AgentErrorTranslator
 
     private static bool IsGrammarError(ReadOnlySpan<byte> body) => body.IndexOf("grammar"u8) >= 0 || body.IndexOf("schema"u8) >= 0;
 
-    private static async Task<ReadOnlyMemory<byte>> ReadStartAsync(HttpContent content, CancellationToken ct)
+    private static async Task<ReadOnlyMemory<byte>> ReadStartAsync(Http2Stream response)
     {
         var buffer = new byte[MaxBytesRead];
         try
         {
-            await using var stream = await content.ReadAsStreamAsync(ct);
-            return buffer.AsMemory(0, await stream.ReadAtLeastAsync(buffer, MaxBytesRead, throwOnEndOfStream: false, ct));
+            return buffer.AsMemory(0, await response.AsStream().ReadAtLeastAsync(buffer, MaxBytesRead, throwOnEndOfStream: false));
         }
-        catch (Exception exception) when (exception is IOException or HttpRequestException)
+        catch (IOException)
         {
             return ReadOnlyMemory<byte>.Empty;
         }

@@ -1,36 +1,66 @@
-using System.Net;
-using System.Net.Http.Headers;
+using System.Diagnostics;
 using Cube.Attestation.Atls;
+using Cube.Http2;
+using Cube.Proxy.Edge;
 
 namespace Cube.Proxy.Attestation.Connections;
 
-/// <summary>Creates HTTP/2 requests for an attested connection. They contain no header of the client's request.</summary>
+/// <summary>Sends requests over an attested connection. They contain no header of the client's request.</summary>
 internal static class AttestedChannelExtensions
 {
-    public static readonly MediaTypeHeaderValue Json = new("application/json");
+    public const string Json = "application/json";
 
     /// <param name="channel">The connection that sends the request.</param>
     /// <param name="path">Absolute path at the agent.</param>
-    public static HttpRequestMessage Get(this AttestedChannel channel, string path) => Create(channel, HttpMethod.Get, path, null);
+    /// <param name="ct">Cancels the request until the response is disposed.</param>
+    /// <inheritdoc cref="AttestedChannel.SendAsync" path="/exception"/>
+    public static ValueTask<Http2Stream> GetAsync(this AttestedChannel channel, string path, CancellationToken ct) => channel.SendAsync("GET", path, default, null, null, ct);
 
     /// <param name="channel">The connection that sends the request.</param>
     /// <param name="path">Absolute path at the agent.</param>
-    /// <param name="json">The body. It is not copied: its content must not change before the request has ended.</param>
-    public static HttpRequestMessage Post(this AttestedChannel channel, string path, ReadOnlyMemory<byte> json) =>
-        Create(channel, HttpMethod.Post, path, new ReadOnlyMemoryContent(json) { Headers = { ContentType = Json } });
+    /// <param name="json">The body. It is not copied: its content must not change before the response is disposed.</param>
+    /// <param name="ct">Cancels the request until the response is disposed.</param>
+    /// <inheritdoc cref="AttestedChannel.SendAsync" path="/exception"/>
+    public static ValueTask<Http2Stream> PostAsync(this AttestedChannel channel, string path, ReadOnlyMemory<byte> json, CancellationToken ct) => channel.SendAsync("POST", path, json, Json, null, ct);
 
     /// <param name="channel">The connection that sends the request.</param>
     /// <param name="method">The HTTP method.</param>
     /// <param name="path">Absolute path at the agent.</param>
-    /// <param name="body">The body. It is not copied: its content must not change before the request has ended.</param>
-    /// <param name="type">The <c>Content-Type</c> of the body.</param>
-    public static HttpRequestMessage Send(this AttestedChannel channel, HttpMethod method, string path, ReadOnlyMemory<byte> body, MediaTypeHeaderValue type) =>
-        Create(channel, method, path, new ReadOnlyMemoryContent(body) { Headers = { ContentType = type } });
+    /// <param name="body">The body. It is not copied: its content must not change before the response is disposed.</param>
+    /// <param name="type">The <c>Content-Type</c> of the body; null without a body.</param>
+    /// <param name="requestId">The id of the client's request; null if there is none.</param>
+    /// <param name="ct">Cancels the request until the response is disposed.</param>
+    /// <inheritdoc cref="AttestedChannel.SendAsync" path="/exception"/>
+    public static ValueTask<Http2Stream> SendAsync(this AttestedChannel channel, string method, string path, ReadOnlyMemory<byte> body, string? type, string? requestId, CancellationToken ct) => channel.SendAsync(
+        new Http2Request { Method = method, Authority = channel.Address.Authority, Path = path, Body = body, ContentType = type, Headers = HeadersOf(requestId) }, ct);
 
-    private static HttpRequestMessage Create(AttestedChannel channel, HttpMethod method, string path, HttpContent? content) => new(method, new Uri(channel.Origin + path))
+    /// <summary>Reads the whole body of a response.</summary>
+    /// <exception cref="InvalidDataException">The body is longer than <paramref name="maxBytes"/>.</exception>
+    /// <exception cref="IOException">The response is incomplete.</exception>
+    public static async Task<MemoryStream> ReadToEndAsync(this Http2Stream response, int maxBytes)
     {
-        Version = HttpVersion.Version20,
-        VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-        Content = content,
+        var body = new MemoryStream();
+        var buffer = new byte[16 << 10];
+        while (await response.ReadAsync(buffer) is > 0 and var read)
+        {
+            body.Write(buffer, 0, read);
+            if (body.Length > maxBytes)
+            {
+                throw new InvalidDataException("The agent's response is too long.");
+            }
+        }
+
+        body.Position = 0;
+        return body;
+    }
+
+    /// <summary>The request id and the trace context (W3C) of the current span.</summary>
+    private static HeaderField[] HeadersOf(string? requestId) => (requestId, Activity.Current) switch
+    {
+        (null, null) => [],
+        (null, { Id: { } trace }) => [new("traceparent", trace)],
+        ({ } id, { Id: { } trace }) => [new(ResponseHeaders.RequestId, id), new("traceparent", trace)],
+        ({ } id, _) => [new(ResponseHeaders.RequestId, id)],
+        _ => [],
     };
 }

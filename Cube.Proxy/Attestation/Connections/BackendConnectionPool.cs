@@ -8,8 +8,8 @@ using Cube.Proxy.Configuration;
 namespace Cube.Proxy.Attestation.Connections;
 
 /// <summary>
-/// The attested connections to one machine under one policy set: the current connection, which accepts requests, and draining connections, on which streams still run. Concurrent requests share
-/// one attempt to open a connection.
+/// The attested connections to one machine under one policy set: the current connections, which accept requests, and draining connections, on which streams still run. The pool opens another connection before the
+/// current ones are full, and drains one when fewer suffice. Concurrent requests share one attempt to open a connection.
 /// </summary>
 internal sealed class BackendConnectionPool(Uri address, PolicySet policies, Func<Uri, PolicySet, CancellationToken, Task<AttestedChannel>> open, TimeProvider time)
 {
@@ -18,22 +18,32 @@ internal sealed class BackendConnectionPool(Uri address, PolicySet policies, Fun
     /// <summary>Delay after a failure before a request may open a connection, and the minimum of the backoff.</summary>
     private static readonly TimeSpan _retryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _maxBackoff = TimeSpan.FromSeconds(60);
+
+    /// <summary>The pool drains a connection when fewer have sufficed for this time.</summary>
+    private static readonly TimeSpan _shrinkDelay = TimeSpan.FromMinutes(1);
     private readonly Lock _lock = new();
     private readonly List<DrainingConnection> _draining = [];
-    private volatile AttestedChannel? _current;
+
+    /// <summary>The newest connection first. The array is replaced, never changed.</summary>
+    private volatile AttestedChannel[] _current = [];
     private Task<AttestedChannel>? _opening;
     private Exception? _failure;
     private long _failedAt;
     private TimeSpan _backoff;
     private int _failures;
     private long _usedAt = time.GetTimestamp();
+    private long _neededAt = time.GetTimestamp();
     private bool _isClosed;
 
     public Uri Address => address;
 
     public PolicySet Policies => policies;
 
-    public AttestedChannel? Current => _current;
+    /// <summary>The newest connection that may be used; null if there is none. It may have reached the agent's limit of concurrent requests.</summary>
+    public AttestedChannel? Current => Array.Find(_current, static channel => channel.IsUsable);
+
+    /// <summary>The number of connections that accept requests.</summary>
+    public int Count => _current.Count(static channel => channel.IsUsable);
 
     /// <summary>The error of the last attempt to open a connection; null if it succeeded.</summary>
     public Exception? Failure => _failure;
@@ -78,24 +88,54 @@ internal sealed class BackendConnectionPool(Uri address, PolicySet policies, Fun
             if (!_isClosed && _opening is null or { IsCompleted: true } && time.GetElapsedTime(_usedAt) >= idle)
             {
                 _isClosed = true;
-                Replace(null, drainUntil: null);
+                Drain(static _ => true, drainUntil: null);
             }
 
             return _isClosed;
         }
     }
 
-    /// <summary>Completes synchronously if the current connection accepts requests.</summary>
+    /// <summary>Returns the connection with the fewest requests. Opens another one in the background if half of its capacity is in use.</summary>
+    /// <returns>Null if no connection accepts requests.</returns>
+    public AttestedChannel? Find()
+    {
+        AttestedChannel? best = null;
+        foreach (var channel in _current)
+        {
+            if ((best is null || channel.Running < best.Running) && channel.AcceptsRequests)
+            {
+                best = channel;
+            }
+        }
+
+        if (best is not null && best.Running >= best.MaxRequests / 2)
+        {
+            Volatile.Write(ref _neededAt, time.GetTimestamp());
+            OpenInBackground();
+        }
+
+        return best;
+    }
+
+    /// <summary>Completes synchronously if a connection accepts requests.</summary>
     /// <exception cref="AttestationException">The Verifier rejected the machine.</exception>
     /// <exception cref="HttpRequestException">The machine cannot be reached.</exception>
-    public ValueTask<AttestedChannel> GetAsync(CancellationToken ct) =>
-        _current is { AcceptsRequests: true } channel ? new(channel) : new(OpenAsync(ct));
+    public ValueTask<AttestedChannel> GetAsync(CancellationToken ct) => Find() is { } channel ? new(channel) : new(WaitAsync(ct));
 
-    /// <summary>True after three quarters of the lease of the current connection.</summary>
-    public bool IsDueForRenewal(DateTimeOffset now) =>
-        _current is { } channel && now >= channel.Verdict.EvaluatedAt + (0.75 * (channel.Verdict.ExpiresAt - channel.Verdict.EvaluatedAt));
+    /// <summary>True after three quarters of the lease of a connection.</summary>
+    public bool IsDueForRenewal(DateTimeOffset now) => _current.Any(channel => IsDue(channel, now));
 
-    /// <summary>Opens a connection and makes it the current one, or waits for the attempt that is already running. Rethrows the last failure for one second.</summary>
+    /// <summary>Opens a connection without waiting for it, unless the last attempt failed and its backoff is not over.</summary>
+    public void OpenInBackground()
+    {
+        if (IsBackoffOver)
+        {
+            _ = OpenAsync(CancellationToken.None).ContinueWith(
+                static task => _ = task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+    }
+
+    /// <summary>Opens a connection that accepts requests, or waits for the attempt that is already running. Rethrows the last failure for one second.</summary>
     public Task<AttestedChannel> OpenAsync(CancellationToken ct)
     {
         lock (_lock)
@@ -123,7 +163,7 @@ internal sealed class BackendConnectionPool(Uri address, PolicySet policies, Fun
     {
         lock (_lock)
         {
-            Replace(null, deadline);
+            Drain(static _ => true, deadline);
             for (var i = 0; i < _draining.Count; i++)
             {
                 if (_draining[i].Deadline is null || _draining[i].Deadline > deadline)
@@ -141,11 +181,13 @@ internal sealed class BackendConnectionPool(Uri address, PolicySet policies, Fun
     {
         lock (_lock)
         {
-            if (_current is { IsOpen: false } closed)
+            foreach (var closed in _current.Where(static channel => !channel.IsOpen))
             {
                 closed.Dispose();
-                _current = null;
             }
+
+            _current = [.. _current.Where(static channel => channel.IsOpen)];
+            Shrink();
 
             for (var i = _draining.Count - 1; i >= 0; i--)
             {
@@ -167,7 +209,7 @@ internal sealed class BackendConnectionPool(Uri address, PolicySet policies, Fun
                 }
             }
 
-            return _current is not null || _draining.Count > 0;
+            return _current.Length > 0 || _draining.Count > 0;
         }
     }
 
@@ -176,14 +218,14 @@ internal sealed class BackendConnectionPool(Uri address, PolicySet policies, Fun
     {
         lock (_lock)
         {
-            foreach (var channel in _draining.Select(static draining => draining.Channel).Append(_current).OfType<AttestedChannel>())
+            foreach (var channel in _draining.Select(static draining => draining.Channel).Concat(_current))
             {
                 channel.Abort(reason.Code, reason.Message);
                 channel.Dispose();
             }
 
             _draining.Clear();
-            _current = null;
+            _current = [];
         }
     }
 
@@ -196,7 +238,10 @@ internal sealed class BackendConnectionPool(Uri address, PolicySet policies, Fun
             var channel = await open(address, policies, timeout.Token);
             lock (_lock)
             {
-                Replace(channel, drainUntil: null);
+                // The new connection replaces those whose lease is nearly over.
+                var now = time.GetUtcNow();
+                Drain(old => IsDue(old, now) || !old.IsUsable, drainUntil: null);
+                _current = [channel, .. _current];
                 (_failure, _failures) = (null, 0);
             }
 
@@ -220,16 +265,54 @@ internal sealed class BackendConnectionPool(Uri address, PolicySet policies, Fun
         }
     }
 
-    /// <summary>Sets the current connection and drains the one before. The caller holds the lock.</summary>
-    private void Replace(AttestedChannel? channel, DateTimeOffset? drainUntil)
+    /// <summary>Waits until a connection accepts requests: others can use up the one that was just opened.</summary>
+    private async Task<AttestedChannel> WaitAsync(CancellationToken ct)
     {
-        if (_current is { } old)
+        while (true)
         {
-            old.Retire();
-            _draining.Add(new DrainingConnection(old, drainUntil));
+            var opened = await OpenAsync(ct);
+            if (Find() is { } channel)
+            {
+                return channel;
+            }
+
+            if (!opened.IsUsable)
+            {
+                throw new AttestationException(Codes.AtlsFrame, "The attested connection was closed after it was opened.");
+            }
+        }
+    }
+
+    private static bool IsDue(AttestedChannel channel, DateTimeOffset now) =>
+        now >= channel.Verdict.EvaluatedAt + (0.75 * (channel.Verdict.ExpiresAt - channel.Verdict.EvaluatedAt));
+
+    /// <summary>Drains connections. The caller holds the lock.</summary>
+    private void Drain(Func<AttestedChannel, bool> condition, DateTimeOffset? drainUntil)
+    {
+        foreach (var channel in _current.Where(condition))
+        {
+            channel.Retire();
+            _draining.Add(new DrainingConnection(channel, drainUntil));
         }
 
-        _current = channel;
+        _current = [.. _current.Where(channel => !condition(channel))];
+    }
+
+    /// <summary>Drains the oldest connection if the others have been less than a quarter full for a minute. The caller holds the lock.</summary>
+    private void Shrink()
+    {
+        if (_current.Length < 2 || time.GetElapsedTime(Volatile.Read(ref _neededAt)) < _shrinkDelay)
+        {
+            return;
+        }
+
+        var capacity = _current[..^1].Sum(static channel => (long)channel.MaxRequests);
+        if (_current.Sum(static channel => (long)channel.Running) < capacity / 4)
+        {
+            var oldest = _current[^1];
+            Drain(channel => channel == oldest, drainUntil: null);
+            _neededAt = time.GetTimestamp();
+        }
     }
 
     /// <param name="Deadline">When the proxy aborts the connection, unless a new verdict extends it; null for the end of its own lease.</param>

@@ -85,7 +85,7 @@ internal sealed partial class BackendConnectionProvider : BackgroundService
         var start = addresses.Length == 1 ? 0 : Interlocked.Increment(ref _requestCount) & int.MaxValue;
         for (var i = 0; i < addresses.Length; i++)
         {
-            if (GetPool(addresses[(start + i) % addresses.Length], policies).Current is { AcceptsRequests: true } channel)
+            if (GetPool(addresses[(start + i) % addresses.Length], policies).Find() is { } channel)
             {
                 return new(channel);
             }
@@ -286,10 +286,9 @@ internal sealed partial class BackendConnectionProvider : BackgroundService
     /// <summary>Opens a connection if the pool has none that accepts requests, or if its lease is nearly over.</summary>
     private static void OpenInBackground(BackendConnectionPool pool, DateTimeOffset now)
     {
-        if ((pool.Current is not { AcceptsRequests: true } || pool.IsDueForRenewal(now)) && pool.IsBackoffOver)
+        if (pool.Current is null || pool.IsDueForRenewal(now))
         {
-            _ = pool.OpenAsync(CancellationToken.None).ContinueWith(
-                static task => _ = task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            pool.OpenInBackground();
         }
     }
 
@@ -317,11 +316,10 @@ internal sealed partial class BackendConnectionProvider : BackgroundService
     }
 
     private IEnumerable<Measurement<int>> CountConnections() => _pools.Values
-        .Select(static pool => pool.Current)
-        .OfType<AttestedChannel>()
-        .Where(static channel => channel.AcceptsRequests)
-        .GroupBy(static channel => channel.Verdict.Outcome == Outcome.Simulated ? "simulated" : channel.Verdict.Type)
-        .Select(static group => new Measurement<int>(group.Count(), new KeyValuePair<string, object?>("cube.attestation.type", group.Key)));
+        .Select(static pool => (pool.Current, pool.Count))
+        .Where(static pool => pool.Current is not null)
+        .GroupBy(static pool => pool.Current!.Verdict.Outcome == Outcome.Simulated ? "simulated" : pool.Current.Verdict.Type, static pool => pool.Count)
+        .Select(static group => new Measurement<int>(group.Sum(), new KeyValuePair<string, object?>("cube.attestation.type", group.Key)));
 
     public override void Dispose()
     {

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net;
 using System.Text.Json;
 using Cube.Attestation.Atls;
 using Cube.Inference;
@@ -106,17 +105,15 @@ internal sealed class ModelCatalogClient(BackendConnectionProvider backends, Pro
             using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
             timeout.CancelAfter(_timeout);
             var channel = await backends.GetAsync(route, domain, timeout.Token);
-            using var request = channel.Get(route.PathOf("/v1/models"));
-            using var response = await channel.Invoker.SendAsync(request, timeout.Token);
-            if (response.StatusCode != HttpStatusCode.OK)
+            using var response = await channel.GetAsync(route.PathOf("/v1/models"), timeout.Token);
+            if (response.Status != StatusCodes.Status200OK)
             {
-                var error = await AgentErrorTranslator.TranslateAsync(response, default, ClientRequest.DefaultTokenLimitName, timeout.Token);
+                var error = await AgentErrorTranslator.TranslateAsync(response, default, ClientRequest.DefaultTokenLimitName);
                 throw new AgentException(error.Status >= 500 ? error : OpenAiError.UpstreamError);
             }
 
-            await response.Content.LoadIntoBufferAsync(MaxListBytes, timeout.Token);
-            using var body = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(timeout.Token), cancellationToken: timeout.Token);
-            var backend = response.Headers.TryGetValues(AgentHeaders.Backend, out var names) ? BackendProtocols.Find(names.First()) : null;
+            using var body = await JsonDocument.ParseAsync(await response.ReadToEndAsync(MaxListBytes), cancellationToken: timeout.Token);
+            var backend = response.Find(AgentHeaders.Backend) is { } name ? BackendProtocols.Find(name) : null;
             return backend is not null
                 ? new ModelCatalog([.. Model.ReadList(body.RootElement).DistinctBy(static model => model.Id)], backend, channel.Verdict)
                 : throw new AgentException(OpenAiError.UpstreamError);
@@ -125,7 +122,7 @@ internal sealed class ModelCatalogClient(BackendConnectionProvider backends, Pro
         {
             throw new AgentException(AttestationErrorTranslator.Translate(rejection));
         }
-        catch (Exception exception) when (exception is HttpRequestException or JsonException or InvalidOperationException
+        catch (Exception exception) when (exception is HttpRequestException or IOException or InvalidDataException or JsonException or InvalidOperationException
             || (exception is OperationCanceledException && !ct.IsCancellationRequested))
         {
             throw new AgentException(exception is OperationCanceledException ? OpenAiError.UpstreamTimeout : OpenAiError.UpstreamError);

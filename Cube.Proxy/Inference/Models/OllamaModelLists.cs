@@ -134,16 +134,14 @@ internal sealed class OllamaModelLists(ModelCatalogClient models, BackendConnect
         {
             var channel = await backends.GetAsync(route, domain, context.RequestAborted);
             context.SetAttestationResult(channel.Verdict);
-            using var message = channel.Get(route.PathOf(path));
-            using var response = await channel.Invoker.SendAsync(message, context.RequestAborted);
-            if (response.StatusCode != HttpStatusCode.OK)
+            using var response = await channel.GetAsync(route.PathOf(path), context.RequestAborted);
+            if (response.Status != StatusCodes.Status200OK)
             {
                 return null;
             }
 
-            await response.Content.LoadIntoBufferAsync(MaxBytes, context.RequestAborted);
             // JsonDocument skips a byte order mark only in a stream.
-            var document = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(context.RequestAborted), cancellationToken: context.RequestAborted);
+            var document = await JsonDocument.ParseAsync(await response.ReadToEndAsync(MaxBytes), cancellationToken: context.RequestAborted);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
             {
                 return document;
@@ -151,7 +149,7 @@ internal sealed class OllamaModelLists(ModelCatalogClient models, BackendConnect
 
             document.Dispose();
         }
-        catch (Exception exception) when (exception is HttpRequestException or JsonException or AttestationException)
+        catch (Exception exception) when (exception is HttpRequestException or IOException or InvalidDataException or JsonException)
         {
             // The caller writes the error.
         }

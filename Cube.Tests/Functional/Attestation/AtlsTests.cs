@@ -11,6 +11,7 @@ using Cube.Attestation.Evidence;
 using Cube.Attestation.Policy;
 using Cube.Attestation.Simulated;
 using Cube.Attestation.Verdicts;
+using Cube.Http2;
 using Cube.Tests.Attestation.Synthetic;
 using Cube.Tests.Systems;
 using Microsoft.Extensions.Time.Testing;
@@ -229,8 +230,8 @@ public sealed partial class AtlsTests
         await using var machine = await TestAttester.StartAsync();
         machine.Hold = new TaskCompletionSource();
         using var channel = await TestAttester.Dialer(_clock).OpenAsync(machine.Address, TestAttester.Policies, default);
-        using var running = await channel.Invoker.SendAsync(Request(channel), default);
-        await using var body = await running.Content.ReadAsStreamAsync();
+        using var running = await channel.SendAsync(Request(channel), default);
+        await using var body = running.AsStream();
         Assert.Equal("first", Encoding.UTF8.GetString(await ReadAsync(body, 5)));
         channel.Abort(Codes.CertRevoked, "Revoked.");
         var lost = await Assert.ThrowsAnyAsync<Exception>(async () => await ReadAsync(body, 4));
@@ -336,13 +337,14 @@ public sealed partial class AtlsTests
         return report;
     }
 
-    private static HttpRequestMessage Request(AttestedChannel channel) =>
-        new(HttpMethod.Post, channel.Address) { Content = new StringContent(Canary), Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+    private static Http2Request Request(AttestedChannel channel) =>
+        new() { Method = "POST", Authority = channel.Address.Authority, Path = "/", ContentType = "text/plain", Body = Encoding.UTF8.GetBytes(Canary) };
 
     private static async Task<string> SendAsync(AttestedChannel channel)
     {
-        using var response = await channel.Invoker.SendAsync(Request(channel), default);
-        return await response.Content.ReadAsStringAsync();
+        using var response = await channel.SendAsync(Request(channel), default);
+        using var reader = new StreamReader(response.AsStream());
+        return await reader.ReadToEndAsync();
     }
 
     private static async Task<byte[]> ReadAsync(Stream stream, int count)

@@ -1,9 +1,11 @@
+using System.Net;
+using System.Net.Sockets;
 using Cube.Tests.Systems;
 
 namespace Cube.Tests.Functional.EndToEnd;
 
 /// <summary>A missing or invalid setting stops a service with one line that names the setting.</summary>
-public sealed class StartupTests
+public sealed class StartupTests(PostgresServer postgres)
 {
     private static readonly KeyValuePair<string, string>[] Complete =
     [
@@ -63,6 +65,27 @@ public sealed class StartupTests
         await using var process = ServiceProcess.StartService(project, settings);
         Assert.Equal(1, await process.WaitForExitAsync());
         await Eventually.TrueAsync(() => Task.FromResult(process.Output.Contains(named, StringComparison.Ordinal)), $"the output names {named}: {process.Output}", 5);
+        Assert.DoesNotContain("   at ", process.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>Identity has background services, which the failed start cancels.</summary>
+    [Theory]
+    [InlineData("127.0.0.1")]
+    // A documentation address (RFC 5737), which no machine has.
+    [InlineData("203.0.113.1")]
+    public async Task An_address_that_cannot_be_used_stops_the_service_with_one_line_that_names_it(string host)
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var database = await postgres.CreateDatabaseAsync(typeof(Cube.Identity.Configuration.IdentityOptions).Assembly);
+        await using var process = ServiceProcess.StartService("Cube.Identity", new Dictionary<string, string>(Complete)
+        {
+            ["ASPNETCORE_URLS"] = $"http://{host}:{((IPEndPoint)other.LocalEndpoint).Port}",
+            ["ConnectionStrings__identity"] = database,
+            ["Identity__KeyEncryptionSecret"] = "a secret of the tests",
+        });
+        Assert.Equal(1, await process.WaitForExitAsync());
+        await Eventually.TrueAsync(() => Task.FromResult(process.Output.Contains("address", StringComparison.Ordinal)), $"the output names the address: {process.Output}", 5);
         Assert.DoesNotContain("   at ", process.Output, StringComparison.Ordinal);
     }
 }

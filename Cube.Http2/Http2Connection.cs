@@ -1,0 +1,520 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using Cube.Http2.Hpack;
+
+namespace Cube.Http2;
+
+/// <summary>
+/// The client's end of one HTTP/2 connection (RFC 9113) over a stream that is already secure. Requests that are sent at the same time share a write. It has no priorities, no server push, no dynamic header table and no
+/// trailers.
+/// </summary>
+public sealed class Http2Connection : IDisposable
+{
+    /// <summary>The part of a request's body that is copied at once. The rest follows as the server accepts it.</summary>
+    private const int MaxQueuedBytes = 256 << 10;
+    private const int InitialWindow = 65_535;
+    private const int ReceiveWindow = int.MaxValue;
+
+    /// <summary>Responses to settings and pings that the server does not read must not fill the memory.</summary>
+    private const int MaxResponses = 4 << 20;
+    private static readonly TimeSpan _goAwayDelay = TimeSpan.FromMilliseconds(100);
+
+    private readonly Stream _stream;
+    private readonly Http2Options _options;
+    private readonly OutputQueue _output;
+    private readonly Queue<Http2Stream> _senders = new();
+    private readonly Dictionary<int, Http2Stream> _streams = [];
+    private readonly FrameReader _reader;
+    private readonly ITimer _pings;
+    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _nextId = 1;
+    private int _running;
+    private int _maxStreams = int.MaxValue;
+    private long _sendWindow = InitialWindow;
+    private long _initialStreamWindow = InitialWindow;
+    private int _maxFrame = Frame.MaxLength;
+    private long _received;
+    private long _lastFrameAt;
+    private bool _isPinged;
+    private volatile bool _hasSenders;
+    private volatile bool _isDraining;
+    private volatile Exception? _failure;
+
+    private Http2Connection(Stream stream, Http2Options options)
+    {
+        (_stream, _options) = (stream, options);
+        _output = new OutputQueue(stream, Pump, exception => Close(exception));
+        _reader = new FrameReader(this, stream);
+        _lastFrameAt = options.Time.GetTimestamp();
+        _pings = options.Time.CreateTimer(static connection => ((Http2Connection)connection!).CheckAlive(), this, options.PingTimeout, options.PingTimeout);
+    }
+
+    /// <summary>Completes when the server's settings have arrived, which proves that it speaks HTTP/2. Fails with the connection.</summary>
+    public Task Ready => _ready.Task;
+
+    /// <summary>The limit of the server for concurrent requests. Until its settings arrive, there is none.</summary>
+    public int MaxStreams => Volatile.Read(ref _maxStreams);
+
+    /// <summary>The number of requests whose response is not disposed.</summary>
+    public int Running => Volatile.Read(ref _running);
+
+    /// <summary>True until the connection fails or is disposed.</summary>
+    public bool IsOpen => _failure is null;
+
+    /// <summary>True if the connection takes further requests.</summary>
+    public bool AcceptsRequests => _failure is null && !_isDraining && Running < MaxStreams && Volatile.Read(ref _nextId) > 0;
+
+    internal int StreamWindow => _options.StreamWindow;
+
+    /// <summary>Sends the connection preface and starts to read.</summary>
+    /// <param name="stream">A secure connection whose protocol is h2. It is disposed with the connection.</param>
+    /// <param name="options">The settings of the client.</param>
+    public static Http2Connection Start(Stream stream, Http2Options? options = null)
+    {
+        var connection = new Http2Connection(stream, options ?? new Http2Options());
+        connection.SendPreface();
+        _ = Task.Run(connection._reader.RunAsync);
+        return connection;
+    }
+
+    /// <summary>Sends a request and waits for the headers of its response.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="ct">Cancels the request until the response is disposed, also while its body is read.</param>
+    /// <exception cref="IOException">The connection or the stream failed. <see cref="Http2Exception.IsUnprocessed"/> tells whether the request can be sent again.</exception>
+    /// <exception cref="OperationCanceledException">The token was canceled.</exception>
+    public async ValueTask<Http2Stream> SendAsync(Http2Request request, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        var stream = Begin(request);
+        try
+        {
+            await stream.ReadHeadersAsync(ct);
+            return stream;
+        }
+        catch
+        {
+            stream.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Ends all requests with an error and closes the connection.</summary>
+    /// <param name="reason">The error of the requests.</param>
+    public void Abort(Exception reason) => Close(reason);
+
+    public void Dispose() => Close(new Http2Exception("The connection is closed.") { IsUnprocessed = false });
+
+    internal void Remove(Http2Stream stream, bool isComplete)
+    {
+        lock (_output.Lock)
+        {
+            if (!_streams.Remove(stream.Id))
+            {
+                return;
+            }
+
+            Interlocked.Decrement(ref _running);
+            var isSent = stream.Unsent.IsEmpty;
+            stream.Unsent = default;
+            if ((!isComplete || !isSent) && _failure is null)
+            {
+                WriteInt32(FrameType.RstStream, stream.Id, (int)(isComplete ? ErrorCode.NoError : ErrorCode.Cancel));
+                _output.Flush();
+            }
+        }
+    }
+
+    internal void SendWindowUpdate(int streamId, int bytes)
+    {
+        lock (_output.Lock)
+        {
+            WriteInt32(FrameType.WindowUpdate, streamId, bytes);
+            _output.Flush();
+        }
+    }
+
+    internal void ReceiveHeaders(int streamId, List<HeaderField> fields, bool isLast) => Find(streamId)?.ReceiveHeaders(fields, isLast);
+
+    /// <param name="streamId">The stream of the frame.</param>
+    /// <param name="data">The data without padding.</param>
+    /// <param name="frameLength">The length that counts for flow control.</param>
+    /// <param name="isLast">Whether the response ends.</param>
+    internal void ReceiveData(int streamId, ReadOnlySpan<byte> data, int frameLength, bool isLast)
+    {
+        // The streams limit what the server can send. The window of the connection only has to stay open.
+        if ((_received += frameLength) >= ReceiveWindow / 2)
+        {
+            SendWindowUpdate(0, (int)_received);
+            _received = 0;
+        }
+
+        Find(streamId)?.ReceiveData(data, isLast);
+    }
+
+    internal void ReceiveReset(int streamId, ErrorCode code)
+    {
+        var failure = new Http2Exception(code, $"The server ended the stream: {code}.") { IsUnprocessed = code == ErrorCode.RefusedStream };
+        Find(streamId)?.Fail(failure, keepsData: true);
+    }
+
+    /// <exception cref="Http2Exception">A setting is invalid.</exception>
+    internal void ReceiveSettings(ReadOnlySpan<byte> payload)
+    {
+        lock (_output.Lock)
+        {
+            for (; payload.Length >= 6; payload = payload[6..])
+            {
+                Apply((payload[0] << 8) | payload[1], BinaryPrimitives.ReadUInt32BigEndian(payload[2..]));
+            }
+
+            Require(_output.Buffer.Length < MaxResponses, ErrorCode.EnhanceYourCalm);
+            Frame.Write(Reserve(Frame.HeaderSize), 0, FrameType.Settings, Frame.Ack, 0);
+            PumpSenders();
+            _output.Flush();
+        }
+
+        _ready.TrySetResult();
+    }
+
+    internal void ReceivePing(ReadOnlySpan<byte> payload)
+    {
+        lock (_output.Lock)
+        {
+            Require(_output.Buffer.Length < MaxResponses, ErrorCode.EnhanceYourCalm);
+            Frame.Write(Reserve(Frame.HeaderSize), payload.Length, FrameType.Ping, Frame.Ack, 0);
+            _output.Buffer.Append(payload);
+            _output.Flush();
+        }
+    }
+
+    /// <summary>The server takes no further requests. It has not processed those after <paramref name="lastId"/>.</summary>
+    internal void ReceiveGoAway(int lastId)
+    {
+        _isDraining = true;
+        foreach (var stream in Snapshot().Where(stream => stream.Id > lastId))
+        {
+            stream.Fail(new Http2Exception(ErrorCode.RefusedStream, "The server closes the connection.") { IsUnprocessed = true }, keepsData: false);
+        }
+    }
+
+    /// <exception cref="Http2Exception">The window is invalid.</exception>
+    internal void ReceiveWindowUpdate(int streamId, int bytes)
+    {
+        lock (_output.Lock)
+        {
+            if (streamId == 0)
+            {
+                _sendWindow += bytes;
+                Require(bytes > 0 && _sendWindow <= int.MaxValue, ErrorCode.FlowControlError);
+            }
+            else if (_streams.TryGetValue(streamId, out var stream))
+            {
+                stream.SendWindow += bytes;
+                Require(bytes > 0 && stream.SendWindow <= int.MaxValue, ErrorCode.FlowControlError);
+            }
+
+            PumpSenders();
+            _output.Flush();
+        }
+    }
+
+    internal void MarkAlive() => Volatile.Write(ref _lastFrameAt, _options.Time.GetTimestamp());
+
+    /// <summary>Closes the connection because of an error of the server, which learns the code.</summary>
+    internal void Fail(Http2Exception exception)
+    {
+        lock (_output.Lock)
+        {
+            Frame.Write(Reserve(Frame.HeaderSize), 8, FrameType.GoAway, 0, 0);
+            BinaryPrimitives.WriteInt32BigEndian(Reserve(4), 0);
+            BinaryPrimitives.WriteInt32BigEndian(Reserve(4), (int)exception.Code);
+            _output.Flush();
+        }
+
+        Close(exception, _goAwayDelay);
+    }
+
+    internal void Close(Exception reason, TimeSpan delay = default)
+    {
+        lock (_output.Lock)
+        {
+            if (_failure is not null)
+            {
+                return;
+            }
+
+            _failure = reason;
+        }
+
+        _pings.Dispose();
+        _ready.TrySetException(reason);
+        _ = _ready.Task.Exception;
+        foreach (var stream in Snapshot())
+        {
+            stream.Fail(reason, keepsData: false);
+        }
+
+        if (delay == default)
+        {
+            CloseStream();
+        }
+        else
+        {
+            _ = Task.Delay(delay, CancellationToken.None).ContinueWith(_ => CloseStream(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        }
+    }
+
+    private void CloseStream()
+    {
+        _output.Close();
+        _stream.Dispose();
+    }
+
+    private void SendPreface()
+    {
+        lock (_output.Lock)
+        {
+            _output.Buffer.Append("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8);
+            Frame.Write(Reserve(Frame.HeaderSize), 3 * 6, FrameType.Settings, 0, 0);
+            // No dynamic table for response headers, no server push, and the window of each stream.
+            WriteSetting(1, 0);
+            WriteSetting(2, 0);
+            WriteSetting(4, _options.StreamWindow);
+            WriteInt32(FrameType.WindowUpdate, 0, ReceiveWindow - InitialWindow);
+            _output.Flush();
+        }
+    }
+
+    private void WriteSetting(short id, int value)
+    {
+        Span<byte> setting = stackalloc byte[6];
+        BinaryPrimitives.WriteInt16BigEndian(setting, id);
+        BinaryPrimitives.WriteInt32BigEndian(setting[2..], value);
+        _output.Buffer.Append(setting);
+    }
+
+    private Http2Stream Begin(Http2Request request)
+    {
+        var stream = new Http2Stream(this);
+        lock (_output.Lock)
+        {
+            if (!AcceptsRequests)
+            {
+                throw new Http2Exception("The connection takes no further requests.", _failure) { IsUnprocessed = true };
+            }
+
+            var start = _output.Buffer.Length;
+            try
+            {
+                WriteHeaders(request);
+            }
+            catch
+            {
+                _output.Buffer.Truncate(start);
+                throw;
+            }
+
+            (stream.Id, stream.SendWindow, stream.Unsent) = (_nextId, _initialStreamWindow, request.Body);
+            _nextId += 2;
+            _streams.Add(stream.Id, stream);
+            Interlocked.Increment(ref _running);
+            if (!request.Body.IsEmpty)
+            {
+                Send(stream);
+                if (!stream.Unsent.IsEmpty)
+                {
+                    _senders.Enqueue(stream);
+                    _hasSenders = true;
+                }
+            }
+
+            _output.Flush();
+        }
+
+        return stream;
+    }
+
+    private void WriteHeaders(Http2Request request)
+    {
+        var output = _output.Buffer;
+        var start = output.Length;
+        Reserve(Frame.HeaderSize);
+        switch (request.Method)
+        {
+            case "GET":
+                HpackEncoder.WriteIndexed(output, StaticTable.MethodGet);
+                break;
+            case "POST":
+                HpackEncoder.WriteIndexed(output, StaticTable.MethodPost);
+                break;
+            default:
+                HpackEncoder.Write(output, StaticTable.MethodGet, request.Method);
+                break;
+        }
+
+        HpackEncoder.WriteIndexed(output, StaticTable.SchemeHttps);
+        HpackEncoder.Write(output, StaticTable.Authority, request.Authority);
+        HpackEncoder.Write(output, StaticTable.Path, request.Path);
+        if (request.ContentType is { } type)
+        {
+            HpackEncoder.Write(output, StaticTable.ContentType, type);
+            Span<char> length = stackalloc char[11];
+            request.Body.Length.TryFormat(length, out var digits, provider: CultureInfo.InvariantCulture);
+            HpackEncoder.Write(output, StaticTable.ContentLength, length[..digits]);
+        }
+
+        foreach (var (name, value) in request.Headers)
+        {
+            HpackEncoder.Write(output, name, value);
+        }
+
+        var size = output.Length - start - Frame.HeaderSize;
+        if (size > Frame.MaxLength)
+        {
+            throw new ArgumentException("The headers are too large.", nameof(request));
+        }
+
+        Frame.Write(output.Edit(start), size, FrameType.Headers, (byte)(Frame.EndHeaders | (request.Body.IsEmpty ? Frame.EndStream : 0)), _nextId);
+    }
+
+    /// <summary>Copies as much of the body as the windows and the queue allow. Requires the lock.</summary>
+    private void Send(Http2Stream stream)
+    {
+        while (!stream.Unsent.IsEmpty && _output.Buffer.Length < MaxQueuedBytes)
+        {
+            var count = (int)Math.Min(Math.Min(stream.Unsent.Length, _maxFrame), Math.Min(_sendWindow, stream.SendWindow));
+            if (count <= 0)
+            {
+                return;
+            }
+
+            var isLast = count == stream.Unsent.Length;
+            Frame.Write(Reserve(Frame.HeaderSize), count, FrameType.Data, isLast ? Frame.EndStream : (byte)0, stream.Id);
+            _output.Buffer.Append(stream.Unsent.Span[..count]);
+            stream.Unsent = stream.Unsent[count..];
+            stream.SendWindow -= count;
+            _sendWindow -= count;
+        }
+    }
+
+    private void Pump()
+    {
+        // Without the lock: usually no request has a body that did not fit into the windows.
+        if (!_hasSenders)
+        {
+            return;
+        }
+
+        lock (_output.Lock)
+        {
+            PumpSenders();
+            _output.Flush();
+        }
+    }
+
+    /// <summary>Continues with the bodies that are not sent entirely, each in turn. Requires the lock.</summary>
+    private void PumpSenders()
+    {
+        for (var i = _senders.Count; i > 0; i--)
+        {
+            var stream = _senders.Dequeue();
+            Send(stream);
+            if (!stream.Unsent.IsEmpty)
+            {
+                _senders.Enqueue(stream);
+            }
+        }
+
+        _hasSenders = _senders.Count > 0;
+    }
+
+    private void Apply(int id, uint value)
+    {
+        switch (id)
+        {
+            case 3:
+                Volatile.Write(ref _maxStreams, (int)Math.Min(value, int.MaxValue));
+                break;
+            case 4:
+                Require(value <= int.MaxValue, ErrorCode.FlowControlError);
+                foreach (var stream in _streams.Values)
+                {
+                    stream.SendWindow += value - _initialStreamWindow;
+                }
+
+                _initialStreamWindow = value;
+                break;
+            case 5:
+                Require(value is >= Frame.MaxLength and <= 16_777_215, ErrorCode.ProtocolError);
+                _maxFrame = (int)Math.Min(value, 64 << 10);
+                break;
+        }
+    }
+
+    private void CheckAlive()
+    {
+        var silence = _options.Time.GetElapsedTime(Volatile.Read(ref _lastFrameAt));
+        if (silence < _options.PingDelay)
+        {
+            _isPinged = false;
+        }
+        else if (_isPinged)
+        {
+            Close(new Http2Exception("The server does not respond to a ping."));
+        }
+        else
+        {
+            _isPinged = true;
+            lock (_output.Lock)
+            {
+                Frame.Write(Reserve(Frame.HeaderSize), 8, FrameType.Ping, 0, 0);
+                _output.Buffer.Append("cubeping"u8);
+                _output.Flush();
+            }
+        }
+    }
+
+    private Http2Stream? Find(int streamId)
+    {
+        lock (_output.Lock)
+        {
+            if (_streams.TryGetValue(streamId, out var stream))
+            {
+                return stream;
+            }
+
+            // A stream that the client has ended can still receive frames. Others do not exist.
+            Require((streamId & 1) == 1 && streamId < _nextId, ErrorCode.ProtocolError);
+            return null;
+        }
+    }
+
+    private Http2Stream[] Snapshot()
+    {
+        lock (_output.Lock)
+        {
+            return [.. _streams.Values];
+        }
+    }
+
+    private void WriteInt32(FrameType type, int streamId, int value)
+    {
+        Frame.Write(Reserve(Frame.HeaderSize), 4, type, 0, streamId);
+        BinaryPrimitives.WriteInt32BigEndian(Reserve(4), value);
+    }
+
+    private Span<byte> Reserve(int count)
+    {
+        var span = _output.Buffer.GetSpan(count);
+        _output.Buffer.Advance(count);
+        return span;
+    }
+
+    private static void Require(bool condition, ErrorCode code)
+    {
+        if (!condition)
+        {
+            throw new Http2Exception(code, "The server violates HTTP/2.");
+        }
+    }
+}

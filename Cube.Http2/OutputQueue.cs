@@ -1,0 +1,85 @@
+namespace Cube.Http2;
+
+/// <summary>
+/// Collects frames and writes them in one call, so that concurrent requests share the cost of encryption and of the system call. <see cref="Lock"/> guards <see cref="Buffer"/>; the frames of a connection are in the
+/// order in which they were appended.
+/// </summary>
+/// <param name="stream">The destination.</param>
+/// <param name="written">Called after each write, without the lock.</param>
+/// <param name="failed">Called once if a write fails.</param>
+internal sealed class OutputQueue(Stream stream, Action written, Action<Exception> failed) : IThreadPoolWorkItem
+{
+    private OutputBuffer _writing = new();
+    private bool _isScheduled;
+    private bool _isClosed;
+
+    public Lock Lock { get; } = new();
+
+    /// <summary>The frames that the next write takes. Requires the lock.</summary>
+    public OutputBuffer Buffer { get; private set; } = new();
+
+    /// <summary>Writes the buffer soon. Requires the lock.</summary>
+    public void Flush()
+    {
+        if (_isClosed)
+        {
+            Buffer.Clear();
+        }
+        else if (!_isScheduled && Buffer.Length > 0)
+        {
+            _isScheduled = true;
+            // Not on this thread: the requests that are ready now append their frames to the same write.
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
+    }
+
+    public void Close()
+    {
+        lock (Lock)
+        {
+            _isClosed = true;
+            Buffer.Clear();
+        }
+    }
+
+    void IThreadPoolWorkItem.Execute() => _ = WriteAsync();
+
+    private async Task WriteAsync()
+    {
+        try
+        {
+            while (TakeBuffer())
+            {
+                try
+                {
+                    await stream.WriteAsync(_writing.Written);
+                }
+                finally
+                {
+                    _writing.Clear();
+                }
+
+                written();
+            }
+        }
+        catch (Exception exception)
+        {
+            failed(exception);
+        }
+    }
+
+    private bool TakeBuffer()
+    {
+        lock (Lock)
+        {
+            if (Buffer.Length == 0 || _isClosed)
+            {
+                _isScheduled = false;
+                return false;
+            }
+
+            (Buffer, _writing) = (_writing, Buffer);
+            return true;
+        }
+    }
+}
