@@ -6,7 +6,7 @@ using Cube.ServiceDefaults.Hosting;
 
 return await ServiceHost.RunAsync(() =>
 {
-    var builder = WebApplication.CreateBuilder(args);
+    var builder = ServiceHost.CreateBuilder(args);
     builder.AddServiceDefaults();
     builder.AddAgent().AddAttestation().AddBackend();
 

@@ -3,11 +3,11 @@ using BenchmarkDotNet.Attributes;
 using Cube.Authorization.Relationships;
 using Cube.Proxy.Authentication;
 using Cube.Proxy.Authorization;
+using Cube.Proxy.Caching;
 using Cube.Proxy.Edge;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.Caching.Hybrid;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Cube.Benchmarks;
@@ -27,14 +27,14 @@ public class AuthorizationBenchmarks
     public AuthorizationBenchmarks()
     {
         var services = new ServiceCollection();
-        services.AddMetrics().AddLogging().AddHybridCache();
+        services.AddMetrics().AddLogging();
         services.AddAuthorizationCore(static options => options.InvokeHandlersAfterFailure = false);
         services.AddHttpClient(IdentityKeys.ClientName, static client => client.BaseAddress = new Uri("http://identity/"))
             .ConfigurePrimaryHttpMessageHandler(() => new FixedResponse($$"""{"user_id":"{{_member.Caller.UserId}}","status":"enabled"}"""));
         services.AddSingleton(static provider => new IdentityClient(provider.GetRequiredService<IHttpClientFactory>()));
-        services.AddSingleton(static provider => new LongLivedCache(provider.GetRequiredService<HybridCache>()));
-        services.AddSingleton(static provider => new Permissions(provider.GetRequiredService<LongLivedCache>(), new AllowingEngine(), provider.GetRequiredService<IMeterFactory>()));
-        services.AddSingleton<IAuthorizationHandler>(static provider => new DomainMemberHandler(new MembershipClient(provider.GetRequiredService<LongLivedCache>(), provider.GetRequiredService<IdentityClient>())));
+        services.AddSingleton(static _ => new DecisionCache(new StoppedClock()));
+        services.AddSingleton(static provider => new Permissions(provider.GetRequiredService<DecisionCache>(), new AllowingEngine(), provider.GetRequiredService<IMeterFactory>()));
+        services.AddSingleton<IAuthorizationHandler>(static provider => new DomainMemberHandler(new MembershipClient(provider.GetRequiredService<DecisionCache>(), provider.GetRequiredService<IdentityClient>())));
         services.AddSingleton<IAuthorizationHandler>(static provider => new DomainActionHandler(provider.GetRequiredService<Permissions>(), new PlatformAdministrators(provider.GetRequiredService<IdentityClient>())));
         _services = services.BuildServiceProvider();
         _authorization = _services.GetRequiredService<IAuthorizationService>();
@@ -58,24 +58,10 @@ public class AuthorizationBenchmarks
     [GlobalCleanup]
     public void CleanUp() => _services.Dispose();
 
-    /// <summary>Entries live longer than the measurement.</summary>
-    private sealed class LongLivedCache(HybridCache inner) : HybridCache
+    /// <summary>Decisions do not expire during the measurement.</summary>
+    private sealed class StoppedClock : TimeProvider
     {
-        private static readonly HybridCacheEntryOptions Hour = new()
-        {
-            Expiration = TimeSpan.FromHours(1), LocalCacheExpiration = TimeSpan.FromHours(1), Flags = HybridCacheEntryFlags.DisableDistributedCache,
-        };
-
-        public override ValueTask<T> GetOrCreateAsync<TState, T>(
-            string key, TState state, Func<TState, CancellationToken, ValueTask<T>> factory, HybridCacheEntryOptions? options = null, IEnumerable<string>? tags = null, CancellationToken cancellationToken = default) =>
-            inner.GetOrCreateAsync(key, state, factory, Hour, tags, cancellationToken);
-
-        public override ValueTask SetAsync<T>(string key, T value, HybridCacheEntryOptions? options = null, IEnumerable<string>? tags = null, CancellationToken cancellationToken = default) =>
-            inner.SetAsync(key, value, Hour, tags, cancellationToken);
-
-        public override ValueTask RemoveAsync(string key, CancellationToken cancellationToken = default) => inner.RemoveAsync(key, cancellationToken);
-
-        public override ValueTask RemoveByTagAsync(string tag, CancellationToken cancellationToken = default) => inner.RemoveByTagAsync(tag, cancellationToken);
+        public override long GetTimestamp() => 0;
     }
 
     private sealed class FixedResponse(string json) : HttpMessageHandler

@@ -17,7 +17,7 @@ using Cube.ServiceDefaults.Hosting;
 
 return await ServiceHost.RunAsync(() =>
 {
-    var builder = WebApplication.CreateBuilder(args);
+    var builder = ServiceHost.CreateBuilder(args);
     builder.AddServiceDefaults();
     builder.AddDatabase().AddAuthorizationEngine().AddSynchronization().AddMail().AddIdentity().AddApiDocument();
 

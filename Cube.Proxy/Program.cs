@@ -16,7 +16,7 @@ using Microsoft.Extensions.Options;
 
 return await ServiceHost.RunAsync(() =>
 {
-    var builder = WebApplication.CreateBuilder(args);
+    var builder = ServiceHost.CreateBuilder(args);
     builder.AddServiceDefaults();
     builder.AddEdge().AddBearerAuthentication().AddDomainAuthorization().AddInFlightLimits().AddRuntimeConfiguration().AddAttestation().AddInference().AddManagement().AddApiDocument();
 
@@ -25,10 +25,12 @@ return await ServiceHost.RunAsync(() =>
     app.Services.GetRequiredService<IStartupValidator>().Validate();
     app.Services.GetRequiredService<ProxyDatabase>().Migrate();
 
+    // Authorization authenticates, with the scheme of each policy. Without a default scheme, ASP.NET's authentication middleware has nothing to do; this property prevents that the builder adds it.
+    ((IApplicationBuilder)app).Properties["__AuthenticationMiddlewareSet"] = true;
     // The order of the middleware matters.
     app.UseEdge();
     app.UseMiddleware<RequestTelemetryMiddleware>();
-    app.UseManagementErrors();
+    app.UseWhen(static context => !DomainPath.Matches(context), static management => management.UseManagementErrors());
     app.UseMiddleware<DomainErrorMiddleware>();
     app.UseMiddleware<DomainPathMiddleware>();
     app.UseRouting();

@@ -121,7 +121,8 @@ internal sealed class LoadSystem : IAsyncDisposable
         Yarp = StartSelf("yarp", ProxyCore, "yarp", [YarpAddress.Port, mockTls], new() { ["DOTNET_TieredPGO"] = "1", ["DOTNET_TC_CallCountingDelayMs"] = "64" });
         Dictionary<string, string> shared = new()
         {
-            ["ASPNETCORE_ENVIRONMENT"] = "Development",
+            // Simulated evidence is not allowed in Production.
+            ["ASPNETCORE_ENVIRONMENT"] = "Staging",
             ["Authorization__Engine"] = "embedded",
             ["Authorization__Key"] = "a-key-of-the-benchmark",
             ["services__authorization__http__0"] = $"http://127.0.0.1:{identity}",

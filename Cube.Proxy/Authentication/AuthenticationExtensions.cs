@@ -14,7 +14,7 @@ internal static class AuthenticationExtensions
         // AddAuthentication would also add data protection, which writes keys to the disk that a bearer scheme does not use.
         services.AddAuthenticationCore().AddWebEncoders();
         new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions, BearerAuthenticationHandler>(BearerAuthenticationHandler.SchemeName, null);
-        services.AddSingleton<IdentityKeys>().AddSingleton<IdentityClient>().AddSingleton<PersonalAccessTokens>().AddSingleton<TokenVerifier>();
+        services.AddSingleton<IdentityKeys>().AddSingleton<IdentityClient>().AddSingleton<PersonalAccessTokens>().AddSingleton<TokenVerifier>().AddSingleton<BearerAuthenticator>();
         services.AddHttpClient(IdentityKeys.ClientName, static client =>
         {
             client.BaseAddress = new Uri($"https+http://{IdentityKeys.ClientName}/");

@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using Microsoft.AspNetCore.Authentication;
 
 namespace Cube.Proxy.Authentication;
 
@@ -11,9 +12,13 @@ namespace Cube.Proxy.Authentication;
 internal sealed record Caller(Guid UserId, Guid CredentialId, Guid? PatId, string Token, DateTimeOffset ExpiresAt)
 {
     private ClaimsPrincipal? _principal;
+    private AuthenticateResult? _result;
 
-    /// <summary>The caller as ASP.NET's user. It is created once for each verified token. It is not a property because the cache of personal access tokens would serialize it.</summary>
+    /// <summary>The caller as ASP.NET's user. It is created once for each verified token.</summary>
     public ClaimsPrincipal ToPrincipal() => _principal ??= new ClaimsPrincipal(new CallerIdentity(this));
+
+    /// <summary>The result of a successful authentication. It is created once for each verified token.</summary>
+    public AuthenticateResult ToAuthenticateResult() => _result ??= AuthenticateResult.Success(new AuthenticationTicket(ToPrincipal(), BearerAuthenticationHandler.SchemeName));
 
     /// <exception cref="InvalidOperationException">The endpoint does not require an authenticated caller.</exception>
     public static Caller Of(HttpContext context) => Find(context.User) ?? throw new InvalidOperationException("The request has no authenticated caller.");

@@ -1,9 +1,6 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Net;
 using Cube.Proxy.Caching;
 using Cube.ServiceDefaults.Errors;
-using Microsoft.Extensions.Caching.Hybrid;
 
 namespace Cube.Proxy.Authentication;
 
@@ -11,15 +8,11 @@ namespace Cube.Proxy.Authentication;
 /// Verifies personal access tokens. They are opaque, so the proxy introspects them at Identity and caches the result under the token's hash for a few seconds. Results for invalid tokens are cached too, to limit the
 /// requests to Identity.
 /// </summary>
-internal sealed class PersonalAccessTokens(HybridCache cache, IdentityClient identity)
+internal sealed class PersonalAccessTokens(DecisionCache cache, IdentityClient identity)
 {
     public const string Prefix = "pat_";
 
-    /// <summary>The tag of all cached results. A notification names a user, but the owner of a token is not known before introspection, so all results are removed together.</summary>
-    public const string Tag = "pat";
-
     private const int SecretLength = 43;
-    private static readonly string[] Tags = [Tag];
 
     /// <returns>Null if the token is invalid.</returns>
     /// <exception cref="UnavailableException">Identity does not answer.</exception>
@@ -31,17 +24,9 @@ internal sealed class PersonalAccessTokens(HybridCache cache, IdentityClient ide
             return null;
         }
 
-        var found = await cache.GetOrCreateAsync(
-            $"pat/{hash}",
-            (this, token, Activity.Current),
-            static async (state, cancel) =>
-            {
-                Activity.Current = state.Current;
-                return await state.Item1.IntrospectAsync(state.token, cancel);
-            },
-            DecisionCache.Age,
-            Tags,
-            ct);
+        // The owner of a token is not known before introspection, so the results have no user.
+        var found = await cache.GetAsync(
+            new DecisionKey(DecisionKind.PersonalAccessToken, Guid.Empty, Guid.Empty, Guid.Empty, hash), (Tokens: this, Token: token), static (state, cancel) => state.Tokens.IntrospectAsync(state.Token, cancel), ct);
         return found.Caller;
     }
 
@@ -57,6 +42,5 @@ internal sealed class PersonalAccessTokens(HybridCache cache, IdentityClient ide
         };
     }
 
-    [ImmutableObject(true)]
     private sealed record IntrospectionResult(Caller? Caller);
 }

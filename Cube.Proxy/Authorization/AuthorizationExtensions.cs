@@ -1,7 +1,9 @@
 using Cube.Authorization;
 using Cube.Proxy.Authentication;
+using Cube.Proxy.Caching;
 using Cube.Proxy.Edge;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Policy;
 
 namespace Cube.Proxy.Authorization;
 
@@ -14,7 +16,7 @@ internal static class AuthorizationExtensions
     {
         builder.AddAuthorizationClient();
         var services = builder.Services;
-        services.AddHybridCache(static cache => cache.MaximumKeyLength = 1024);
+        services.AddSingleton<DecisionCache>();
         services.AddSingleton<MembershipClient>().AddSingleton<Permissions>().AddSingleton<PlatformAdministrators>();
         services.AddHostedService<CacheInvalidationListener>();
         // The order matters: membership is checked before the action.
@@ -22,6 +24,7 @@ internal static class AuthorizationExtensions
             .AddSingleton<IAuthorizationHandler, DomainActionHandler>()
             .AddSingleton<IAuthorizationHandler, PlatformAdministratorHandler>()
             .AddSingleton<IAuthorizationMiddlewareResultHandler, AuthorizationResultHandler>();
+        services.AddSingleton<IPolicyEvaluator, DomainPolicyEvaluator>();
         services.AddAuthorizationBuilder()
             .SetInvokeHandlersAfterFailure(false)
             .AddPolicy(DomainPathMiddleware.AuthenticatedPolicy, _authenticated)

@@ -1,8 +1,7 @@
 using Cube.Authorization;
-using Cube.Proxy.Authentication;
+using Cube.Proxy.Caching;
 using Cube.Proxy.Configuration;
 using Cube.Proxy.Database;
-using Microsoft.Extensions.Caching.Hybrid;
 using Npgsql;
 
 namespace Cube.Proxy.Authorization;
@@ -11,9 +10,8 @@ namespace Cube.Proxy.Authorization;
 /// Receives Identity's notifications about changed users and domains through <c>NOTIFY</c> in the proxy's database, and removes their cached decisions. While the connection is lost, cached decisions expire after four
 /// seconds. After a reconnect, the listener removes all of them.
 /// </summary>
-internal sealed partial class CacheInvalidationListener(ProxyDatabase database, HybridCache cache, DeletedDomainCleanup deleted, TimeProvider time, ILogger<CacheInvalidationListener> logger) : BackgroundService
+internal sealed partial class CacheInvalidationListener(ProxyDatabase database, DecisionCache cache, DeletedDomainCleanup deleted, TimeProvider time, ILogger<CacheInvalidationListener> logger) : BackgroundService
 {
-    private const string AllTags = "*";
     private static readonly TimeSpan ReconnectDelay = TimeSpan.FromSeconds(1);
 
     /// <summary>The interval of a query that detects a lost connection.</summary>
@@ -50,7 +48,7 @@ internal sealed partial class CacheInvalidationListener(ProxyDatabase database, 
     private async Task ListenAsync(CancellationToken ct)
     {
         await using var connection = await database.Source.OpenConnectionAsync(ct);
-        // The callbacks run sequentially during the waits below. Removing a tag is fast.
+        // The callbacks run sequentially during the waits below. Removing results is fast.
         connection.Notification += (_, notification) =>
         {
             if (notification.Payload.StartsWith(DeletedDomainCleanup.NotificationPrefix, StringComparison.Ordinal))
@@ -60,17 +58,13 @@ internal sealed partial class CacheInvalidationListener(ProxyDatabase database, 
             }
 
             Remove(notification.Payload);
-            if (notification.Payload.StartsWith("user:", StringComparison.Ordinal))
-            {
-                Remove(PersonalAccessTokens.Tag);
-            }
         };
         await using (var listen = new NpgsqlCommand($"listen {CacheInvalidation.Channel}", connection))
         {
             await listen.ExecuteNonQueryAsync(ct);
         }
 
-        Remove(AllTags);
+        cache.Clear();
         deleted.Trigger();
         Listening();
         while (true)
@@ -83,24 +77,22 @@ internal sealed partial class CacheInvalidationListener(ProxyDatabase database, 
         }
     }
 
-    private void Remove(string tag)
+    /// <param name="notification">As <see cref="CacheInvalidation"/> writes it: <c>user:</c> or <c>domain:</c> and an id.</param>
+    private void Remove(string notification)
     {
-        var removal = cache.RemoveByTagAsync(tag);
-        if (!removal.IsCompletedSuccessfully)
+        var separator = notification.IndexOf(':', StringComparison.Ordinal);
+        switch (separator < 0 ? "" : notification[..separator])
         {
-            _ = LogFailureAsync(removal.AsTask());
-        }
-    }
-
-    private async Task LogFailureAsync(Task removal)
-    {
-        try
-        {
-            await removal;
-        }
-        catch (Exception exception)
-        {
-            RemovalFailed(exception);
+            case "user" when Guid.TryParse(notification.AsSpan(separator + 1), out var user):
+                cache.RemoveUser(user);
+                break;
+            case "domain" when Guid.TryParse(notification.AsSpan(separator + 1), out var domain):
+                cache.RemoveDomain(domain);
+                break;
+            default:
+                // A later version of Identity can know other changes.
+                cache.Clear();
+                break;
         }
     }
 
@@ -109,7 +101,4 @@ internal sealed partial class CacheInvalidationListener(ProxyDatabase database, 
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The connection for change notifications is lost. Cached decisions expire after four seconds")]
     private partial void Disconnected(Exception exception);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "Cached decisions could not be removed. They expire after four seconds")]
-    private partial void RemovalFailed(Exception exception);
 }

@@ -33,10 +33,12 @@ internal sealed class DomainMemberHandler(MembershipClient memberships) : Author
             return;
         }
 
-        switch (await memberships.FindAsync(caller, domain, http.RequestAborted))
+        var membership = await memberships.FindAsync(caller, domain, http.RequestAborted);
+        switch (membership.Status)
         {
             case MembershipStatus.Member:
-                http.Features.Set(new DomainMember(domain, caller));
+                // The cached result can have an earlier token of the same session.
+                http.Features.Set(ReferenceEquals(membership.Member.Caller, caller) ? membership.Member : new DomainMember(domain, caller));
                 context.Succeed(requirement);
                 break;
             case MembershipStatus.DomainDisabled:

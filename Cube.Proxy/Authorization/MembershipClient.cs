@@ -1,11 +1,8 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
 using Cube.Proxy.Authentication;
 using Cube.Proxy.Caching;
 using Cube.ServiceDefaults.Errors;
-using Microsoft.Extensions.Caching.Hybrid;
 
 namespace Cube.Proxy.Authorization;
 
@@ -13,25 +10,14 @@ namespace Cube.Proxy.Authorization;
 /// Gets from Identity whether a caller is a member of a domain and whether the domain is enabled. The request uses the caller's token, so it also detects a revoked session and a disabled user. Concurrent requests for
 /// the same caller and domain share one call. If Identity does not answer, access is denied.
 /// </summary>
-internal sealed class MembershipClient(HybridCache cache, IdentityClient identity)
+internal sealed class MembershipClient(DecisionCache cache, IdentityClient identity)
 {
     /// <exception cref="UnavailableException">Identity does not answer.</exception>
-    public async ValueTask<MembershipStatus> FindAsync(Caller caller, Guid domain, CancellationToken ct)
-    {
-        var cached = await cache.GetOrCreateAsync(
-            $"membership/{caller.CredentialId:N}/{domain:N}",
-            (this, caller, domain, Activity.Current),
-            static async (state, token) =>
-            {
-                // The cache runs the call outside of the request. The call belongs to the trace of the first request.
-                Activity.Current = state.Current;
-                return new CachedStatus(await state.Item1.FetchAsync(state.caller, state.domain, token));
-            },
-            DecisionCache.Age,
-            DecisionCache.TagsOf(caller.UserId, domain),
-            ct);
-        return cached.Status;
-    }
+    public ValueTask<Membership> FindAsync(Caller caller, Guid domain, CancellationToken ct) => cache.GetAsync(
+        new DecisionKey(DecisionKind.Membership, caller.UserId, caller.CredentialId, domain),
+        (Client: this, Caller: caller, Domain: domain),
+        static async (state, token) => new Membership(await state.Client.FetchAsync(state.Caller, state.Domain, token), new DomainMember(state.Domain, state.Caller)),
+        ct);
 
     private async Task<MembershipStatus> FetchAsync(Caller caller, Guid domain, CancellationToken ct)
     {
@@ -56,10 +42,11 @@ internal sealed class MembershipClient(HybridCache cache, IdentityClient identit
             _ => MembershipStatus.None,
         };
     }
-
-    [ImmutableObject(true)]
-    private sealed record CachedStatus(MembershipStatus Status);
 }
+
+/// <param name="Status">The membership of the caller in the domain.</param>
+/// <param name="Member">The caller and the domain, which are valid if <see cref="Status"/> is <see cref="MembershipStatus.Member"/>.</param>
+internal sealed record Membership(MembershipStatus Status, DomainMember Member);
 
 /// <summary>The membership of a caller in a domain.</summary>
 internal enum MembershipStatus

@@ -1,11 +1,8 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Cube.Authorization;
 using Cube.Authorization.Relationships;
 using Cube.Proxy.Caching;
 using Cube.ServiceDefaults.Errors;
-using Microsoft.Extensions.Caching.Hybrid;
 
 namespace Cube.Proxy.Authorization;
 
@@ -17,11 +14,11 @@ internal sealed class Permissions
 {
     private const int MaxModelId = 256;
 
-    private readonly HybridCache _cache;
+    private readonly DecisionCache _cache;
     private readonly IAuthorizationEngine _engine;
     private readonly Counter<long> _checks;
 
-    public Permissions(HybridCache cache, IAuthorizationEngine engine, IMeterFactory meters)
+    public Permissions(DecisionCache cache, IAuthorizationEngine engine, IMeterFactory meters)
     {
         (_cache, _engine) = (cache, engine);
         _checks = meters.Create("Cube.Proxy").CreateCounter<long>(
@@ -29,16 +26,10 @@ internal sealed class Permissions
     }
 
     /// <exception cref="UnavailableException">The engine does not answer.</exception>
-    public ValueTask<Access> FindAsync(DomainMember member, string action, CancellationToken ct) => _cache.GetOrCreateAsync(
-        $"access/{member.Caller.CredentialId:N}/{member.DomainId:N}/{action}",
-        (Permissions: this, Member: member, Action: action, Activity.Current),
-        static async (state, token) =>
-        {
-            Activity.Current = state.Current;
-            return await state.Permissions.CheckAsync(state.Member, state.Action, token);
-        },
-        DecisionCache.Age,
-        DecisionCache.TagsOf(member.Caller.UserId, member.DomainId),
+    public ValueTask<Access> FindAsync(DomainMember member, string action, CancellationToken ct) => _cache.GetAsync(
+        new DecisionKey(DecisionKind.Action, member.Caller.UserId, member.Caller.CredentialId, member.DomainId, action),
+        (Permissions: this, Member: member, Action: action),
+        static (state, token) => state.Permissions.CheckAsync(state.Member, state.Action, token),
         ct);
 
     /// <summary>Checks an action with one model. The engine is called only if the role or the token is limited to named models.</summary>
@@ -48,16 +39,10 @@ internal sealed class Permissions
         : access is { RoleHasAllModels: true, TokenHasAllModels: true } ? new(ModelAccess.Full)
         // No model and no object of the engine has an id of this length.
         : model.Length > MaxModelId ? new(new ModelAccess(access.RoleHasAllModels, access.TokenHasAllModels))
-        : _cache.GetOrCreateAsync(
-            $"model/{member.Caller.CredentialId:N}/{member.DomainId:N}/{action}/{model}",
-            (Permissions: this, Member: member, Action: action, Model: model, Access: access, Activity.Current),
-            static async (state, token) =>
-            {
-                Activity.Current = state.Current;
-                return (await state.Permissions.CheckAsync(state.Member, state.Action, [state.Model], state.Access, token))[0];
-            },
-            DecisionCache.Age,
-            DecisionCache.TagsOf(member.Caller.UserId, member.DomainId),
+        : _cache.GetAsync(
+            new DecisionKey(DecisionKind.Model, member.Caller.UserId, member.Caller.CredentialId, member.DomainId, action, model),
+            (Permissions: this, Member: member, Action: action, Model: model, Access: access),
+            static async (state, token) => (await state.Permissions.CheckAsync(state.Member, state.Action, [state.Model], state.Access, token))[0],
             ct);
 
     /// <summary>Checks an action with several models, in one call of the engine.</summary>
@@ -112,7 +97,6 @@ internal sealed class Permissions
 /// <param name="IsAllowed">Whether the caller's role allows the action.</param>
 /// <param name="RoleHasAllModels">Whether the role is not limited to named models.</param>
 /// <param name="TokenHasAllModels">Whether a scope of the personal access token allows the action for all models of the domain; true for access tokens.</param>
-[ImmutableObject(true)]
 internal sealed record Access(bool IsAllowed, bool RoleHasAllModels, bool TokenHasAllModels)
 {
     /// <summary>Whether the scopes of the token allow the action for the whole domain or for one of the models.</summary>
@@ -122,7 +106,6 @@ internal sealed record Access(bool IsAllowed, bool RoleHasAllModels, bool TokenH
 /// <summary>The result of a check of an action with a model.</summary>
 /// <param name="ByRole">Whether the caller's role allows the model.</param>
 /// <param name="ByToken">Whether the token allows the action with the model; true for access tokens.</param>
-[ImmutableObject(true)]
 internal sealed record ModelAccess(bool ByRole, bool ByToken)
 {
     public static ModelAccess Full { get; } = new(true, true);

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Cube.Inference;
 using Cube.Inference.Errors;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Hosting;
@@ -50,6 +51,10 @@ internal sealed class DomainPathMiddleware(RequestDelegate next, EndpointDataSou
         {
             context.SetEndpoint(path.MethodNotAllowed);
         }
+        else if (path.Endpoint is { } endpoint)
+        {
+            context.SetEndpoint(endpoint);
+        }
 
         return next(context);
     }
@@ -66,7 +71,7 @@ internal sealed class DomainPathMiddleware(RequestDelegate next, EndpointDataSou
         var paths = endpoints.Endpoints
             .Where(static endpoint => endpoint.Metadata.GetMetadata<DomainEndpointMetadata>() is not null)
             .GroupBy(static endpoint => endpoint.Metadata.GetRequiredMetadata<DomainEndpointMetadata>().Path)
-            .Select(static group => (Path: group.Key, Mapped: new MappedPath([.. group.SelectMany(static endpoint => endpoint.Metadata.GetRequiredMetadata<IHttpMethodMetadata>().HttpMethods)])))
+            .Select(static group => (Path: group.Key, Mapped: new MappedPath([.. group])))
             .ToLookup(static path => path.Path.EndsWith(DomainRouting.ModelParameter, StringComparison.Ordinal));
         return (
             paths[false].ToFrozenDictionary(static path => path.Path, static path => path.Mapped, StringComparer.Ordinal),
@@ -76,10 +81,11 @@ internal sealed class DomainPathMiddleware(RequestDelegate next, EndpointDataSou
     /// <summary>A path below a domain with the methods of its endpoints.</summary>
     private sealed class MappedPath
     {
-        public MappedPath(string[] methods)
+        public MappedPath(Endpoint[] endpoints)
         {
-            Methods = methods;
-            var allow = HeadRequests.WithHead(string.Join(", ", methods));
+            Methods = [.. endpoints.SelectMany(static endpoint => endpoint.Metadata.GetRequiredMetadata<IHttpMethodMetadata>().HttpMethods)];
+            Endpoint = endpoints is [var only] && only.Metadata.GetMetadata<ForwardedEndpoint>() is not null ? only : null;
+            var allow = HeadRequests.WithHead(string.Join(", ", Methods));
             MethodNotAllowed = new Endpoint(
                 context =>
                 {
@@ -91,6 +97,9 @@ internal sealed class DomainPathMiddleware(RequestDelegate next, EndpointDataSou
         }
 
         public string[] Methods { get; }
+
+        /// <summary>The endpoint of a path that is forwarded to a model server. It has no route values, so that routing is not needed. Null for other paths.</summary>
+        public Endpoint? Endpoint { get; }
 
         /// <summary>The fallback policy shows the error only to members of the domain.</summary>
         public Endpoint MethodNotAllowed { get; }

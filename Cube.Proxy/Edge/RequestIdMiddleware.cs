@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Diagnostics;
-using System.Security.Cryptography;
 
 namespace Cube.Proxy.Edge;
 
@@ -13,9 +12,12 @@ internal sealed class RequestIdMiddleware(RequestDelegate next)
     private static readonly SearchValues<char> Safe =
         SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:");
 
+    /// <summary>The header that .NET reads as baggage besides <c>baggage</c>.</summary>
+    private const string CorrelationContext = "Correlation-Context";
+
     public Task InvokeAsync(HttpContext context)
     {
-        var id = $"req_{RandomNumberGenerator.GetHexString(32, lowercase: true)}";
+        var id = CreateId();
         context.TraceIdentifier = id;
         context.Response.OnStarting(static state =>
         {
@@ -26,10 +28,13 @@ internal sealed class RequestIdMiddleware(RequestDelegate next)
         if (Activity.Current is { } activity)
         {
             activity.SetTag("cube.request_id", id);
-            // Baggage from clients is not propagated.
-            foreach (var (key, _) in activity.Baggage.ToArray())
+            if (context.Request.Headers.Baggage.Count > 0 || context.Request.Headers.ContainsKey(CorrelationContext))
             {
-                activity.SetBaggage(key, null);
+                // Baggage from clients is not propagated.
+                foreach (var (key, _) in activity.Baggage.ToArray())
+                {
+                    activity.SetBaggage(key, null);
+                }
             }
 
             if (context.Request.Headers[ResponseHeaders.RequestId] is [{ Length: > 0 and <= MaxClientId } clientId] && !clientId.AsSpan().ContainsAnyExcept(Safe))
@@ -40,4 +45,13 @@ internal sealed class RequestIdMiddleware(RequestDelegate next)
 
         return next(context);
     }
+
+    /// <summary>128 random bits. Ids must be unique, not secret, so that no call of the operating system is needed for each.</summary>
+    private static string CreateId() => string.Create(36, Random.Shared, static (id, random) =>
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        random.NextBytes(bytes);
+        "req_".CopyTo(id);
+        Convert.TryToHexStringLower(bytes, id[4..], out _);
+    });
 }

@@ -223,7 +223,7 @@ internal sealed class InferenceForwarder
             var end = await relay.RunAsync(response.AsStream());
             if (exchange.Endpoint.ChangesModels)
             {
-                await _models.InvalidateAsync();
+                _models.Invalidate();
             }
 
             return new ResponseOutcome(end, end switch
@@ -252,7 +252,7 @@ internal sealed class InferenceForwarder
         var (contentType, usage) = exchange.Endpoint.Response.WriteBuffered(received.Written, type, exchange.Client, _time.GetUtcNow(), output);
         if (exchange.Endpoint.ChangesModels)
         {
-            await _models.InvalidateAsync();
+            _models.Invalidate();
         }
 
         context.Response.ContentType = contentType;

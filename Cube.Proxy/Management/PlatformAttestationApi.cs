@@ -38,7 +38,7 @@ internal sealed class PlatformAttestationApi(PolicyService policies, VerdictStor
 
     /// <summary>Requires the same permission as <c>/{domainID}/attestation/verify</c>.</summary>
     private async Task<bool> MayReadAsync(DomainMember member, CancellationToken ct) =>
-        await memberships.FindAsync(member.Caller, member.DomainId, ct) == MembershipStatus.Member
+        (await memberships.FindAsync(member.Caller, member.DomainId, ct)).Status == MembershipStatus.Member
         && await permissions.FindAsync(member, ReadAction, ct) is { IsAllowed: true, TokenHasAllModels: true };
 }
 

@@ -8,6 +8,9 @@ namespace Cube.ServiceDefaults.Hosting;
 /// <summary>Runs a service. A configuration error ends the process with a one-line message and exit code 1 instead of a stack trace.</summary>
 public static class ServiceHost
 {
+    /// <summary>Settings are read once, at the start. ASP.NET would otherwise watch the directory for changes of files.</summary>
+    public static WebApplicationBuilder CreateBuilder(string[] args) => WebApplication.CreateBuilder([.. args, "--hostBuilder:reloadConfigOnChange=false"]);
+
     public static async Task<int> RunAsync(Func<WebApplication> build)
     {
         try

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using Cube.Attestation.Atls;
 using Cube.Inference;
@@ -8,27 +7,22 @@ using Cube.Inference.Translation;
 using Cube.Proxy.Attestation;
 using Cube.Proxy.Attestation.Connections;
 using Cube.Proxy.Authorization;
+using Cube.Proxy.Caching;
 using Cube.Proxy.Configuration;
 using Cube.ServiceDefaults.Errors;
 using Cube.ServiceDefaults.Hosting;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.Caching.Hybrid;
 
 namespace Cube.Proxy.Inference.Models;
 
 /// <summary>Gets the models of model servers. The result of each route is cached for ten seconds.</summary>
-internal sealed class ModelCatalogClient(BackendConnectionProvider backends, ProxyConfigurationProvider configuration, HybridCache cache)
+internal sealed class ModelCatalogClient(BackendConnectionProvider backends, ProxyConfigurationProvider configuration, TimeProvider time)
 {
     private const int MaxListBytes = 1 << 20;
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(10);
-    private static readonly string[] _cacheTags = ["models"];
 
-    private static readonly HybridCacheEntryOptions _cacheOptions = new()
-    {
-        Expiration = TimeSpan.FromSeconds(10),
-        LocalCacheExpiration = TimeSpan.FromSeconds(10),
-        Flags = HybridCacheEntryFlags.DisableDistributedCache,
-    };
+    /// <summary>Policies of the domain and the route can exclude machines, so they are part of the key.</summary>
+    private readonly ResultCache<(Guid Route, long Revision, string Policies)> _catalogs = new(time, TimeSpan.FromSeconds(10));
 
     /// <returns>The models of the route's model servers; null if an error has been written to the response.</returns>
     public async ValueTask<ModelCatalog?> FindAsync(HttpContext context, Route route)
@@ -81,21 +75,14 @@ internal sealed class ModelCatalogClient(BackendConnectionProvider backends, Pro
     }
 
     /// <summary>Removes the cached models after a change.</summary>
-    public ValueTask InvalidateAsync() => cache.RemoveByTagAsync(_cacheTags[0]);
+    public void Invalidate() => _catalogs.Clear();
 
     private static Guid DomainOf(HttpContext context) => context.Features.GetRequiredFeature<DomainMember>().DomainId;
 
-    private ValueTask<ModelCatalog> FindAsync(Route route, Guid domain, CancellationToken ct) => cache.GetOrCreateAsync(
-        // Policies of the domain and the route can exclude machines, so they are part of the key.
-        $"models/{route.Id}#{route.Revision}/{configuration.Current.PoliciesFor(domain, route.Id).Key}",
-        (Client: this, Route: route, Domain: domain, Activity.Current),
-        static async (state, ct) =>
-        {
-            Activity.Current = state.Current;
-            return await state.Client.FetchAsync(state.Route, state.Domain, ct);
-        },
-        _cacheOptions,
-        _cacheTags,
+    private ValueTask<ModelCatalog> FindAsync(Route route, Guid domain, CancellationToken ct) => _catalogs.GetAsync(
+        (route.Id, route.Revision, configuration.Current.PoliciesFor(domain, route.Id).Key),
+        (Client: this, Route: route, Domain: domain),
+        static (state, ct) => state.Client.FetchAsync(state.Route, state.Domain, ct),
         ct);
 
     private async Task<ModelCatalog> FetchAsync(Route route, Guid domain, CancellationToken ct)
