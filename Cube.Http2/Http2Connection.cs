@@ -82,20 +82,10 @@ public sealed class Http2Connection : IDisposable
     /// <param name="ct">Cancels the request until the response is disposed, also while its body is read.</param>
     /// <exception cref="IOException">The connection or the stream failed. <see cref="Http2Exception.IsUnprocessed"/> tells whether the request can be sent again.</exception>
     /// <exception cref="OperationCanceledException">The token was canceled.</exception>
-    public async ValueTask<Http2Stream> SendAsync(Http2Request request, CancellationToken ct)
+    public ValueTask<Http2Stream> SendAsync(Http2Request request, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
-        var stream = Begin(request);
-        try
-        {
-            await stream.ReadHeadersAsync(ct);
-            return stream;
-        }
-        catch
-        {
-            stream.Dispose();
-            throw;
-        }
+        return Begin(request).ReadHeadersAsync(ct);
     }
 
     /// <summary>Ends all requests with an error and closes the connection.</summary>

@@ -7,7 +7,7 @@ namespace Cube.Http2;
 /// <summary>
 /// One request and its response. One caller at a time reads it. <see cref="Dispose"/> must be called; before the end of the response it cancels the request.
 /// </summary>
-public sealed class Http2Stream : IValueTaskSource<int>, IDisposable
+public sealed class Http2Stream : IValueTaskSource<Http2Stream>, IValueTaskSource<int>, IDisposable
 {
     private readonly Http2Connection _connection;
     private readonly Lock _lock = new();
@@ -101,23 +101,27 @@ public sealed class Http2Stream : IValueTaskSource<int>, IDisposable
     public Stream AsStream() => new ResponseStream(this);
 
     /// <summary>Waits for the status and the headers of the response.</summary>
-    internal ValueTask<int> ReadHeadersAsync(CancellationToken ct)
+    /// <returns>This stream. After an error it is disposed.</returns>
+    internal ValueTask<Http2Stream> ReadHeadersAsync(CancellationToken ct)
     {
         _cancellation = ct.UnsafeRegister(static (stream, token) => ((Http2Stream)stream!).Cancel(token), this);
         lock (_lock)
         {
-            if (_failure is { } failure && !_hasHeaders)
-            {
-                return ValueTask.FromException<int>(failure);
-            }
-
             if (_hasHeaders)
             {
-                return new(Status);
+                return new(this);
             }
 
-            _isWaitingForHeaders = true;
-            return new ValueTask<int>(this, _waiter.Version);
+            if (_failure is { } failure)
+            {
+                _waiter.SetException(failure);
+            }
+            else
+            {
+                _isWaitingForHeaders = true;
+            }
+
+            return new ValueTask<Http2Stream>(this, _waiter.Version);
         }
     }
 
@@ -242,6 +246,24 @@ public sealed class Http2Stream : IValueTaskSource<int>, IDisposable
         _cancellation.Dispose();
         _connection.Remove(this, isComplete);
     }
+
+    Http2Stream IValueTaskSource<Http2Stream>.GetResult(short token)
+    {
+        try
+        {
+            _waiter.GetResult(token);
+            return this;
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<Http2Stream>.GetStatus(short token) => _waiter.GetStatus(token);
+
+    void IValueTaskSource<Http2Stream>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) => _waiter.OnCompleted(continuation, state, token, flags);
 
     int IValueTaskSource<int>.GetResult(short token) => _waiter.GetResult(token);
 

@@ -56,19 +56,10 @@ public sealed class AttestedChannel : IDisposable
     /// <summary>Sends a request.</summary>
     /// <param name="request">The request.</param>
     /// <param name="ct">Cancels the request until the response is disposed.</param>
-    /// <exception cref="AttestationException">The connection is closed. With the code <see cref="Codes.AtlsFrame"/>, no part of the request was processed.</exception>
-    /// <exception cref="IOException">The connection or the request failed.</exception>
-    public async ValueTask<Http2Stream> SendAsync(Http2Request request, CancellationToken ct)
-    {
-        try
-        {
-            return await _connection.SendAsync(request, ct);
-        }
-        catch (Http2Exception exception) when (exception.IsUnprocessed)
-        {
-            throw AttestationException.Find(exception) ?? new AttestationException(Codes.AtlsFrame, "The attested connection is closed.");
-        }
-    }
+    /// <exception cref="AttestationException">The connection was closed because its verdict is no longer valid.</exception>
+    /// <exception cref="IOException">The connection or the request failed. <see cref="Http2Exception.IsUnprocessed"/> tells whether the request can be sent again.</exception>
+    /// <exception cref="OperationCanceledException">The token was canceled.</exception>
+    public ValueTask<Http2Stream> SendAsync(Http2Request request, CancellationToken ct) => _connection.SendAsync(request, ct);
 
     /// <summary>Increments the number of running requests; <see cref="End"/> decrements it.</summary>
     public void Begin() => Interlocked.Increment(ref _running);

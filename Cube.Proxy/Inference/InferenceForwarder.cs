@@ -119,9 +119,13 @@ internal sealed class InferenceForwarder
             {
                 return await ExchangeAsync(context, exchange, channel);
             }
-            catch (AttestationException exception) when (exception.Code == Codes.AtlsFrame && !isRetry && !context.Response.HasStarted)
+            catch (Http2Exception exception) when (exception.IsUnprocessed && !isRetry && !context.Response.HasStarted)
             {
-                // The connection was closed before the request was sent. The proxy retries once with another connection.
+                // The connection was closed before the agent processed the request. The proxy retries once with another connection.
+            }
+            catch (Http2Exception exception) when (exception.IsUnprocessed)
+            {
+                return await FailAsync(context, OpenAiError.UpstreamError);
             }
             catch (AttestationException exception)
             {
@@ -155,6 +159,11 @@ internal sealed class InferenceForwarder
             }
 
             return await ReceiveAsync(context, exchange, response, timeout);
+        }
+        catch (Exception exception) when (exception is Http2Exception { IsUnprocessed: true } && !context.Response.HasStarted)
+        {
+            // The caller retries.
+            throw;
         }
         catch (Exception exception) when (AttestationException.Find(exception) is { } failure)
         {
