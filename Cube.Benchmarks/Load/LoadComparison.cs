@@ -63,7 +63,7 @@ internal sealed class LoadComparison(LoadSystem system, LoadGenerator generator,
         for (var clock = Stopwatch.StartNew(); clock.Elapsed < duration;)
         {
             var result = await generator.RunAsync(isCube: true, requests, scenario.Connections, TimeSpan.FromSeconds(2));
-            await progress.WriteLineAsync($"{result.PerSecond:F0}/s, proxy {result.ProxyCpu:F0} µs and {result.Allocated:F0} bytes, agent {result.AgentCpu:F0} µs, median {result.Total(0.5):F0} µs");
+            await progress.WriteLineAsync($"{result.PerSecond:F0}/s, proxy {result.ProxyCpu:F0} µs and {result.Allocated:F0} bytes, agent {result.AgentCpu:F0} µs, median {result.Total(0.5):F0} µs, 99 % {result.Total(0.99):F0} µs, garbage collection {result.Collections:F1} times and {result.Pauses.TotalMilliseconds:F1} ms per second");
         }
     }
 

@@ -17,7 +17,7 @@ internal sealed class LoadGenerator(LoadSystem system)
         var (server, proxy) = isCube ? (system.ProxyAddress, system.Proxy) : (system.YarpAddress, system.Yarp);
         var exchanges = new List<Exchange>[connections];
         var next = -1;
-        var (foreign, cpu, agentCpu, allocated) = (ForeignCpu(), proxy.Cpu, system.Agent.Cpu, proxy.Allocated);
+        var (foreign, cpu, agentCpu, memory) = (ForeignCpu(), proxy.Cpu, system.Agent.Cpu, proxy.Memory);
         var clock = Stopwatch.StartNew();
         await Task.WhenAll(Enumerable.Range(0, connections).Select(connection => Task.Run(async () =>
         {
@@ -30,11 +30,14 @@ internal sealed class LoadGenerator(LoadSystem system)
         })));
         var seconds = clock.Elapsed.TotalSeconds;
         var count = exchanges.Sum(static list => list.Count);
+        var after = proxy.Memory;
         return LoadResult.Of([.. exchanges.SelectMany(static list => list)], seconds) with
         {
             ProxyCpu = (proxy.Cpu - cpu).TotalMicroseconds / count,
             AgentCpu = isCube ? (system.Agent.Cpu - agentCpu).TotalMicroseconds / count : 0,
-            Allocated = (double)(proxy.Allocated - allocated) / count,
+            Allocated = (double)(after.Allocated - memory.Allocated) / count,
+            Pauses = (after.Pauses - memory.Pauses) / seconds,
+            Collections = (after.Collections - memory.Collections) / seconds,
             Foreign = Math.Max(0, (ForeignCpu() - foreign) / seconds / 2),
         };
     }

@@ -63,20 +63,21 @@ internal sealed class LoadProcess : IDisposable
     public long Resident => long.Parse(
         File.ReadLines($"/proc/{Id}/status").First(static line => line.StartsWith("VmRSS:", StringComparison.Ordinal))["VmRSS:".Length..].Replace("kB", "", StringComparison.Ordinal).Trim(), CultureInfo.InvariantCulture) << 10;
 
-    /// <summary>The bytes that .NET has allocated so far.</summary>
-    public long Allocated
+    /// <summary>What .NET has allocated so far, and how long and how often its garbage collector stopped the process for it.</summary>
+    public MemoryUse Memory
     {
         get
         {
             using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             socket.Connect(new UnixDomainSocketEndPoint(_socket));
-            Span<byte> answer = stackalloc byte[8];
+            Span<byte> answer = stackalloc byte[24];
             for (var read = 0; read < answer.Length;)
             {
                 read += socket.Receive(answer[read..]) is > 0 and var count ? count : throw new IOException($"{Name} reports no allocations.");
             }
 
-            return BinaryPrimitives.ReadInt64LittleEndian(answer);
+            return new MemoryUse(
+                BinaryPrimitives.ReadInt64LittleEndian(answer), TimeSpan.FromTicks(BinaryPrimitives.ReadInt64LittleEndian(answer[8..])), BinaryPrimitives.ReadInt64LittleEndian(answer[16..]));
         }
     }
 
@@ -91,3 +92,8 @@ internal sealed class LoadProcess : IDisposable
         _process.Dispose();
     }
 }
+
+/// <param name="Allocated">Bytes.</param>
+/// <param name="Pauses">The time in which the process stood still.</param>
+/// <param name="Collections">The number of garbage collections.</param>
+internal readonly record struct MemoryUse(long Allocated, TimeSpan Pauses, long Collections);

@@ -16,6 +16,12 @@ internal sealed record LoadResult(int Requests, int Failures, double Seconds, lo
     /// <summary>The bytes that the proxy allocates per request.</summary>
     public double Allocated { get; init; }
 
+    /// <summary>The pauses of the proxy's garbage collector in each second.</summary>
+    public TimeSpan Pauses { get; init; }
+
+    /// <summary>The garbage collections of the proxy in each second.</summary>
+    public double Collections { get; init; }
+
     /// <summary>The processor time that other processes of this machine used, as a share of the two cores.</summary>
     public double Foreign { get; init; }
 

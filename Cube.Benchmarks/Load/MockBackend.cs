@@ -28,8 +28,8 @@ internal static class MockBackend
     private static readonly byte[] _completion = Encoding.UTF8.GetBytes(
         $$$"""{"id":"chatcmpl-81b924fc6c10236b","object":"chat.completion","created":1795260506,"model":"{{{Model}}}","choices":[{"index":0,"message":{"role":"assistant","content":"{{{new string('w', 160)}}}","refusal":null,"tool_calls":[],"reasoning":null},"logprobs":null,"finish_reason":"stop","stop_reason":null}],"usage":{"prompt_tokens":31,"total_tokens":63,"completion_tokens":32,"prompt_tokens_details":null}}""");
 
-    private static readonly byte[] _event = Encoding.UTF8.GetBytes(
-        $$$"""data: {"id":"chatcmpl-81b924fc6c10236b","object":"chat.completion.chunk","created":1795260506,"model":"{{{Model}}}","choices":[{"index":0,"delta":{"content":" hello","reasoning":null},"logprobs":null,"finish_reason":null}]}""" + "\n\n");
+    private static readonly byte[][] _events = [.. ((string[])[" An", " agent", " proves", " with", " evidence", " what", " it", " runs", "."]).Select(static text => Encoding.UTF8.GetBytes(
+        $$$"""data: {"id":"chatcmpl-81b924fc6c10236b","object":"chat.completion.chunk","created":1795260506,"model":"{{{Model}}}","choices":[{"index":0,"delta":{"content":"{{{text}}}","reasoning":null},"logprobs":null,"finish_reason":null}]}""" + "\n\n"))];
 
     private static readonly byte[] _last = Encoding.UTF8.GetBytes(
         $$$"""data: {"id":"chatcmpl-81b924fc6c10236b","object":"chat.completion.chunk","created":1795260506,"model":"{{{Model}}}","choices":[{"index":0,"delta":{"content":""},"logprobs":null,"finish_reason":"stop"}]}""" + "\n\ndata: [DONE]\n\n");
@@ -68,7 +68,7 @@ internal static class MockBackend
         context.Response.ContentType = "text/event-stream; charset=utf-8";
         for (var i = 1; i < events; i++)
         {
-            await context.Response.BodyWriter.WriteAsync(_event, context.RequestAborted);
+            await context.Response.BodyWriter.WriteAsync(_events[i % _events.Length], context.RequestAborted);
             if (isPaced)
             {
                 await Task.Delay(1000, context.RequestAborted);

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Net.Sockets;
 
 /// <summary>
-/// Runs in each measured process (<c>DOTNET_STARTUP_HOOKS</c>) and reports the bytes that the process has allocated. The name and the missing namespace are required by .NET.
+/// Runs in each measured process (<c>DOTNET_STARTUP_HOOKS</c>) and reports the bytes that the process has allocated, the pauses of its garbage collector and the number of its collections. The name and the missing namespace are required by .NET.
 /// </summary>
 internal static class StartupHook
 {
@@ -23,11 +23,13 @@ internal static class StartupHook
 
     private static void Serve(Socket listener)
     {
-        Span<byte> answer = stackalloc byte[8];
+        Span<byte> answer = stackalloc byte[24];
         while (true)
         {
             using var client = listener.Accept();
             BinaryPrimitives.WriteInt64LittleEndian(answer, GC.GetTotalAllocatedBytes(precise: false));
+            BinaryPrimitives.WriteInt64LittleEndian(answer[8..], GC.GetTotalPauseDuration().Ticks);
+            BinaryPrimitives.WriteInt64LittleEndian(answer[16..], GC.CollectionCount(0));
             client.Send(answer);
         }
     }

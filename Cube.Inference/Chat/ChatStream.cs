@@ -6,6 +6,8 @@ namespace Cube.Inference.Chat;
 /// <summary>Translates the stream of a chat. The first event of each choice has the role, and the last one its finish reason.</summary>
 internal sealed class ChatStream(ClientRequest request, DateTimeOffset now) : ChunkStream(request, "chat.completion.chunk", "chatcmpl-", now)
 {
+    protected override EventTemplate? Template { get; } = new([.. "\"content\":\""u8]);
+
     private readonly Choice[] _choices = new Choice[request.Choices];
 
     private struct Choice

@@ -6,6 +6,8 @@ namespace Cube.Inference.Completions;
 /// <summary>Translates the stream of <c>/v1/completions</c>.</summary>
 internal sealed class CompletionStream(ClientRequest request, DateTimeOffset now) : ChunkStream(request, "text_completion", "cmpl-", now)
 {
+    protected override EventTemplate? Template { get; } = new([.. "\"text\":\""u8]);
+
     private readonly bool[] _isFinished = new bool[request.Choices];
 
     protected override bool WriteChoice(ReadOnlySpan<byte> choice, ByteBuffer output)

@@ -18,6 +18,9 @@ internal abstract class OpenAiStream(ClientRequest request) : IStreamTranslator
 
     protected ClientRequest Request => request;
 
+    /// <summary>Translates events that repeat; null if the output depends on more than the event.</summary>
+    protected virtual EventTemplate? Template => null;
+
     public StreamStep Write(ReadOnlySpan<byte> data, ByteBuffer output)
     {
         if (data.SequenceEqual("[DONE]"u8) || data.TrimEnd((byte)' ').SequenceEqual("[DONE]"u8))
@@ -25,11 +28,17 @@ internal abstract class OpenAiStream(ClientRequest request) : IStreamTranslator
             return Complete(output);
         }
 
+        if (Template?.TryWrite(data, output) is true)
+        {
+            return StreamStep.More;
+        }
+
         var mark = output.Length;
         try
         {
             if (!data.IsEmpty && WriteEvent(data, output))
             {
+                Template?.Learn(data, output.Written.Span[mark..]);
                 return StreamStep.More;
             }
         }
