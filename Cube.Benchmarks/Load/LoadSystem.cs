@@ -152,9 +152,6 @@ internal sealed class LoadSystem : IAsyncDisposable
             ["services__agent__https__0"] = $"https://127.0.0.1:{agent}",
             ["Attestation__Simulated"] = "true",
             ["Attestation__FirstPolicy"] = """{"types":["simulated"]}""",
-            // One caller makes all requests.
-            ["Proxy__InFlight__RequestsPerDomain"] = "20000",
-            ["Proxy__InFlight__RequestsPerCaller"] = "20000",
         });
         await WaitAsync($"http://127.0.0.1:{identity}/health", ct);
         await WaitAsync($"http://{ProxyAddress}/health", ct);

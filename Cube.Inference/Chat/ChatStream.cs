@@ -4,9 +4,12 @@ using Cube.Inference.Streaming;
 namespace Cube.Inference.Chat;
 
 /// <summary>Translates the stream of a chat. The first event of each choice has the role, and the last one its finish reason.</summary>
-internal sealed class ChatStream(ClientRequest request, DateTimeOffset now) : ChunkStream(request, "chat.completion.chunk", "chatcmpl-", now)
+/// <param name="request">The properties of the client's request.</param>
+/// <param name="now">The time that all chunks have.</param>
+/// <param name="usesTemplate">False to parse every event.</param>
+internal sealed class ChatStream(ClientRequest request, DateTimeOffset now, bool usesTemplate = true) : ChunkStream(request, "chat.completion.chunk", "chatcmpl-", now)
 {
-    protected override EventTemplate? Template { get; } = new([.. "\"content\":\""u8]);
+    protected override EventTemplate? Template { get; } = usesTemplate ? new([.. "\"content\":\""u8]) : null;
 
     private readonly Choice[] _choices = new Choice[request.Choices];
 

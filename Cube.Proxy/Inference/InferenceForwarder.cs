@@ -32,13 +32,15 @@ internal sealed class InferenceForwarder
     private readonly ProxyConfigurationProvider _configuration;
     private readonly ModelCatalogClient _models;
     private readonly ProxyOptions _options;
+    private readonly BackendQueues _queues;
     private readonly TimeProvider _time;
     private readonly TokenMeter _tokens;
 
     public InferenceForwarder(
-        BackendConnectionProvider backends, CacheSalts salts, ProxyConfigurationProvider configuration, ModelCatalogClient models, IOptions<ProxyOptions> options, TimeProvider time, TokenMeter tokens)
+        BackendConnectionProvider backends, CacheSalts salts, ProxyConfigurationProvider configuration, ModelCatalogClient models, IOptions<ProxyOptions> options, BackendQueues queues, TimeProvider time,
+        TokenMeter tokens)
     {
-        (_backends, _salts, _configuration, _models, _options, _time, _tokens) = (backends, salts, configuration, models, options.Value, time, tokens);
+        (_backends, _salts, _configuration, _models, _options, _queues, _time, _tokens) = (backends, salts, configuration, models, options.Value, queues, time, tokens);
     }
 
     /// <exception cref="RequestRejectedException">The model server of the route does not support the request.</exception>
@@ -55,13 +57,29 @@ internal sealed class InferenceForwarder
 
         var exchange = Translate(context, endpoint, member, route, out var outgoing);
         ResponseOutcome outcome;
+        var isAdmitted = false;
         try
         {
-            outcome = await SendAsync(context, exchange);
+            if (await _queues.EnterAsync(route.Target, member.DomainId, context.RequestAborted) is { } rejection)
+            {
+                outcome = await FailAsync(context, rejection);
+            }
+            else
+            {
+                isAdmitted = true;
+                outcome = await SendAsync(context, exchange);
+            }
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
             outcome = new ResponseOutcome(ResponseEnd.Aborted, null);
+        }
+        finally
+        {
+            if (isAdmitted)
+            {
+                _queues.Leave(route.Target);
+            }
         }
 
         if (outcome.End == ResponseEnd.Complete)

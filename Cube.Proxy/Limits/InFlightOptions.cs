@@ -15,11 +15,11 @@ internal sealed class InFlightOptions
 
     /// <summary>Maximum number of concurrent requests of one domain, 1 to 1,000,000.</summary>
     [SettingRange("Proxy__InFlight__RequestsPerDomain", 1, 1_000_000)]
-    public int RequestsPerDomain { get; set; } = 8_000;
+    public int RequestsPerDomain { get; set; } = 16_000;
 
     /// <summary>Maximum number of concurrent requests of one caller, 1 to 1,000,000.</summary>
     [SettingRange("Proxy__InFlight__RequestsPerCaller", 1, 1_000_000)]
-    public int RequestsPerCaller { get; set; } = 4_000;
+    public int RequestsPerCaller { get; set; } = 12_000;
 
     /// <summary>Maximum memory for the bodies of all requests in bytes, 1 MiB to 1 TiB.</summary>
     [SettingRange("Proxy__InFlight__Bytes", 1L << 20, 1L << 40)]
