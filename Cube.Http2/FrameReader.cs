@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using Cube.Http2.Hpack;
 
 namespace Cube.Http2;
 

@@ -1,6 +1,4 @@
 using System.Buffers.Binary;
-using System.Globalization;
-using Cube.Http2.Hpack;
 
 namespace Cube.Http2;
 
@@ -10,9 +8,6 @@ namespace Cube.Http2;
 /// </summary>
 public sealed class Http2Connection : IDisposable
 {
-    /// <summary>The part of a request's body that is copied at once. The rest follows as the server accepts it.</summary>
-    private const int MaxQueuedBytes = 256 << 10;
-    private const int InitialWindow = 65_535;
     private const int ReceiveWindow = int.MaxValue;
 
     /// <summary>Responses to settings and pings that the server does not read must not fill the memory.</summary>
@@ -22,7 +17,7 @@ public sealed class Http2Connection : IDisposable
     private readonly Stream _stream;
     private readonly Http2Options _options;
     private readonly OutputQueue _output;
-    private readonly Queue<Http2Stream> _senders = new();
+    private readonly BodySender _bodies;
     private readonly Dictionary<int, Http2Stream> _streams = [];
     private readonly FrameReader _reader;
     private readonly ITimer _pings;
@@ -30,20 +25,17 @@ public sealed class Http2Connection : IDisposable
     private int _nextId = 1;
     private int _running;
     private int _maxStreams = int.MaxValue;
-    private long _sendWindow = InitialWindow;
-    private long _initialStreamWindow = InitialWindow;
-    private int _maxFrame = Frame.MaxLength;
     private long _received;
     private long _lastFrameAt;
     private bool _isPinged;
-    private volatile bool _hasSenders;
     private volatile bool _isDraining;
     private volatile Exception? _failure;
 
     private Http2Connection(Stream stream, Http2Options options)
     {
         (_stream, _options) = (stream, options);
-        _output = new OutputQueue(stream, Pump, exception => Close(exception));
+        _output = new OutputQueue(stream, ContinueBodies, exception => Close(exception));
+        _bodies = new BodySender(_output);
         _reader = new FrameReader(this, stream);
         _lastFrameAt = options.Time.GetTimestamp();
         _pings = options.Time.CreateTimer(static connection => ((Http2Connection)connection!).CheckAlive(), this, options.PingTimeout, options.PingTimeout);
@@ -72,7 +64,12 @@ public sealed class Http2Connection : IDisposable
     public static Http2Connection Start(Stream stream, Http2Options? options = null)
     {
         var connection = new Http2Connection(stream, options ?? new Http2Options());
-        connection.SendPreface();
+        lock (connection._output.Lock)
+        {
+            connection._output.Buffer.WritePreface(connection.StreamWindow, ReceiveWindow - BodySender.InitialWindow);
+            connection._output.Flush();
+        }
+
         _ = Task.Run(connection._reader.RunAsync);
         return connection;
     }
@@ -108,7 +105,7 @@ public sealed class Http2Connection : IDisposable
             stream.Unsent = default;
             if ((!isComplete || !isSent) && _failure is null)
             {
-                WriteInt32(FrameType.RstStream, stream.Id, (int)(isComplete ? ErrorCode.NoError : ErrorCode.Cancel));
+                _output.Buffer.WriteNumber(FrameType.RstStream, stream.Id, (int)(isComplete ? ErrorCode.NoError : ErrorCode.Cancel));
                 _output.Flush();
             }
         }
@@ -118,7 +115,7 @@ public sealed class Http2Connection : IDisposable
     {
         lock (_output.Lock)
         {
-            WriteInt32(FrameType.WindowUpdate, streamId, bytes);
+            _output.Buffer.WriteNumber(FrameType.WindowUpdate, streamId, bytes);
             _output.Flush();
         }
     }
@@ -154,12 +151,12 @@ public sealed class Http2Connection : IDisposable
         {
             for (; payload.Length >= 6; payload = payload[6..])
             {
-                Apply((payload[0] << 8) | payload[1], BinaryPrimitives.ReadUInt32BigEndian(payload[2..]));
+                Apply((SettingId)BinaryPrimitives.ReadUInt16BigEndian(payload), BinaryPrimitives.ReadUInt32BigEndian(payload[2..]));
             }
 
             Require(_output.Buffer.Length < MaxResponses, ErrorCode.EnhanceYourCalm);
-            Frame.Write(Reserve(Frame.HeaderSize), 0, FrameType.Settings, Frame.Ack, 0);
-            PumpSenders();
+            _output.Buffer.WriteFrame(0, FrameType.Settings, Frame.Ack, 0);
+            _bodies.Continue();
             _output.Flush();
         }
 
@@ -171,7 +168,7 @@ public sealed class Http2Connection : IDisposable
         lock (_output.Lock)
         {
             Require(_output.Buffer.Length < MaxResponses, ErrorCode.EnhanceYourCalm);
-            Frame.Write(Reserve(Frame.HeaderSize), payload.Length, FrameType.Ping, Frame.Ack, 0);
+            _output.Buffer.WriteFrame(payload.Length, FrameType.Ping, Frame.Ack, 0);
             _output.Buffer.Append(payload);
             _output.Flush();
         }
@@ -194,16 +191,14 @@ public sealed class Http2Connection : IDisposable
         {
             if (streamId == 0)
             {
-                _sendWindow += bytes;
-                Require(bytes > 0 && _sendWindow <= int.MaxValue, ErrorCode.FlowControlError);
+                _bodies.AddWindow(null, bytes);
             }
             else if (_streams.TryGetValue(streamId, out var stream))
             {
-                stream.SendWindow += bytes;
-                Require(bytes > 0 && stream.SendWindow <= int.MaxValue, ErrorCode.FlowControlError);
+                _bodies.AddWindow(stream, bytes);
             }
 
-            PumpSenders();
+            _bodies.Continue();
             _output.Flush();
         }
     }
@@ -215,9 +210,7 @@ public sealed class Http2Connection : IDisposable
     {
         lock (_output.Lock)
         {
-            Frame.Write(Reserve(Frame.HeaderSize), 8, FrameType.GoAway, 0, 0);
-            BinaryPrimitives.WriteInt32BigEndian(Reserve(4), 0);
-            BinaryPrimitives.WriteInt32BigEndian(Reserve(4), (int)exception.Code);
+            _output.Buffer.WriteGoAway(exception.Code);
             _output.Flush();
         }
 
@@ -260,29 +253,6 @@ public sealed class Http2Connection : IDisposable
         _stream.Dispose();
     }
 
-    private void SendPreface()
-    {
-        lock (_output.Lock)
-        {
-            _output.Buffer.Append("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8);
-            Frame.Write(Reserve(Frame.HeaderSize), 3 * 6, FrameType.Settings, 0, 0);
-            // No dynamic table for response headers, no server push, and the window of each stream.
-            WriteSetting(1, 0);
-            WriteSetting(2, 0);
-            WriteSetting(4, _options.StreamWindow);
-            WriteInt32(FrameType.WindowUpdate, 0, ReceiveWindow - InitialWindow);
-            _output.Flush();
-        }
-    }
-
-    private void WriteSetting(short id, int value)
-    {
-        Span<byte> setting = stackalloc byte[6];
-        BinaryPrimitives.WriteInt16BigEndian(setting, id);
-        BinaryPrimitives.WriteInt32BigEndian(setting[2..], value);
-        _output.Buffer.Append(setting);
-    }
-
     private Http2Stream Begin(Http2Request request)
     {
         var stream = new Http2Stream(this);
@@ -293,150 +263,45 @@ public sealed class Http2Connection : IDisposable
                 throw new Http2Exception("The connection takes no further requests.", _failure) { IsUnprocessed = true };
             }
 
-            var start = _output.Buffer.Length;
-            try
-            {
-                WriteHeaders(request);
-            }
-            catch
-            {
-                _output.Buffer.Truncate(start);
-                throw;
-            }
-
-            (stream.Id, stream.SendWindow, stream.Unsent) = (_nextId, _initialStreamWindow, request.Body);
+            _output.Buffer.WriteHeaders(request, _nextId);
+            (stream.Id, stream.SendWindow, stream.Unsent) = (_nextId, _bodies.StreamWindow, request.Body);
             _nextId += 2;
             _streams.Add(stream.Id, stream);
             Interlocked.Increment(ref _running);
-            if (!request.Body.IsEmpty)
-            {
-                Send(stream);
-                if (!stream.Unsent.IsEmpty)
-                {
-                    _senders.Enqueue(stream);
-                    _hasSenders = true;
-                }
-            }
-
+            _bodies.Begin(stream);
             _output.Flush();
         }
 
         return stream;
     }
 
-    private void WriteHeaders(Http2Request request)
+    /// <summary>Continues with large bodies after a write.</summary>
+    private void ContinueBodies()
     {
-        var output = _output.Buffer;
-        var start = output.Length;
-        Reserve(Frame.HeaderSize);
-        switch (request.Method)
-        {
-            case "GET":
-                HpackEncoder.WriteIndexed(output, StaticTable.MethodGet);
-                break;
-            case "POST":
-                HpackEncoder.WriteIndexed(output, StaticTable.MethodPost);
-                break;
-            default:
-                HpackEncoder.Write(output, StaticTable.MethodGet, request.Method);
-                break;
-        }
-
-        HpackEncoder.WriteIndexed(output, StaticTable.SchemeHttps);
-        HpackEncoder.Write(output, StaticTable.Authority, request.Authority);
-        HpackEncoder.Write(output, StaticTable.Path, request.Path);
-        if (request.ContentType is { } type)
-        {
-            HpackEncoder.Write(output, StaticTable.ContentType, type);
-            Span<char> length = stackalloc char[11];
-            request.Body.Length.TryFormat(length, out var digits, provider: CultureInfo.InvariantCulture);
-            HpackEncoder.Write(output, StaticTable.ContentLength, length[..digits]);
-        }
-
-        foreach (var (name, value) in request.Headers)
-        {
-            HpackEncoder.Write(output, name, value);
-        }
-
-        var size = output.Length - start - Frame.HeaderSize;
-        if (size > Frame.MaxLength)
-        {
-            throw new ArgumentException("The headers are too large.", nameof(request));
-        }
-
-        Frame.Write(output.Edit(start), size, FrameType.Headers, (byte)(Frame.EndHeaders | (request.Body.IsEmpty ? Frame.EndStream : 0)), _nextId);
-    }
-
-    /// <summary>Copies as much of the body as the windows and the queue allow. Requires the lock.</summary>
-    private void Send(Http2Stream stream)
-    {
-        while (!stream.Unsent.IsEmpty && _output.Buffer.Length < MaxQueuedBytes)
-        {
-            var count = (int)Math.Min(Math.Min(stream.Unsent.Length, _maxFrame), Math.Min(_sendWindow, stream.SendWindow));
-            if (count <= 0)
-            {
-                return;
-            }
-
-            var isLast = count == stream.Unsent.Length;
-            Frame.Write(Reserve(Frame.HeaderSize), count, FrameType.Data, isLast ? Frame.EndStream : (byte)0, stream.Id);
-            _output.Buffer.Append(stream.Unsent.Span[..count]);
-            stream.Unsent = stream.Unsent[count..];
-            stream.SendWindow -= count;
-            _sendWindow -= count;
-        }
-    }
-
-    private void Pump()
-    {
-        // Without the lock: usually no request has a body that did not fit into the windows.
-        if (!_hasSenders)
+        if (!_bodies.HasUnfinished)
         {
             return;
         }
 
         lock (_output.Lock)
         {
-            PumpSenders();
+            _bodies.Continue();
             _output.Flush();
         }
     }
 
-    /// <summary>Continues with the bodies that are not sent entirely, each in turn. Requires the lock.</summary>
-    private void PumpSenders()
-    {
-        for (var i = _senders.Count; i > 0; i--)
-        {
-            var stream = _senders.Dequeue();
-            Send(stream);
-            if (!stream.Unsent.IsEmpty)
-            {
-                _senders.Enqueue(stream);
-            }
-        }
-
-        _hasSenders = _senders.Count > 0;
-    }
-
-    private void Apply(int id, uint value)
+    private void Apply(SettingId id, uint value)
     {
         switch (id)
         {
-            case 3:
+            case SettingId.MaxConcurrentStreams:
                 Volatile.Write(ref _maxStreams, (int)Math.Min(value, int.MaxValue));
                 break;
-            case 4:
-                Require(value <= int.MaxValue, ErrorCode.FlowControlError);
-                foreach (var stream in _streams.Values)
-                {
-                    stream.SendWindow += value - _initialStreamWindow;
-                }
-
-                _initialStreamWindow = value;
+            case SettingId.InitialWindowSize:
+                _bodies.SetStreamWindow(value, _streams.Values);
                 break;
-            case 5:
-                Require(value is >= Frame.MaxLength and <= 16_777_215, ErrorCode.ProtocolError);
-                _maxFrame = (int)Math.Min(value, 64 << 10);
+            case SettingId.MaxFrameSize:
+                _bodies.SetMaxFrame(value);
                 break;
         }
     }
@@ -457,7 +322,7 @@ public sealed class Http2Connection : IDisposable
             _isPinged = true;
             lock (_output.Lock)
             {
-                Frame.Write(Reserve(Frame.HeaderSize), 8, FrameType.Ping, 0, 0);
+                _output.Buffer.WriteFrame(8, FrameType.Ping, 0, 0);
                 _output.Buffer.Append("cubeping"u8);
                 _output.Flush();
             }
@@ -485,19 +350,6 @@ public sealed class Http2Connection : IDisposable
         {
             return [.. _streams.Values];
         }
-    }
-
-    private void WriteInt32(FrameType type, int streamId, int value)
-    {
-        Frame.Write(Reserve(Frame.HeaderSize), 4, type, 0, streamId);
-        BinaryPrimitives.WriteInt32BigEndian(Reserve(4), value);
-    }
-
-    private Span<byte> Reserve(int count)
-    {
-        var span = _output.Buffer.GetSpan(count);
-        _output.Buffer.Advance(count);
-        return span;
     }
 
     private static void Require(bool condition, ErrorCode code)

@@ -26,6 +26,14 @@ internal sealed class OutputBuffer
         return _bytes.AsSpan(Length);
     }
 
+    /// <summary>Appends bytes that the caller writes.</summary>
+    public Span<byte> Reserve(int count)
+    {
+        var span = GetSpan(count);
+        Length += count;
+        return span[..count];
+    }
+
     public void Advance(int count) => Length += count;
 
     public void Append(ReadOnlySpan<byte> bytes)

@@ -56,14 +56,14 @@ internal sealed class EventTemplate(byte[] member)
         var outputEnd = output[(outputStart + text.Length)..];
         var hash = new HashCode();
         hash.AddBytes(text);
-        if (_hasText && input[..start].SequenceEqual(_inputStart) && inputEnd.SequenceEqual(_inputEnd) && output[..outputStart].SequenceEqual(_outputStart) && outputEnd.SequenceEqual(_outputEnd))
+        var isSame = input[..start].SequenceEqual(_inputStart) && inputEnd.SequenceEqual(_inputEnd) && output[..outputStart].SequenceEqual(_outputStart) && outputEnd.SequenceEqual(_outputEnd);
+        if (!isSame)
         {
-            // Two equal texts prove nothing: another member could have the same value.
-            _isActive = hash.ToHashCode() != _textHash;
-            return;
+            (_inputStart, _inputEnd, _outputStart, _outputEnd) = (input[..start].ToArray(), inputEnd.ToArray(), output[..outputStart].ToArray(), outputEnd.ToArray());
         }
 
-        (_inputStart, _inputEnd, _outputStart, _outputEnd) = (input[..start].ToArray(), inputEnd.ToArray(), output[..outputStart].ToArray(), outputEnd.ToArray());
+        // Two equal texts prove nothing: another member could have the same value.
+        _isActive = isSame && _hasText && hash.ToHashCode() != _textHash;
         (_hasText, _textHash) = (true, hash.ToHashCode());
     }
 

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Text;
 using Cube.Http2;
-using Cube.Http2.Hpack;
 
 namespace Cube.Tests.Http2;
 

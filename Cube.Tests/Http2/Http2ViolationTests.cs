@@ -77,6 +77,8 @@ public sealed class Http2ViolationTests
         time.Advance(TimeSpan.FromSeconds(5));
         time.Advance(TimeSpan.FromSeconds(5));
         Assert.True(connection.IsOpen);
+        // The ping is written on another thread.
+        await Task.Delay(200);
         time.Advance(TimeSpan.FromSeconds(5));
         await Assert.ThrowsAsync<Http2Exception>(() => request.WaitAsync(TimeSpan.FromSeconds(5)));
         Assert.False(connection.IsOpen);

@@ -44,11 +44,15 @@ public sealed class ArchitectureTests
 
     /// <summary>The assembly is kept small for auditors: it has no package and uses Kestrel in one folder only.</summary>
     [Fact]
-    public void The_attestation_assembly_references_no_package_and_uses_ASP_NET_only_in_Atls()
+    public void The_attestation_assembly_references_no_package_and_uses_ASP_NET_and_HTTP_only_in_Atls()
     {
         var project = File.ReadAllText(Path.Combine(Root(), "Cube.Attestation", "Cube.Attestation.csproj"));
         Assert.DoesNotContain("PackageReference", project, StringComparison.Ordinal);
-        Assert.DoesNotContain("ProjectReference", project, StringComparison.Ordinal);
+        // The HTTP client of an attested connection, which has no dependency itself.
+        Assert.Equal(1, project.Split("ProjectReference").Length - 1);
+        Assert.Contains("../Cube.Http2/Cube.Http2.csproj", project, StringComparison.Ordinal);
+        Assert.DoesNotContain("Reference", File.ReadAllText(Path.Combine(Root(), "Cube.Http2", "Cube.Http2.csproj")), StringComparison.Ordinal);
+        Assert.All(Uses("Cube.Attestation.dll").Where(static use => use.Member.StartsWith("Cube.Http2.", StringComparison.Ordinal)), static use => Assert.StartsWith("Cube.Attestation.Atls.", use.Type, StringComparison.Ordinal));
         var web = Uses("Cube.Attestation.dll").Where(static use => use.Member.StartsWith("Microsoft.", StringComparison.Ordinal)).ToList();
         Assert.All(web, static use => Assert.StartsWith("Cube.Attestation.Atls.", use.Type, StringComparison.Ordinal));
         Assert.DoesNotContain(Uses("Cube.Attestation.dll"), static use =>

@@ -8,7 +8,7 @@ namespace Cube.Tests.Repository;
 public sealed class NamespaceTests
 {
     private static readonly string[] _projects =
-        ["Cube.Agent", "Cube.AppHost", "Cube.Attestation", "cube-attest", "Cube.Authorization", "Cube.Database", "Cube.Identity", "Cube.Inference", "Cube.Proxy", "Cube.ServiceDefaults"];
+        ["Cube.Agent", "Cube.AppHost", "Cube.Attestation", "cube-attest", "Cube.Authorization", "Cube.Database", "Cube.Http2", "Cube.Identity", "Cube.Inference", "Cube.Proxy", "Cube.ServiceDefaults"];
 
     public static TheoryData<string> Projects => [.. _projects];
 

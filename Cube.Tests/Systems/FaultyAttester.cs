@@ -49,10 +49,11 @@ internal sealed class FaultyAttester : IAsyncDisposable
     private EvidenceDocument? _before;
     private int _exchanges;
 
-    private FaultyAttester()
+    private FaultyAttester(int maxStreams)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.Http2.MaxStreamsPerConnection = maxStreams);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
         {
             listen.UseHttps(new TlsHandshakeCallbackOptions
@@ -87,9 +88,10 @@ internal sealed class FaultyAttester : IAsyncDisposable
     /// <summary>While it is set, a response pauses in the middle.</summary>
     public TaskCompletionSource? Hold { get; set; }
 
-    public static async Task<FaultyAttester> StartAsync()
+    /// <param name="maxStreams">The limit of concurrent requests on one connection; by default that of the agent.</param>
+    public static async Task<FaultyAttester> StartAsync(int maxStreams = 1000)
     {
-        var machine = new FaultyAttester();
+        var machine = new FaultyAttester(maxStreams);
         await machine._app.StartAsync();
         machine.Address = machine._app.Urls.Single().Replace("http://", "https://", StringComparison.Ordinal);
         return machine;

@@ -85,21 +85,31 @@ public sealed class ChatStreamTests
         Assert.Contains($"\"logprob\":{number},", Encoding.UTF8.GetString(output.Written.Span), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void An_event_allocates_no_memory()
+    [Theory]
+    [InlineData("hello", "hello")]
+    [InlineData("hello", "world")]
+    [InlineData("hello", "\\n")]
+    public void After_the_first_ones_an_event_allocates_no_memory(string first, string second)
     {
         var answer = new ChatStream(new ClientRequest { Model = "m" }, DateTimeOffset.UnixEpoch);
         using var output = new ByteBuffer(1 << 16);
-        var data = """{"id":"x","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"hello"},"logprobs":null,"finish_reason":null}]}"""u8.ToArray();
-        answer.Write(data, output);
+        byte[][] events = [Event(first), Event(second)];
+        for (var i = 0; i < 6; i++)
+        {
+            answer.Write(events[i % 2], output);
+        }
+
         var before = GC.GetAllocatedBytesForCurrentThread();
         for (var i = 0; i < 100; i++)
         {
             output.Truncate(0);
-            answer.Write(data, output);
+            answer.Write(events[i % 2], output);
         }
 
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        static byte[] Event(string text) => Encoding.UTF8.GetBytes(
+            $$$"""{"id":"x","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"{{{text}}}"},"logprobs":null,"finish_reason":null}]}""");
     }
 
     [Fact]

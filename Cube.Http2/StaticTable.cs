@@ -1,4 +1,4 @@
-namespace Cube.Http2.Hpack;
+namespace Cube.Http2;
 
 /// <summary>The static table of RFC 7541, appendix A. Its first entry has the index 1.</summary>
 internal static class StaticTable

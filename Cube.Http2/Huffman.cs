@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Cube.Http2.Hpack;
+namespace Cube.Http2;
 
 /// <summary>
 /// Decodes Huffman-coded strings (RFC 7541, section 5.2). The code of appendix B is canonical: within a length, codes ascend with their symbols. Therefore the lengths define it.

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 
-namespace Cube.Http2.Hpack;
+namespace Cube.Http2;
 
 /// <summary>
 /// Reads header fields (RFC 7541). The client announces a dynamic table of size 0, so the server must not use one. Names and values that were seen before are not allocated again: a server sends the same few in each

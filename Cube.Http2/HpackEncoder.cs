@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Cube.Http2.Hpack;
+namespace Cube.Http2;
 
 /// <summary>Writes header fields without the dynamic table and without Huffman coding, so that it has no state.</summary>
 internal static class HpackEncoder
