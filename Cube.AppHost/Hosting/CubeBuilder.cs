@@ -20,6 +20,10 @@ internal sealed class CubeBuilder
 
     public CubeSettings Settings { get; }
 
+    /// <summary>Whether the services are started from their build output; otherwise as projects.</summary>
+    public bool StartsPrograms => Builder.ExecutionContext.IsRunMode
+        && ((IProjectMetadata[])[new Projects.Cube_Identity(), new Projects.Cube_Agent(), new Projects.Cube_Proxy()]).All(static project => ServiceResource.FindProgram(project) is not null);
+
     /// <summary>Available in run mode only.</summary>
     public DataDirectory Data => RunData ?? throw new InvalidOperationException("There is no data directory in publish mode.");
 

@@ -150,7 +150,12 @@ internal abstract class DatabaseServer
                 .WithIconName("Database")
                 .WithHealthCheck($"{ServerName}-host")
                 .ExcludeFromManifest();
-            _server.OnResourceReady(async (ready, happened, ct) => await CreateDatabasesAsync(ready, happened.Services.GetRequiredService<ResourceNotificationService>(), ct));
+            // Not when Aspire has found the server healthy, which is up to a second later.
+            _server.OnBeforeResourceStarted((starting, happened, ct) =>
+            {
+                _ = CreateDatabasesWhenStartedAsync(starting, happened.Services.GetRequiredService<ResourceNotificationService>(), ct);
+                return Task.CompletedTask;
+            });
 
             static string cubeDirectory(HostPostgres host) => Path.GetDirectoryName(host.Cluster)!;
         }
@@ -174,6 +179,23 @@ internal abstract class DatabaseServer
             var endpoint = _server.Resource.Endpoint;
             return ReferenceExpression.Create(
                 $"Host={endpoint.Property(EndpointProperty.Host)};Port={endpoint.Property(EndpointProperty.Port)};Username={NotifierRole};Password={_notifier};Database={ProxyDatabase}");
+        }
+
+        private async Task CreateDatabasesWhenStartedAsync(HostPostgresResource server, ResourceNotificationService notifications, CancellationToken ct)
+        {
+            while (!ct.IsCancellationRequested)
+            {
+                try
+                {
+                    await CreateDatabasesAsync(server, notifications, ct);
+                    return;
+                }
+                catch (NpgsqlException)
+                {
+                    // The server does not accept connections yet. If it never does, Readiness reports the failure.
+                    await Task.Delay(50, CancellationToken.None);
+                }
+            }
         }
 
         private async Task CreateDatabasesAsync(HostPostgresResource server, ResourceNotificationService notifications, CancellationToken ct)

@@ -17,8 +17,8 @@ internal static class CubeResources
     public const string SeedDomain = "default";
     public const string AdminPassword = "admin-password";
 
-    /// <summary>Adds a service with the environment name of the AppHost.</summary>
-    public static IResourceBuilder<ProjectResource> AddService<TProject>(this CubeBuilder cube, string name)
+    /// <summary>Adds a service as a project, with the environment name of the AppHost.</summary>
+    public static IResourceBuilder<ProjectResource> AddProject<TProject>(this CubeBuilder cube, string name)
         where TProject : IProjectMetadata, new()
     {
         var project = cube.Builder.AddProject<TProject>(name);
@@ -27,10 +27,23 @@ internal static class CubeResources
             : project;
     }
 
+    /// <summary>Adds a service as the program that was built for it, with the same settings as Aspire gives a project.</summary>
+    public static IResourceBuilder<ServiceResource> AddProgram<TProject>(this CubeBuilder cube, string name)
+        where TProject : IProjectMetadata, new()
+    {
+        var project = new TProject();
+        var resource = new ServiceResource(name, ServiceResource.FindProgram(project)!, Path.GetDirectoryName(project.ProjectPath)!);
+        var service = cube.Builder.AddResource(resource)
+            .WithEnvironment("ASPNETCORE_ENVIRONMENT", cube.Builder.Environment.EnvironmentName)
+            .WithEnvironment("ASPNETCORE_URLS", () => resource.Urls)
+            .WithIconName("CodeCsRectangle")
+            .ExcludeFromManifest();
+        return cube.Settings.Dashboard ? service.WithOtlpExporter() : service;
+    }
+
     /// <summary>Adds a listener of the service itself, without Aspire's proxy, which would hide the client address.</summary>
-    public static IResourceBuilder<ProjectResource> WithListener(
-        this IResourceBuilder<ProjectResource> project, CubeBuilder cube, string scheme, int port, string host = "127.0.0.1") =>
-        project.WithEndpoint(scheme, endpoint =>
+    public static IResourceBuilder<T> WithListener<T>(this IResourceBuilder<T> service, CubeBuilder cube, string scheme, int port, string host = "127.0.0.1")
+        where T : IResourceWithEndpoints => service.WithEndpoint(scheme, endpoint =>
         {
             endpoint.UriScheme = scheme;
             if (cube.Builder.ExecutionContext.IsRunMode)
@@ -39,8 +52,21 @@ internal static class CubeResources
             }
         });
 
+    /// <summary>Sets the connection string of a service's database. The service waits for the database, so that it starts at the same time.</summary>
+    public static IResourceBuilder<T> WithDatabase<T>(this IResourceBuilder<T> service, CubeBuilder cube, IResourceBuilder<IResourceWithConnectionString> database, string name)
+        where T : IResourceWithEnvironment, IResourceWithWaitSupport
+    {
+        service.WithReference(database, connectionName: name);
+        return cube.Builder.ExecutionContext.IsRunMode ? service.WithEnvironment("Database__StartTimeout", "00:02:00") : service.WaitFor(database);
+    }
+
+    /// <summary>Sets the addresses of another service.</summary>
+    public static IResourceBuilder<T> WithServiceReference<T>(this IResourceBuilder<T> service, IResourceBuilder<IResourceWithServiceDiscovery> other)
+        where T : IResourceWithEnvironment => service.WithReference(other);
+
     /// <summary>Sets Kestrel's default https certificate.</summary>
-    public static IResourceBuilder<ProjectResource> WithCertificate(this IResourceBuilder<ProjectResource> project, LocalCertificate? certificate) =>
+    public static IResourceBuilder<T> WithCertificate<T>(this IResourceBuilder<T> project, LocalCertificate? certificate)
+        where T : IResourceWithEnvironment =>
         certificate is null
             ? project
             : project
@@ -48,7 +74,8 @@ internal static class CubeResources
                 .WithEnvironment("Kestrel__Certificates__Default__KeyPath", certificate.KeyPath);
 
     /// <summary>Adds a health check of the agent's <c>/health</c>. It does not validate the certificate, which the agent generates at startup; the request contains nothing confidential and uses loopback.</summary>
-    public static IResourceBuilder<ProjectResource> WithAgentHealthCheck(this IResourceBuilder<ProjectResource> project)
+    public static IResourceBuilder<T> WithAgentHealthCheck<T>(this IResourceBuilder<T> project)
+        where T : IResourceWithEndpoints
     {
         if (project.ApplicationBuilder.ExecutionContext.IsPublishMode)
         {
@@ -62,7 +89,8 @@ internal static class CubeResources
     }
 
     /// <summary>Sets the attestation platform of the agent and the seed appraisal policy of the proxy.</summary>
-    public static void AddAttestation(this CubeBuilder cube, IResourceBuilder<ProjectResource> agent, IResourceBuilder<ProjectResource> proxy)
+    public static void AddAttestation<T>(this CubeBuilder cube, IResourceBuilder<T> agent, IResourceBuilder<T> proxy)
+        where T : IResourceWithEnvironment
     {
         const string Platform = "Attestation__Platform", SeedPolicy = "Attestation__FirstPolicy";
         if (cube.Builder.ExecutionContext.IsPublishMode)
@@ -82,7 +110,8 @@ internal static class CubeResources
     }
 
     /// <summary>Sets the model server of the agent.</summary>
-    public static IResourceBuilder<ProjectResource> WithModel(this IResourceBuilder<ProjectResource> agent, ModelServer model)
+    public static IResourceBuilder<T> WithModel<T>(this IResourceBuilder<T> agent, ModelServer model)
+        where T : IResourceWithEnvironment, IResourceWithWaitSupport
     {
         agent.WithEnvironment("Backend__Kind", model.Kind);
         if (model.Url is { } url)
@@ -97,8 +126,8 @@ internal static class CubeResources
     /// <param name="service">The service that sends requests to the engine.</param>
     /// <param name="authorization">The engine.</param>
     /// <param name="embedded">The service that hosts the embedded engine; null for Identity itself.</param>
-    public static IResourceBuilder<ProjectResource> WithAuthorization(
-        this IResourceBuilder<ProjectResource> service, AuthorizationServer authorization, IResourceBuilder<ProjectResource>? embedded = null)
+    public static IResourceBuilder<T> WithAuthorization<T>(this IResourceBuilder<T> service, AuthorizationServer authorization, IResourceBuilder<T>? embedded = null)
+        where T : IResourceWithEnvironment, IResourceWithEndpoints, IResourceWithWaitSupport
     {
         service.WithEnvironment("Authorization__Engine", authorization.Engine).WithEnvironment("Authorization__Key", authorization.Key);
         if (authorization.Url is { } url)
@@ -114,7 +143,8 @@ internal static class CubeResources
     }
 
     /// <summary>Without a configured mail server, Identity writes mails as files into the data directory.</summary>
-    public static IResourceBuilder<ProjectResource> WithMail(this IResourceBuilder<ProjectResource> identity, CubeBuilder cube) =>
+    public static IResourceBuilder<T> WithMail<T>(this IResourceBuilder<T> identity, CubeBuilder cube)
+        where T : IResourceWithEnvironment =>
         cube.Builder.ExecutionContext.IsPublishMode || Environment.GetEnvironmentVariable("Mail__Host") is { Length: > 0 }
             ? identity
             : identity

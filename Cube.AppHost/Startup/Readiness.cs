@@ -59,7 +59,7 @@ internal sealed partial class Readiness(
     {
         try
         {
-            var healthy = resources.WaitForResourceHealthyAsync(resource.Name, WaitBehavior.StopOnResourceUnavailable, ct);
+            var healthy = resource is ServiceResource service ? WaitForServiceAsync(service, ct) : resources.WaitForResourceHealthyAsync(resource.Name, WaitBehavior.StopOnResourceUnavailable, ct);
             while (await Task.WhenAny(healthy, Task.Delay(ReportInterval, ct)) != healthy && !ct.IsCancellationRequested)
             {
                 Console.WriteLine($"  {resource.Name,-12}not ready after {clock.Elapsed.TotalSeconds:F0} s; see its log in the dashboard");
@@ -72,6 +72,37 @@ internal sealed partial class Readiness(
         {
             throw new StartupException($"{resource.Name} did not start. {await LastOutputAsync(resource)}");
         }
+    }
+
+    /// <summary>Aspire checks the health of a resource at intervals of a second or more. A service is ready earlier.</summary>
+    private async Task WaitForServiceAsync(ServiceResource service, CancellationToken ct)
+    {
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, SslOptions = new() { RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null } })
+        {
+            Timeout = TimeSpan.FromSeconds(5),
+        };
+        var address = new Uri($"{service.Urls.Split(';')[0].Replace("//0.0.0.0:", "//127.0.0.1:", StringComparison.Ordinal).Replace("//[::]:", "//[::1]:", StringComparison.Ordinal)}/health");
+        var ended = resources.WaitForResourceAsync(service.Name, KnownResourceStates.TerminalStates, ct);
+        while (!ended.IsCompleted)
+        {
+            try
+            {
+                using var response = await http.GetAsync(address, ct);
+                if (response.IsSuccessStatusCode)
+                {
+                    return;
+                }
+            }
+            catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException && !ct.IsCancellationRequested)
+            {
+                // The service does not listen yet.
+            }
+
+            await Task.WhenAny(ended, Task.Delay(50, ct));
+        }
+
+        ct.ThrowIfCancellationRequested();
+        throw new DistributedApplicationException($"{service.Name} has ended.");
     }
 
     /// <summary>Returns the last line on standard error, which usually contains the reason.</summary>

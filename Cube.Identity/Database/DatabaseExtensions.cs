@@ -28,7 +28,8 @@ internal static class DatabaseExtensions
     public static WebApplication MigrateDatabase(this WebApplication app)
     {
         Migrations.Run(
-            Name, typeof(DatabaseExtensions).Assembly, app.Services.GetRequiredService<NpgsqlDataSource>(), app.Configuration.GetConnectionString(Name)!, MigrationLock);
+            Name, typeof(DatabaseExtensions).Assembly, app.Services.GetRequiredService<NpgsqlDataSource>(), app.Configuration.GetConnectionString(Name)!, MigrationLock,
+            app.Configuration.GetValue<TimeSpan>(Migrations.StartTimeoutSetting));
         return app;
     }
 }

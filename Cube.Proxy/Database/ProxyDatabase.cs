@@ -24,7 +24,7 @@ internal sealed class ProxyDatabase(IConfiguration configuration) : IAsyncDispos
     public void Migrate()
     {
         DefaultTypeMap.MatchNamesWithUnderscores = true;
-        Migrations.Run(ConnectionName, typeof(ProxyDatabase).Assembly, Source, Require(configuration), MigrationLock);
+        Migrations.Run(ConnectionName, typeof(ProxyDatabase).Assembly, Source, Require(configuration), MigrationLock, configuration.GetValue<TimeSpan>(Migrations.StartTimeoutSetting));
     }
 
     private static NpgsqlDataSource Create(IConfiguration configuration)
