@@ -1,3 +1,4 @@
+using Cube.AppHost.Hosting;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
@@ -32,7 +33,7 @@ public sealed class TopologyTests : IDisposable
             "--ConnectionStrings:identity=Host=elsewhere", "--CUBE_BACKEND_KIND=vllm", "--CUBE_BACKEND_URL=http://models.example:8000");
         var resources = app.Services.GetModel().Resources;
         Assert.Empty(resources.OfType<ContainerResource>());
-        Assert.Equal(["agent", "identity", "proxy"], resources.OfType<ProjectResource>().Select(static project => project.Name).Order());
+        Assert.Equal(["agent", "identity", "proxy"], resources.OfType<ServiceResource>().Select(static service => service.Name).Order());
         Assert.DoesNotContain(resources, static resource => resource.Name is "postgres" or "ollama");
         var agent = await EnvironmentAsync(resources, "agent");
         Assert.Equal("vllm", agent["Backend__Kind"]);
@@ -40,13 +41,16 @@ public sealed class TopologyTests : IDisposable
     }
 
     [Fact]
-    public async Task Each_service_receives_its_settings_and_waits_for_its_dependencies()
+    public async Task Each_service_receives_its_settings_and_starts_without_waiting_for_another()
     {
         await using var app = await BuildAsync("--CUBE_BACKEND_KIND=guide", "--ConnectionStrings:identity=Host=elsewhere");
         var resources = app.Services.GetModel().Resources;
-        Assert.Equal(["agent", "identity", "proxy-db"], WaitsOf(resources, "proxy"));
-        Assert.Equal(["identity-db", "proxy-db"], WaitsOf(resources, "identity"));
-        Assert.All(resources.OfType<ProjectResource>(), static project => Assert.NotEmpty(project.Annotations.OfType<HealthCheckAnnotation>()));
+        Assert.All(resources.OfType<ServiceResource>(), service =>
+        {
+            Assert.Empty(WaitsOf(resources, service.Name));
+            Assert.NotEmpty(service.Annotations.OfType<HealthCheckAnnotation>());
+            Assert.True(File.Exists(service.Command), service.Command);
+        });
         var proxy = await EnvironmentAsync(resources, "proxy");
         Assert.Equal("true", proxy["Attestation__Simulated"]);
         Assert.Equal("""{"types":["simulated"]}""", proxy["Attestation__FirstPolicy"]);

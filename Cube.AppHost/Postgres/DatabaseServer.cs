@@ -14,6 +14,9 @@ internal abstract class DatabaseServer
     /// <summary>Description for the start message.</summary>
     public abstract string Description { get; }
 
+    /// <summary>Whether the AppHost starts the server, so that it may not answer yet when the services start.</summary>
+    public virtual bool IsStarted => true;
+
     /// <param name="name">Name of the database. The resource is named <c>{name}-db</c>, because the service has the plain name.</param>
     public abstract IResourceBuilder<IResourceWithConnectionString> AddDatabase(string name);
 
@@ -56,6 +59,8 @@ internal abstract class DatabaseServer
     private sealed class Configured(IDistributedApplicationBuilder builder, string identity) : DatabaseServer
     {
         public override string Description => "as configured";
+
+        public override bool IsStarted => false;
 
         public override IResourceBuilder<IResourceWithConnectionString> AddDatabase(string name)
         {

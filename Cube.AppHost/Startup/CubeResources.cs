@@ -52,12 +52,12 @@ internal static class CubeResources
             }
         });
 
-    /// <summary>Sets the connection string of a service's database. The service waits for the database, so that it starts at the same time.</summary>
-    public static IResourceBuilder<T> WithDatabase<T>(this IResourceBuilder<T> service, CubeBuilder cube, IResourceBuilder<IResourceWithConnectionString> database, string name)
+    /// <summary>Sets the connection string of a service's database. The service waits for a server that is started at the same time.</summary>
+    public static IResourceBuilder<T> WithDatabase<T>(this IResourceBuilder<T> service, CubeBuilder cube, DatabaseServer server, IResourceBuilder<IResourceWithConnectionString> database, string name)
         where T : IResourceWithEnvironment, IResourceWithWaitSupport
     {
         service.WithReference(database, connectionName: name);
-        return cube.Builder.ExecutionContext.IsRunMode ? service.WithEnvironment("Database__StartTimeout", "00:02:00") : service.WaitFor(database);
+        return cube.Builder.ExecutionContext.IsPublishMode ? service.WaitFor(database) : server.IsStarted ? service.WithEnvironment("Database__StartTimeout", "00:02:00") : service;
     }
 
     /// <summary>Sets the addresses of another service.</summary>

@@ -33,7 +33,7 @@ internal static class CubeServices
 
         identity
             .WithListener(cube, "http", cube.Settings.Ports.Identity)
-            .WithDatabase(cube, dependencies.IdentityDatabase, "identity")
+            .WithDatabase(cube, dependencies.Databases, dependencies.IdentityDatabase, "identity")
             .WithEnvironment("ConnectionStrings__notify", dependencies.Databases.AddNotifier())
             .WithAuthorization(dependencies.Authorization)
             .WithMail(cube)
@@ -53,7 +53,7 @@ internal static class CubeServices
             .WithListener(cube, "https", cube.Settings.Ports.Https, cube.Settings.Bind)
             .WithExternalHttpEndpoints()
             .WithCertificate(dependencies.ProxyCertificate)
-            .WithDatabase(cube, dependencies.ProxyDatabase, "proxy")
+            .WithDatabase(cube, dependencies.Databases, dependencies.ProxyDatabase, "proxy")
             .WithServiceReference(identity)
             .WithAuthorization(dependencies.Authorization, identity)
             .WithServiceReference(agent)
