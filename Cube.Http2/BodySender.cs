@@ -9,7 +9,7 @@ internal sealed class BodySender(OutputQueue output)
     private const int MaxQueuedBytes = 256 << 10;
     private const int MaxFrameBytes = 64 << 10;
 
-    private readonly Queue<Http2Stream> _unfinished = new();
+    private readonly Queue<Http2Response> _unfinished = new();
     private long _connectionWindow = InitialWindow;
     private int _maxFrame = Frame.MaxLength;
     private volatile bool _hasUnfinished;
@@ -20,7 +20,7 @@ internal sealed class BodySender(OutputQueue output)
     /// <summary>Whether the body of a request waits for a window or for the output. Can be read without the lock.</summary>
     public bool HasUnfinished => _hasUnfinished;
 
-    public void Begin(Http2Stream stream)
+    public void Begin(Http2Response stream)
     {
         Send(stream);
         if (!stream.Unsent.IsEmpty)
@@ -49,7 +49,7 @@ internal sealed class BodySender(OutputQueue output)
     /// <param name="stream">The stream whose window grows; null for the connection.</param>
     /// <param name="bytes">The increment.</param>
     /// <exception cref="Http2Exception">The increment is 0, or the window is too large.</exception>
-    public void AddWindow(Http2Stream? stream, int bytes)
+    public void AddWindow(Http2Response? stream, int bytes)
     {
         var window = stream is null ? _connectionWindow += bytes : stream.SendWindow += bytes;
         Require(bytes > 0 && window <= int.MaxValue, ErrorCode.FlowControlError);
@@ -63,7 +63,7 @@ internal sealed class BodySender(OutputQueue output)
     }
 
     /// <exception cref="Http2Exception">The window is too large.</exception>
-    public void SetStreamWindow(uint bytes, IEnumerable<Http2Stream> streams)
+    public void SetStreamWindow(uint bytes, IEnumerable<Http2Response> streams)
     {
         Require(bytes <= int.MaxValue, ErrorCode.FlowControlError);
         foreach (var stream in streams)
@@ -74,7 +74,7 @@ internal sealed class BodySender(OutputQueue output)
         StreamWindow = bytes;
     }
 
-    private void Send(Http2Stream stream)
+    private void Send(Http2Response stream)
     {
         while (!stream.Unsent.IsEmpty && output.Buffer.Length < MaxQueuedBytes)
         {

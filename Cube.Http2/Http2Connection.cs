@@ -18,7 +18,7 @@ public sealed class Http2Connection : IDisposable
     private readonly Http2Options _options;
     private readonly OutputQueue _output;
     private readonly BodySender _bodies;
-    private readonly Dictionary<int, Http2Stream> _streams = [];
+    private readonly Dictionary<int, Http2Response> _streams = [];
     private readonly FrameReader _reader;
     private readonly ITimer _pings;
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -79,7 +79,7 @@ public sealed class Http2Connection : IDisposable
     /// <param name="ct">Cancels the request until the response is disposed, also while its body is read.</param>
     /// <exception cref="IOException">The connection or the stream failed. <see cref="Http2Exception.IsUnprocessed"/> tells whether the request can be sent again.</exception>
     /// <exception cref="OperationCanceledException">The token was canceled.</exception>
-    public ValueTask<Http2Stream> SendAsync(Http2Request request, CancellationToken ct)
+    public ValueTask<Http2Response> SendAsync(Http2Request request, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
         return Begin(request).ReadHeadersAsync(ct);
@@ -91,7 +91,7 @@ public sealed class Http2Connection : IDisposable
 
     public void Dispose() => Close(new Http2Exception("The connection is closed.") { IsUnprocessed = false });
 
-    internal void Remove(Http2Stream stream, bool isComplete)
+    internal void Remove(Http2Response stream, bool isComplete)
     {
         lock (_output.Lock)
         {
@@ -253,9 +253,9 @@ public sealed class Http2Connection : IDisposable
         _stream.Dispose();
     }
 
-    private Http2Stream Begin(Http2Request request)
+    private Http2Response Begin(Http2Request request)
     {
-        var stream = new Http2Stream(this);
+        var stream = new Http2Response(this);
         lock (_output.Lock)
         {
             if (!AcceptsRequests)
@@ -329,7 +329,7 @@ public sealed class Http2Connection : IDisposable
         }
     }
 
-    private Http2Stream? Find(int streamId)
+    private Http2Response? Find(int streamId)
     {
         lock (_output.Lock)
         {
@@ -344,7 +344,7 @@ public sealed class Http2Connection : IDisposable
         }
     }
 
-    private Http2Stream[] Snapshot()
+    private Http2Response[] Snapshot()
     {
         lock (_output.Lock)
         {

@@ -1,7 +1,7 @@
 namespace Cube.Http2;
 
 /// <summary>The body of a response as a stream.</summary>
-internal sealed class ResponseStream(Http2Stream response) : Stream
+internal sealed class ResponseStream(Http2Response response) : Stream
 {
     public override bool CanRead => true;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 
 namespace Cube.AppHost.Settings;
 
@@ -63,7 +64,7 @@ internal sealed record Ports(int Http, int Https, int Identity, int Agent, int D
     {
         while (true)
         {
-            var port = Random.Shared.Next(10_240, 32_768);
+            var port = RandomNumberGenerator.GetInt32(10_240, 32_768);
             try
             {
                 using var listener = new TcpListener(IPAddress.Loopback, port);

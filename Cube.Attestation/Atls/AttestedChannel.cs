@@ -59,7 +59,7 @@ public sealed class AttestedChannel : IDisposable
     /// <exception cref="AttestationException">The connection was closed because its verdict is no longer valid.</exception>
     /// <exception cref="IOException">The connection or the request failed. <see cref="Http2Exception.IsUnprocessed"/> tells whether the request can be sent again.</exception>
     /// <exception cref="OperationCanceledException">The token was canceled.</exception>
-    public ValueTask<Http2Stream> SendAsync(Http2Request request, CancellationToken ct) => _connection.SendAsync(request, ct);
+    public ValueTask<Http2Response> SendAsync(Http2Request request, CancellationToken ct) => _connection.SendAsync(request, ct);
 
     /// <summary>Increments the number of running requests; <see cref="End"/> decrements it.</summary>
     public void Begin() => Interlocked.Increment(ref _running);

@@ -37,7 +37,7 @@ internal static class MockBackend
     public static async Task RunAsync(int port, int tlsPort)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var certificate = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        using var certificate = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256).CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(1));
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseKestrelHttpsConfiguration();
@@ -100,10 +100,10 @@ internal static class MockBackend
         return (int.Parse(number[..end], CultureInfo.InvariantCulture), json.IndexOf("\"bench-paced\""u8) >= 0);
     }
 
-    private static Task WriteAsync(HttpResponse response, byte[] json)
+    private static async Task WriteAsync(HttpResponse response, byte[] json)
     {
         response.ContentType = "application/json";
         response.ContentLength = json.Length;
-        return response.BodyWriter.WriteAsync(json).AsTask();
+        await response.BodyWriter.WriteAsync(json);
     }
 }

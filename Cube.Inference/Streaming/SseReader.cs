@@ -26,7 +26,9 @@ public sealed class SseReader(Stream stream, bool isLineDelimited = false) : IDi
         {
             // Most streams wait for their next event most of the time. They hold no buffer meanwhile.
             Release();
+#pragma warning disable CA2022 // A read of no bytes waits until bytes can be read.
             await stream.ReadAsync(Memory<byte>.Empty, ct);
+#pragma warning restore CA2022
             _buffer = LargeArrays.Rent(InitialBytes);
         }
         else if (_start > 0)

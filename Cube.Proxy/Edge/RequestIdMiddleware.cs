@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics;
+using System.Security.Cryptography;
 
 namespace Cube.Proxy.Edge;
 
@@ -46,12 +47,36 @@ internal sealed class RequestIdMiddleware(RequestDelegate next)
         return next(context);
     }
 
-    /// <summary>128 random bits. Ids must be unique, not secret, so that no call of the operating system is needed for each.</summary>
-    private static string CreateId() => string.Create(36, Random.Shared, static (id, random) =>
+    /// <summary>128 random bits.</summary>
+    private static string CreateId() => string.Create(36, RandomBytes.Take(16), static (id, bytes) =>
     {
-        Span<byte> bytes = stackalloc byte[16];
-        random.NextBytes(bytes);
         "req_".CopyTo(id);
         Convert.TryToHexStringLower(bytes, id[4..], out _);
     });
+
+    /// <summary>Random bytes of the operating system, of which each thread gets many with one call.</summary>
+    private static class RandomBytes
+    {
+        private const int BlockSize = 4096;
+
+        [ThreadStatic]
+        private static byte[]? _block;
+
+        [ThreadStatic]
+        private static int _used;
+
+        /// <returns>Bytes that are valid until the next call on this thread.</returns>
+        public static ReadOnlySpan<byte> Take(int count)
+        {
+            if (_block is null || _used + count > BlockSize)
+            {
+                _block ??= new byte[BlockSize];
+                RandomNumberGenerator.Fill(_block);
+                _used = 0;
+            }
+
+            _used += count;
+            return _block.AsSpan(_used - count, count);
+        }
+    }
 }

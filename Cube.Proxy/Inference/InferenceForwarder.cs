@@ -203,7 +203,7 @@ internal sealed class InferenceForwarder
     /// <param name="exchange">The translated request.</param>
     /// <param name="response">A response with status 200.</param>
     /// <param name="timeout">The timeout of a buffered response. Streams have timeouts of their own.</param>
-    private Task<ResponseOutcome> ReceiveAsync(HttpContext context, BackendExchange exchange, Http2Stream response, CancellationTokenSource timeout)
+    private Task<ResponseOutcome> ReceiveAsync(HttpContext context, BackendExchange exchange, Http2Response response, CancellationTokenSource timeout)
     {
         var type = MediaTypeOf(response);
         return !exchange.Client.IsStream ? BufferAsync(context, exchange, response, type)
@@ -211,7 +211,7 @@ internal sealed class InferenceForwarder
             : FailAsync(context, OpenAiError.UpstreamError);
     }
 
-    private static string? MediaTypeOf(Http2Stream response) => response.ContentType switch
+    private static string? MediaTypeOf(Http2Response response) => response.ContentType switch
     {
         null or AttestedChannelExtensions.Json or "text/event-stream" or "application/x-ndjson" => response.ContentType,
         "text/event-stream; charset=utf-8" => "text/event-stream",
@@ -241,7 +241,7 @@ internal sealed class InferenceForwarder
         return null;
     }
 
-    private async Task<ResponseOutcome> StreamAsync(HttpContext context, BackendExchange exchange, Http2Stream response, CancellationTokenSource timeout)
+    private async Task<ResponseOutcome> StreamAsync(HttpContext context, BackendExchange exchange, Http2Response response, CancellationTokenSource timeout)
     {
         var stream = exchange.Endpoint.Response.BeginStream(exchange.Client, _time);
         using (stream as IDisposable)
@@ -263,7 +263,7 @@ internal sealed class InferenceForwarder
         }
     }
 
-    private async Task<ResponseOutcome> BufferAsync(HttpContext context, BackendExchange exchange, Http2Stream response, string? type)
+    private async Task<ResponseOutcome> BufferAsync(HttpContext context, BackendExchange exchange, Http2Response response, string? type)
     {
         using var received = new ByteBuffer(4 << 10);
         while (await response.ReadAsync(received.GetMemory(4096)) is > 0 and var read)

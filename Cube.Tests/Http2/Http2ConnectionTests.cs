@@ -231,7 +231,7 @@ public sealed class Http2ConnectionTests : IAsyncLifetime
         await Assert.ThrowsAnyAsync<IOException>(async () => await connection.SendAsync(Get("/close"), default));
         await Assert.ThrowsAnyAsync<IOException>(() => waiting);
         Assert.Equal((false, false, 0), (connection.IsOpen, connection.AcceptsRequests, connection.Running));
-        Assert.True(Assert.Throws<Http2Exception>(() => { _ = connection.SendAsync(Get("/wait"), default); }).IsUnprocessed);
+        Assert.True((await Assert.ThrowsAsync<Http2Exception>(async () => await connection.SendAsync(Get("/wait"), default))).IsUnprocessed);
     }
 
     [Fact]
@@ -242,7 +242,7 @@ public sealed class Http2ConnectionTests : IAsyncLifetime
         await Task.Delay(200);
         var stopping = _server.StopAsync();
         await Eventually.TrueAsync(() => Task.FromResult(!connection.AcceptsRequests), "the connection takes no further requests", 5);
-        Assert.True(Assert.Throws<Http2Exception>(() => { _ = connection.SendAsync(Get("/wait"), default); }).IsUnprocessed);
+        Assert.True((await Assert.ThrowsAsync<Http2Exception>(async () => await connection.SendAsync(Get("/wait"), default))).IsUnprocessed);
         _hold.SetResult();
         using var response = await running;
         Assert.Equal(200, response.Status);
@@ -257,7 +257,7 @@ public sealed class Http2ConnectionTests : IAsyncLifetime
         Assert.Equal(600, connection.MaxStreams);
         var running = Enumerable.Range(0, 600).Select(_ => connection.SendAsync(Get("/wait"), default).AsTask()).ToList();
         Assert.False(connection.AcceptsRequests);
-        Assert.True(Assert.Throws<Http2Exception>(() => { _ = connection.SendAsync(Get("/wait"), default); }).IsUnprocessed);
+        Assert.True((await Assert.ThrowsAsync<Http2Exception>(async () => await connection.SendAsync(Get("/wait"), default))).IsUnprocessed);
         _hold.SetResult();
         foreach (var response in await Task.WhenAll(running))
         {
@@ -290,7 +290,7 @@ public sealed class Http2ConnectionTests : IAsyncLifetime
     private static Http2Request Post(string path, byte[] body, params HeaderField[] headers) =>
         new() { Method = "POST", Authority = "localhost", Path = path, ContentType = "application/json", Body = body, Headers = headers };
 
-    private static async Task<byte[]> ReadAsync(Http2Stream response)
+    private static async Task<byte[]> ReadAsync(Http2Response response)
     {
         using var all = new MemoryStream();
         await response.AsStream().CopyToAsync(all);

@@ -17,7 +17,7 @@ internal static class AgentErrorTranslator
     /// <param name="response">A response with a status other than 200.</param>
     /// <param name="sent">The body that the proxy sent. The error names only members that this body contains.</param>
     /// <param name="limit">The member by which the client limited the output tokens.</param>
-    public static async Task<OpenAiError> TranslateAsync(Http2Stream response, ReadOnlyMemory<byte> sent, string limit)
+    public static async Task<OpenAiError> TranslateAsync(Http2Response response, ReadOnlyMemory<byte> sent, string limit)
     {
         var body = await ReadStartAsync(response);
         if (response.Find(AgentHeaders.OwnError) is not null && OpenAiError.Parse(response.Status, body.Span) is { } agentError)
@@ -43,7 +43,7 @@ internal static class AgentErrorTranslator
 
     private static bool IsGrammarError(ReadOnlySpan<byte> body) => body.IndexOf("grammar"u8) >= 0 || body.IndexOf("schema"u8) >= 0;
 
-    private static async Task<ReadOnlyMemory<byte>> ReadStartAsync(Http2Stream response)
+    private static async Task<ReadOnlyMemory<byte>> ReadStartAsync(Http2Response response)
     {
         var buffer = new byte[MaxBytesRead];
         try

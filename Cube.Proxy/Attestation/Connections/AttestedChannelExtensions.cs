@@ -14,14 +14,14 @@ internal static class AttestedChannelExtensions
     /// <param name="path">Absolute path at the agent.</param>
     /// <param name="ct">Cancels the request until the response is disposed.</param>
     /// <inheritdoc cref="AttestedChannel.SendAsync" path="/exception"/>
-    public static ValueTask<Http2Stream> GetAsync(this AttestedChannel channel, string path, CancellationToken ct) => channel.SendAsync("GET", path, default, null, null, ct);
+    public static ValueTask<Http2Response> GetAsync(this AttestedChannel channel, string path, CancellationToken ct) => channel.SendAsync("GET", path, default, null, null, ct);
 
     /// <param name="channel">The connection that sends the request.</param>
     /// <param name="path">Absolute path at the agent.</param>
     /// <param name="json">The body. It is not copied: its content must not change before the response is disposed.</param>
     /// <param name="ct">Cancels the request until the response is disposed.</param>
     /// <inheritdoc cref="AttestedChannel.SendAsync" path="/exception"/>
-    public static ValueTask<Http2Stream> PostAsync(this AttestedChannel channel, string path, ReadOnlyMemory<byte> json, CancellationToken ct) => channel.SendAsync("POST", path, json, Json, null, ct);
+    public static ValueTask<Http2Response> PostAsync(this AttestedChannel channel, string path, ReadOnlyMemory<byte> json, CancellationToken ct) => channel.SendAsync("POST", path, json, Json, null, ct);
 
     /// <param name="channel">The connection that sends the request.</param>
     /// <param name="method">The HTTP method.</param>
@@ -31,13 +31,13 @@ internal static class AttestedChannelExtensions
     /// <param name="requestId">The id of the client's request; null if there is none.</param>
     /// <param name="ct">Cancels the request until the response is disposed.</param>
     /// <inheritdoc cref="AttestedChannel.SendAsync" path="/exception"/>
-    public static ValueTask<Http2Stream> SendAsync(this AttestedChannel channel, string method, string path, ReadOnlyMemory<byte> body, string? type, string? requestId, CancellationToken ct) => channel.SendAsync(
+    public static ValueTask<Http2Response> SendAsync(this AttestedChannel channel, string method, string path, ReadOnlyMemory<byte> body, string? type, string? requestId, CancellationToken ct) => channel.SendAsync(
         new Http2Request { Method = method, Authority = channel.Address.Authority, Path = path, Body = body, ContentType = type, Headers = HeadersOf(requestId) }, ct);
 
     /// <summary>Reads the whole body of a response.</summary>
     /// <exception cref="InvalidDataException">The body is longer than <paramref name="maxBytes"/>.</exception>
     /// <exception cref="IOException">The response is incomplete.</exception>
-    public static async Task<MemoryStream> ReadToEndAsync(this Http2Stream response, int maxBytes)
+    public static async Task<MemoryStream> ReadToEndAsync(this Http2Response response, int maxBytes)
     {
         var body = new MemoryStream();
         var buffer = new byte[16 << 10];

@@ -64,9 +64,10 @@ public sealed class BackendQueueTests
     {
         var queue = Queue(waiting: 1);
         Assert.Null(await queue.EnterAsync(_busy, default));
-        _ = queue.EnterAsync(_busy, default);
+        var waiting = queue.EnterAsync(_busy, default).AsTask();
         var error = await queue.EnterAsync(_quiet, default);
         Assert.Equal((503, "overloaded", 2), (error?.Status, error?.Code, error?.RetryAfter));
+        Assert.False(waiting.IsCompleted);
     }
 
     [Fact]

@@ -7,7 +7,7 @@ namespace Cube.Http2;
 /// <summary>
 /// One request and its response. One caller at a time reads it. <see cref="Dispose"/> must be called; before the end of the response it cancels the request.
 /// </summary>
-public sealed class Http2Stream : IValueTaskSource<Http2Stream>, IValueTaskSource<int>, IDisposable
+public sealed class Http2Response : IValueTaskSource<Http2Response>, IValueTaskSource<int>, IDisposable
 {
     private readonly Http2Connection _connection;
     private readonly Lock _lock = new();
@@ -27,7 +27,7 @@ public sealed class Http2Stream : IValueTaskSource<Http2Stream>, IValueTaskSourc
     private bool _hasEnded;
     private bool _isDisposed;
 
-    internal Http2Stream(Http2Connection connection) => _connection = connection;
+    internal Http2Response(Http2Connection connection) => _connection = connection;
 
     /// <summary>The status code of the response.</summary>
     public int Status { get; private set; }
@@ -102,9 +102,9 @@ public sealed class Http2Stream : IValueTaskSource<Http2Stream>, IValueTaskSourc
 
     /// <summary>Waits for the status and the headers of the response.</summary>
     /// <returns>This stream. After an error it is disposed.</returns>
-    internal ValueTask<Http2Stream> ReadHeadersAsync(CancellationToken ct)
+    internal ValueTask<Http2Response> ReadHeadersAsync(CancellationToken ct)
     {
-        _cancellation = ct.UnsafeRegister(static (stream, token) => ((Http2Stream)stream!).Cancel(token), this);
+        _cancellation = ct.UnsafeRegister(static (stream, token) => ((Http2Response)stream!).Cancel(token), this);
         lock (_lock)
         {
             if (_hasHeaders)
@@ -121,7 +121,7 @@ public sealed class Http2Stream : IValueTaskSource<Http2Stream>, IValueTaskSourc
                 _isWaitingForHeaders = true;
             }
 
-            return new ValueTask<Http2Stream>(this, _waiter.Version);
+            return new ValueTask<Http2Response>(this, _waiter.Version);
         }
     }
 
@@ -247,7 +247,7 @@ public sealed class Http2Stream : IValueTaskSource<Http2Stream>, IValueTaskSourc
         _connection.Remove(this, isComplete);
     }
 
-    Http2Stream IValueTaskSource<Http2Stream>.GetResult(short token)
+    Http2Response IValueTaskSource<Http2Response>.GetResult(short token)
     {
         try
         {
@@ -261,9 +261,9 @@ public sealed class Http2Stream : IValueTaskSource<Http2Stream>, IValueTaskSourc
         }
     }
 
-    ValueTaskSourceStatus IValueTaskSource<Http2Stream>.GetStatus(short token) => _waiter.GetStatus(token);
+    ValueTaskSourceStatus IValueTaskSource<Http2Response>.GetStatus(short token) => _waiter.GetStatus(token);
 
-    void IValueTaskSource<Http2Stream>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) => _waiter.OnCompleted(continuation, state, token, flags);
+    void IValueTaskSource<Http2Response>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) => _waiter.OnCompleted(continuation, state, token, flags);
 
     int IValueTaskSource<int>.GetResult(short token) => _waiter.GetResult(token);
 
