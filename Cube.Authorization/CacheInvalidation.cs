@@ -6,6 +6,9 @@ internal static class CacheInvalidation
     /// <summary>The channel that proxies <c>LISTEN</c> on.</summary>
     public const string Channel = "cube_stale";
 
-    /// <summary>The notice that invalidates every cached decision. Any other notice is the cache tag of the decisions that it invalidates.</summary>
+    /// <summary>The notice that invalidates every cached decision. Others invalidate those of one user or domain: <c>user:</c> or <c>domain:</c> and the id.</summary>
     public const string Everything = "*";
+
+    /// <summary>Identity confirms that it has sent the notices of all changes that were committed at least a second before.</summary>
+    public const string Confirmed = "confirmed";
 }

@@ -6,29 +6,40 @@ using Npgsql;
 namespace Cube.Identity.Synchronization;
 
 /// <summary>
-/// Invalidates cached decisions in all proxies with <c>NOTIFY</c> in their database, where Identity has no other privilege. After a lost
-/// notice, a cached decision stays in use until it expires, at most a few seconds.
+/// Invalidates cached decisions in all proxies with <c>NOTIFY</c> in their database, where Identity has no other privilege.
 /// </summary>
 internal sealed partial class CacheInvalidationPublisher(CacheInvalidationPublisher.Source source, ILogger<CacheInvalidationPublisher> logger)
 {
     /// <summary>The connection string of the proxies' database, for a database role without privileges on its tables.</summary>
     public const string ConnectionName = "notify";
 
-    public async Task NotifyAsync(string[] notices)
+    /// <summary>Whether the last notices could not be sent. The confirmation is retried every second, and the failure is logged once.</summary>
+    private volatile bool _isLost;
+
+    /// <returns>False if the notices could not be sent. Then the proxies get no confirmation, and their decisions expire within five seconds.</returns>
+    public async Task<bool> NotifyAsync(string[] notices)
     {
         if (notices.Length == 0)
         {
-            return;
+            return true;
         }
 
         try
         {
             await using var connection = await source.Proxies.OpenConnectionAsync();
             await connection.ExecuteAsync("select pg_notify(@Channel, notice) from unnest(@notices) notice", new { CacheInvalidation.Channel, notices });
+            _isLost = false;
+            return true;
         }
         catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
         {
-            Lost(exception);
+            if (!_isLost)
+            {
+                Lost(exception);
+            }
+
+            _isLost = true;
+            return false;
         }
     }
 

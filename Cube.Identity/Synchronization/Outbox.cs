@@ -9,30 +9,36 @@ namespace Cube.Identity.Synchronization;
 
 /// <summary>
 /// Delivers the rows of the table <c>outbox</c> to the authorization engine in order, then invalidates the proxies' caches. Rows are deleted
-/// after the engine has accepted them, so a row can be delivered twice; delivery is idempotent.
+/// after the engine has accepted them and the notices are sent, so a row can be delivered twice; delivery is idempotent. Notices that cannot be sent are replaced by one that invalidates everything, which is retried.
 /// </summary>
-internal sealed partial class Outbox(NpgsqlDataSource database, IAuthorizationEngine engine, CacheInvalidationPublisher publisher, ILogger<Outbox> logger)
+internal sealed partial class Outbox(NpgsqlDataSource database, IAuthorizationEngine engine, CacheInvalidationPublisher publisher, TimeProvider time, ILogger<Outbox> logger)
 {
     /// <summary>The advisory lock that serializes delivery among replicas.</summary>
     public const long Lock = 0x43756265_00000003;
 
     private const int Batch = 500;
+    private static readonly TimeSpan _maxDelivery = TimeSpan.FromSeconds(1);
 
     private volatile bool _isStalled;
 
     /// <summary>Whether the last delivery failed.</summary>
     public bool IsStalled => _isStalled;
 
+    /// <returns>False if notices could not be sent.</returns>
     /// <exception cref="UnavailableException">The engine does not accept the changes. The background service retries every second.</exception>
-    public async Task DeliverAsync(CancellationToken ct)
+    public async Task<bool> DeliverAsync(CancellationToken ct)
     {
         try
         {
-            while (await DeliverBatchAsync(ct) == Batch)
+            var isNotified = true;
+            for (var count = Batch; count == Batch;)
             {
+                (count, var isBatchNotified) = await DeliverBatchAsync(ct);
+                isNotified &= isBatchNotified;
             }
 
             _isStalled = false;
+            return isNotified;
         }
         catch (UnavailableException exception)
         {
@@ -46,7 +52,7 @@ internal sealed partial class Outbox(NpgsqlDataSource database, IAuthorizationEn
         }
     }
 
-    private async Task<int> DeliverBatchAsync(CancellationToken ct)
+    private async Task<(int Count, bool IsNotified)> DeliverBatchAsync(CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
@@ -61,7 +67,7 @@ internal sealed partial class Outbox(NpgsqlDataSource database, IAuthorizationEn
             cancellationToken: ct))).AsList();
         if (rows.Count == 0)
         {
-            return 0;
+            return (0, true);
         }
 
         // One write may contain each relationship once, so only the last operation on it is sent.
@@ -77,9 +83,25 @@ internal sealed partial class Outbox(NpgsqlDataSource database, IAuthorizationEn
         }
 
         await connection.ExecuteAsync("delete from outbox where id = any(@ids)", new { ids = rows.Select(static row => row.Id).ToArray() });
+        var isNotified = await NotifyAsync([.. rows.Select(static row => row.Notice).OfType<string>().Distinct()], connection);
         await transaction.CommitAsync(ct);
-        await publisher.NotifyAsync([.. rows.Select(static row => row.Notice).OfType<string>().Distinct()]);
-        return rows.Count;
+        return (rows.Count, isNotified);
+    }
+
+    /// <summary>
+    /// Delivers everything and then confirms to the proxies that all notices have been sent. The confirmation is omitted if the delivery took a second or longer, or if notices could not be sent.
+    /// </summary>
+    /// <exception cref="UnavailableException">The engine does not answer.</exception>
+    public async Task ConfirmAsync(CancellationToken ct)
+    {
+        var start = time.GetTimestamp();
+        var isNotified = await DeliverAsync(ct);
+        // A decision must not stay cached while the engine cannot be asked.
+        await engine.ReadSchemaAsync(ct);
+        if (isNotified && time.GetElapsedTime(start) < _maxDelivery)
+        {
+            await publisher.NotifyAsync([CacheInvalidation.Confirmed]);
+        }
     }
 
     /// <summary>Makes the engine's relationships equal to the view <c>relations</c>, for example after a restore, a change of the engine, or data loss in the engine.</summary>
@@ -112,8 +134,21 @@ internal sealed partial class Outbox(NpgsqlDataSource database, IAuthorizationEn
         if (difference.Length > 0)
         {
             Reconciled(difference.Length.ToString(CultureInfo.InvariantCulture), expected.Count);
-            await publisher.NotifyAsync([CacheInvalidation.Everything]);
+            await NotifyAsync([CacheInvalidation.Everything], connection);
+            await transaction.CommitAsync(ct);
         }
+    }
+
+    /// <summary>Sends notices, or stores one that invalidates everything, to be sent later.</summary>
+    private async Task<bool> NotifyAsync(string[] notices, NpgsqlConnection connection)
+    {
+        if (await publisher.NotifyAsync(notices))
+        {
+            return true;
+        }
+
+        await connection.ExecuteAsync("insert into outbox (notice) select @Everything where not exists (select from outbox where notice = @Everything)", new { CacheInvalidation.Everything });
+        return false;
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The authorization engine does not accept changes. They stay in the outbox and are retried")]

@@ -43,7 +43,7 @@ internal sealed partial class RelationshipSynchronizer(Outbox outbox, IAuthoriza
                     (isSynchronized, checkedAt) = (true, time.GetUtcNow());
                 }
 
-                await outbox.DeliverAsync(stoppingToken);
+                await outbox.ConfirmAsync(stoppingToken);
                 _error = null;
             }
             catch (Exception exception) when (exception is UnavailableException or NpgsqlException or TimeoutException)

@@ -7,8 +7,8 @@ using Npgsql;
 namespace Cube.Proxy.Authorization;
 
 /// <summary>
-/// Receives Identity's notifications about changed users and domains through <c>NOTIFY</c> in the proxy's database, and removes their cached decisions. While the connection is lost, cached decisions expire after four
-/// seconds. After a reconnect, the listener removes all of them.
+/// Receives Identity's notifications about changed users and domains through <c>NOTIFY</c> in the proxy's database, and removes their cached decisions. While no confirmation arrives, for example because the connection is
+/// lost, cached decisions expire after four seconds. After a reconnect, the listener removes all of them.
 /// </summary>
 internal sealed partial class CacheInvalidationListener(ProxyDatabase database, DecisionCache cache, DeletedDomainCleanup deleted, TimeProvider time, ILogger<CacheInvalidationListener> logger) : BackgroundService
 {
@@ -64,7 +64,7 @@ internal sealed partial class CacheInvalidationListener(ProxyDatabase database, 
             await listen.ExecuteNonQueryAsync(ct);
         }
 
-        cache.Clear();
+        cache.Reset();
         deleted.Trigger();
         Listening();
         while (true)
@@ -83,6 +83,9 @@ internal sealed partial class CacheInvalidationListener(ProxyDatabase database, 
         var separator = notification.IndexOf(':', StringComparison.Ordinal);
         switch (separator < 0 ? "" : notification[..separator])
         {
+            case "" when notification == CacheInvalidation.Confirmed:
+                cache.Confirm();
+                break;
             case "user" when Guid.TryParse(notification.AsSpan(separator + 1), out var user):
                 cache.RemoveUser(user);
                 break;

@@ -4,7 +4,7 @@ using System.Diagnostics;
 namespace Cube.Proxy.Caching;
 
 /// <summary>
-/// Caches results for a fixed time from the start of the call. Concurrent requests share one call. Exceptions are not cached. A hit allocates nothing, unlike <c>HybridCache</c>, whose keys are texts.
+/// Caches results for a time that begins with the start of the call. Concurrent requests share one call. Exceptions are not cached. A hit allocates nothing, unlike <c>HybridCache</c>, whose keys are texts.
 /// </summary>
 /// <param name="time">The clock.</param>
 /// <param name="age">The age at which a result expires.</param>
@@ -24,7 +24,7 @@ internal class ResultCache<TKey>(TimeProvider time, TimeSpan age)
     public ValueTask<T> GetAsync<TState, T>(TKey key, TState state, Func<TState, CancellationToken, Task<T>> call, CancellationToken ct)
         where T : class
     {
-        if (_entries.TryGetValue(key, out var entry) && time.GetElapsedTime(entry.StartedAt) < age)
+        if (_entries.TryGetValue(key, out var entry) && time.GetElapsedTime(entry.StartedAt) < AgeOf(key))
         {
             return entry.Result is { } result ? new((T)result) : new(WaitAsync<T>(entry, ct));
         }
@@ -32,7 +32,7 @@ internal class ResultCache<TKey>(TimeProvider time, TimeSpan age)
         SweepSometimes();
         var added = new Entry(time.GetTimestamp());
         var current = _entries.AddOrUpdate(
-            key, static (_, args) => args.Added, static (_, old, args) => args.Clock.GetElapsedTime(old.StartedAt) < args.MaxAge ? old : args.Added, (Added: added, Clock: time, MaxAge: age));
+            key, static (_, args) => args.Added, static (_, old, args) => args.Clock.GetElapsedTime(old.StartedAt) < args.MaxAge ? old : args.Added, (Added: added, Clock: time, MaxAge: AgeOf(key)));
         if (current == added)
         {
             Start(key, added, state, call);
@@ -40,6 +40,12 @@ internal class ResultCache<TKey>(TimeProvider time, TimeSpan age)
 
         return new(WaitAsync<T>(current, ct));
     }
+
+    /// <summary>The age at which a result expires now. It can change while the result is cached.</summary>
+    protected virtual TimeSpan AgeOf(TKey key) => age;
+
+    /// <summary>The largest value of <see cref="AgeOf"/>.</summary>
+    protected virtual TimeSpan MaxAge => age;
 
     /// <summary>Removes all results, also those of calls that are running.</summary>
     public void Clear() => _entries.Clear();
@@ -89,7 +95,7 @@ internal class ResultCache<TKey>(TimeProvider time, TimeSpan age)
         {
             foreach (var pair in _entries)
             {
-                if (time.GetElapsedTime(pair.Value.StartedAt) >= age)
+                if (time.GetElapsedTime(pair.Value.StartedAt) >= MaxAge)
                 {
                     _entries.TryRemove(pair);
                 }
