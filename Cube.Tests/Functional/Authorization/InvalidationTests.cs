@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace Cube.Tests.Functional.Authorization;
 
@@ -78,13 +79,58 @@ public sealed class InvalidationTests(EmbeddedEngineSystem system)
         Assert.InRange(counter.Checks, 1, 3);
     }
 
+    [Fact]
+    public async Task While_Identity_confirms_its_notices_a_decision_is_not_checked_again_after_four_seconds()
+    {
+        var cube = system.Cube;
+        await using var counter = await CountingEngine.StartAsync(cube);
+        var proxy = await cube.StartAnotherProxyAsync(new KeyValuePair<string, string>("services__authorization__http__0", counter.Address));
+        var tenant = await cube.CreateTenantAsync();
+        // The notices about the new domain have arrived.
+        await Task.Delay(2000);
+        Assert.Equal(200, await ChatAsync(proxy, tenant.Domain, tenant.Token));
+        var before = counter.PermissionChecks;
+        await Task.Delay(6000);
+        Assert.Equal(200, await ChatAsync(proxy, tenant.Domain, tenant.Token));
+        Assert.Equal(before, counter.PermissionChecks);
+    }
+
+    /// <summary>The attack: Identity crashes between the commit of a revocation and its notice.</summary>
+    [Fact]
+    public async Task A_revocation_whose_notice_is_lost_takes_effect_within_five_seconds_and_the_notice_follows()
+    {
+        await using var cube = await CubeSystem.StartAsync(system.Postgres);
+        var tenant = await cube.CreateTenantAsync();
+        var member = await cube.CreateMemberAsync(tenant, "member");
+        Assert.Equal(200, await ChatAsync(cube.Proxy, tenant.Domain, member.Token, "cube-guide"));
+        // Longer than an unconfirmed decision is used.
+        await Task.Delay(5000);
+        Assert.Equal(200, await ChatAsync(cube.Proxy, tenant.Domain, member.Token, "cube-guide"));
+
+        cube["Cube.Identity"].Kill();
+        await cube["Cube.Identity"].WaitForExitAsync();
+        await using (var database = NpgsqlDataSource.Create(cube.Database))
+        {
+            await using var revoke = database.CreateCommand("delete from role_members where user_id = $1");
+            revoke.Parameters.AddWithValue(member.UserId);
+            Assert.Equal(1, await revoke.ExecuteNonQueryAsync());
+        }
+
+        await Task.Delay(5000);
+        Assert.Equal(503, await ChatAsync(cube.Proxy, tenant.Domain, member.Token, "cube-guide"));
+        cube.Restart("Cube.Identity");
+        await cube.WaitUntilHealthyAsync(cube.Identity);
+        await Eventually.TrueAsync(async () => await ChatAsync(cube.Proxy, tenant.Domain, member.Token, "cube-guide") == 403, "the member is rejected", 10);
+        Assert.Equal(200, await ChatAsync(cube.Proxy, tenant.Domain, tenant.Token, "cube-guide"));
+    }
+
     private static readonly HttpClient Http = new(new SocketsHttpHandler());
 
-    private static async Task<int> ChatAsync(Uri proxy, Guid domain, string token)
+    private static async Task<int> ChatAsync(Uri proxy, Guid domain, string token, string model = "m")
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(proxy, $"/proxy/{domain}/v1/chat/completions"))
         {
-            Content = new StringContent("""{"model":"m","messages":[{"role":"user","content":"hi"}]}""", new MediaTypeHeaderValue("application/json")),
+            Content = new StringContent($$"""{"model":"{{model}}","messages":[{"role":"user","content":"hi"}]}""", new MediaTypeHeaderValue("application/json")),
         };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         using var response = await Http.SendAsync(request);
@@ -92,7 +138,7 @@ public sealed class InvalidationTests(EmbeddedEngineSystem system)
     }
 
     /// <summary>Forwards requests to the engine with a delay and counts them.</summary>
-    private sealed class CountingEngine(WebApplication app, string address, StrongBox<int> checks) : IAsyncDisposable
+    private sealed class CountingEngine(WebApplication app, string address, StrongBox<int> checks, StrongBox<int> permissionChecks) : IAsyncDisposable
     {
         private readonly StrongBox<int> _checks = checks;
 
@@ -100,9 +146,12 @@ public sealed class InvalidationTests(EmbeddedEngineSystem system)
 
         public int Checks => Volatile.Read(ref _checks.Value);
 
+        /// <summary>The checks without those of the search for deleted domains, which reads relationships.</summary>
+        public int PermissionChecks => Volatile.Read(ref permissionChecks.Value);
+
         public static async Task<CountingEngine> StartAsync(CubeSystem cube)
         {
-            var checks = new StrongBox<int>();
+            var (checks, permissionChecks) = (new StrongBox<int>(), new StrongBox<int>());
             var builder = WebApplication.CreateBuilder();
             builder.Logging.ClearProviders();
             var app = builder.Build();
@@ -110,6 +159,11 @@ public sealed class InvalidationTests(EmbeddedEngineSystem system)
             app.Run(async context =>
             {
                 Interlocked.Increment(ref checks.Value);
+                if (context.Request.Path.Value!.Contains("/permissions/", StringComparison.Ordinal))
+                {
+                    Interlocked.Increment(ref permissionChecks.Value);
+                }
+
                 using var reader = new StreamReader(context.Request.Body);
                 using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(cube.Authorization, context.Request.Path)) { Content = new StringContent(await reader.ReadToEndAsync()) };
                 request.Headers.TryAddWithoutValidation("Authorization", context.Request.Headers.Authorization.ToString());
@@ -119,7 +173,7 @@ public sealed class InvalidationTests(EmbeddedEngineSystem system)
                 await context.Response.WriteAsync(await response.Content.ReadAsStringAsync());
             });
             await app.StartAsync();
-            return new CountingEngine(app, app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single(), checks);
+            return new CountingEngine(app, app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single(), checks, permissionChecks);
         }
 
         public ValueTask DisposeAsync() => app.DisposeAsync();
