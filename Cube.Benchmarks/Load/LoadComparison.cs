@@ -74,7 +74,7 @@ internal sealed class LoadComparison(LoadSystem system, LoadGenerator generator,
     {
         double best = 0;
         var steady = 0;
-        for (var window = 0; window < (isQuick ? 6 : 40) && steady < (isQuick ? 3 : 6); window++)
+        for (var window = 0; window < (isQuick ? 4 : 40) && steady < (isQuick ? 2 : 6); window++)
         {
             var result = await generator.RunAsync(isCube, requests, 64, TimeSpan.FromSeconds(2));
             ThrowIfFailed(isCube, result);
@@ -115,9 +115,9 @@ internal sealed class LoadComparison(LoadSystem system, LoadGenerator generator,
 
     private async Task<(StreamResult Yarp, StreamResult Cube)> CompareStreamsAsync(int streams)
     {
-        // Half of them open in five seconds or more. Each lasts until all are open and two seconds longer.
-        var perSecond = Math.Max(200, streams / 10);
-        var request = system.Chat(system.Domains[0], events: (streams / perSecond) + 6, isPaced: true);
+        // All open within ten seconds or less. Each lasts until all are open and some seconds longer.
+        var perSecond = Math.Max(500, streams / 10);
+        var request = system.Chat(system.Domains[0], events: (streams / perSecond) + 4, isPaced: true);
         var yarp = await generator.RunStreamsAsync(isCube: false, request, streams, perSecond);
         var cube = await generator.RunStreamsAsync(isCube: true, request, streams, perSecond);
         await progress.WriteLineAsync($"{streams} streams: {yarp.FirstTokenP99:F1} ms and {cube.FirstTokenP99:F1} ms, {yarp.Failed} and {cube.Failed} failed");
@@ -126,7 +126,7 @@ internal sealed class LoadComparison(LoadSystem system, LoadGenerator generator,
 
     private async Task MeasureDomainsAsync(LoadReport report, CancellationToken ct)
     {
-        foreach (var count in isQuick ? (int[])[10, 1000] : [10, 1000, 10_000])
+        foreach (var count in isQuick ? (int[])[10, 500] : [10, 1000, 10_000])
         {
             await system.AddDomainsAsync(count, ct);
             byte[][] requests = [.. system.Domains.Select(domain => system.Chat(domain))];
@@ -145,7 +145,7 @@ internal sealed class LoadComparison(LoadSystem system, LoadGenerator generator,
     private async Task MeasureRoutesAsync(LoadReport report, byte[][] json, CancellationToken ct)
     {
         var from = 0;
-        foreach (var count in (int[])[10, 1000])
+        foreach (var count in isQuick ? (int[])[10, 500] : [10, 1000])
         {
             await system.AddRoutesAsync(from, count, ct);
             from = count;

@@ -71,9 +71,9 @@ internal sealed class LoadReport
 
         void AddRatio(string name, SortedDictionary<int, LoadResult> results)
         {
-            foreach (var (count, result) in results.Where(static result => result.Key >= 1000))
+            foreach (var (count, result) in results.Where(static result => result.Key > 10))
             {
-                json[$"{name}_{count / 1000}k_ratio"] = Round(result.PerSecond / results[10].PerSecond);
+                json[$"{name}_{(count < 1000 ? $"{count}" : $"{count / 1000}k")}_ratio"] = Round(result.PerSecond / results[10].PerSecond);
             }
         }
     }

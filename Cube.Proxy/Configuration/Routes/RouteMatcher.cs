@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using System.Text.Json;
 using System.Text.RegularExpressions;
 using Cube.Proxy.Edge;
 
@@ -14,6 +13,12 @@ internal readonly record struct RouteRequest(HttpRequest Http, DomainPathFeature
 internal abstract class RouteMatcher
 {
     public abstract bool Matches(in RouteRequest request);
+
+    /// <summary>The one value that the matcher accepts; null if it is a regular expression.</summary>
+    public virtual string? ExactValue => null;
+
+    /// <summary>Where requests have the value that is compared; null for a matcher without <see cref="ExactValue"/>.</summary>
+    public virtual RouteValue? Source => null;
 
     /// <exception cref="ArgumentException">The pattern is not a regular expression.</exception>
     /// <exception cref="NotSupportedException">The pattern needs backtracking, with which a client could cause unbounded CPU time.</exception>
@@ -33,10 +38,7 @@ internal abstract class RouteMatcher
         return definition.Condition switch
         {
             MatchCondition.Path => new PathMatcher(value),
-            MatchCondition.Method => new MethodMatcher(value),
-            MatchCondition.Header => new HeaderMatcher(field, value),
-            MatchCondition.QueryParam => new QueryMatcher(field, value),
-            MatchCondition.BodyField => new BodyFieldMatcher(field, value),
+            MatchCondition.Method or MatchCondition.Header or MatchCondition.QueryParam or MatchCondition.BodyField => new ValueMatcher(new RouteValue(definition.Condition, field), value),
             _ => throw new ArgumentOutOfRangeException(nameof(definition)),
         };
     }
@@ -45,7 +47,7 @@ internal abstract class RouteMatcher
     {
         private readonly Regex? _regex = isRegex ? Compile(pattern) : null;
 
-        public bool IsExact => _regex is null;
+        public string? Exact => _regex is null ? pattern : null;
 
         public bool IsMatch(ReadOnlySpan<char> text) => _regex is null ? text.SequenceEqual(pattern) : _regex.IsMatch(text);
     }
@@ -54,24 +56,16 @@ internal abstract class RouteMatcher
     {
         // The canonical path has the domain's id in lower case, so that a client cannot evade a route for a domain with upper-case letters.
         public override bool Matches(in RouteRequest request) =>
-            pattern.IsMatch(request.Path.Canonical) || (pattern.IsExact && pattern.IsMatch(request.Path.Rest));
+            pattern.IsMatch(request.Path.Canonical) || (pattern.Exact is not null && pattern.IsMatch(request.Path.Rest));
     }
 
-    private sealed class MethodMatcher(ValuePattern pattern) : RouteMatcher
+    private sealed class ValueMatcher(RouteValue source, ValuePattern pattern) : RouteMatcher
     {
-        public override bool Matches(in RouteRequest request) => pattern.IsMatch(request.Http.Method);
-    }
+        public override string? ExactValue => pattern.Exact;
 
-    private sealed class HeaderMatcher(string name, ValuePattern pattern) : RouteMatcher
-    {
-        public override bool Matches(in RouteRequest request) =>
-            request.Http.Headers.TryGetValue(name, out var values) && values is [{ } first, ..] && pattern.IsMatch(first);
-    }
+        public override RouteValue? Source => source;
 
-    private sealed class QueryMatcher(string name, ValuePattern pattern) : RouteMatcher
-    {
-        public override bool Matches(in RouteRequest request) =>
-            request.Http.Query.TryGetValue(name, out var values) && values is [{ } first, ..] && pattern.IsMatch(first);
+        public override bool Matches(in RouteRequest request) => source.Read(request) is { } value && pattern.IsMatch(value);
     }
 
     private sealed class BodyMatcher(Regex regex) : RouteMatcher
@@ -93,69 +87,6 @@ internal abstract class RouteMatcher
                 // The buffer contains a prompt.
                 ArrayPool<char>.Shared.Return(text, clearArray: true);
             }
-        }
-    }
-
-    private sealed class BodyFieldMatcher(string path, ValuePattern pattern) : RouteMatcher
-    {
-        private readonly byte[][] _path = [.. path.Split('.').Select(Encoding.UTF8.GetBytes)];
-
-        public override bool Matches(in RouteRequest request)
-        {
-            try
-            {
-                return Read(request.Body.Span);
-            }
-            catch (Exception exception) when (exception is JsonException or InvalidOperationException)
-            {
-                // The body is not valid JSON. A later step rejects the request.
-                return false;
-            }
-        }
-
-        /// <summary>Reads the JSON once and skips the members that are not on the path.</summary>
-        private bool Read(ReadOnlySpan<byte> json)
-        {
-            var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = 256 });
-            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
-            {
-                return false;
-            }
-
-            var depth = 0;
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-            {
-                if (!reader.ValueTextEquals(_path[depth]))
-                {
-                    reader.Skip();
-                    continue;
-                }
-
-                reader.Read();
-                if (++depth == _path.Length)
-                {
-                    return IsMatchAt(ref reader, json);
-                }
-
-                if (reader.TokenType != JsonTokenType.StartObject)
-                {
-                    return false;
-                }
-            }
-
-            return false;
-        }
-
-        private bool IsMatchAt(ref Utf8JsonReader reader, ReadOnlySpan<byte> json)
-        {
-            if (reader.TokenType == JsonTokenType.String)
-            {
-                return pattern.IsMatch(reader.GetString());
-            }
-
-            var start = (int)reader.TokenStartIndex;
-            reader.Skip();
-            return pattern.IsMatch(Encoding.UTF8.GetString(json[start..(int)reader.BytesConsumed]));
         }
     }
 }

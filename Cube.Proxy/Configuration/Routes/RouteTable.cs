@@ -42,6 +42,8 @@ internal sealed class Route
     /// <summary>The path of <see cref="Target"/> without a trailing slash; the path of the endpoint follows it. Usually empty.</summary>
     public string Prefix { get; }
 
+    public IReadOnlyList<RouteMatcher> Matchers => _matchers;
+
     public bool Matches(in RouteRequest request)
     {
         foreach (var matcher in _matchers)
@@ -66,18 +68,18 @@ internal sealed class Route
 /// <summary>The enabled routes, in the order in which they are matched. Immutable.</summary>
 internal sealed class RouteTable
 {
-    private readonly Route[] _ordered;
+    private readonly RouteIndex _index;
     private readonly Route? _default;
     private readonly FrozenDictionary<Guid, Route> _byId;
 
     public RouteTable(IEnumerable<Route> routes)
     {
         var enabled = routes.Where(static route => route.Definition.Enabled).ToList();
-        _ordered =
+        _index = new RouteIndex(
         [
             .. enabled.Where(static route => !route.Definition.DefaultRule)
                 .OrderByDescending(static route => route.Definition.Priority).ThenBy(static route => route.Name, StringComparer.Ordinal),
-        ];
+        ]);
         _default = enabled.Find(static route => route.Definition.DefaultRule);
         _byId = enabled.Where(static route => !route.IsClosed).ToFrozenDictionary(static route => route.Id);
     }
@@ -91,16 +93,5 @@ internal sealed class RouteTable
     public bool Contains(Route route) => _byId.TryGetValue(route.Id, out var current) && current.Revision == route.Revision;
 
     /// <returns>The first route of which all matchers match; else the default route; null if there is none.</returns>
-    public Route? Find(in RouteRequest request)
-    {
-        foreach (var route in _ordered)
-        {
-            if (route.Matches(request))
-            {
-                return route;
-            }
-        }
-
-        return _default;
-    }
+    public Route? Find(in RouteRequest request) => _index.Find(request) ?? _default;
 }
