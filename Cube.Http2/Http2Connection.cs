@@ -12,6 +12,9 @@ public sealed class Http2Connection : IDisposable
 
     /// <summary>Responses to settings and pings that the server does not read must not fill the memory.</summary>
     private const int MaxResponses = 4 << 20;
+
+    /// <summary>Up to this number of requests, each is written at once. More are written together.</summary>
+    private const int MaxAlone = 4;
     private static readonly TimeSpan _goAwayDelay = TimeSpan.FromMilliseconds(100);
 
     private readonly Stream _stream;
@@ -87,9 +90,9 @@ public sealed class Http2Connection : IDisposable
 
     /// <summary>Ends all requests with an error and closes the connection.</summary>
     /// <param name="reason">The error of the requests.</param>
-    public void Abort(Exception reason) => Close(reason);
+    public void Abort(Exception reason) => Close(reason, keepsData: false);
 
-    public void Dispose() => Close(new Http2Exception("The connection is closed.") { IsUnprocessed = false });
+    public void Dispose() => Close(new Http2Exception("The connection is closed."), keepsData: false);
 
     internal void Remove(Http2Response stream, bool isComplete)
     {
@@ -135,7 +138,7 @@ public sealed class Http2Connection : IDisposable
             _received = 0;
         }
 
-        Find(streamId)?.ReceiveData(data, isLast);
+        Find(streamId)?.ReceiveData(data, padding: frameLength - data.Length, isLast);
     }
 
     internal void ReceiveReset(int streamId, ErrorCode code)
@@ -214,10 +217,13 @@ public sealed class Http2Connection : IDisposable
             _output.Flush();
         }
 
-        Close(exception, _goAwayDelay);
+        Close(exception, keepsData: false, _goAwayDelay);
     }
 
-    internal void Close(Exception reason, TimeSpan delay = default)
+    /// <param name="reason">The error of the requests.</param>
+    /// <param name="keepsData">Whether requests can read what has arrived, and complete responses stay complete.</param>
+    /// <param name="delay">The time until the connection is closed.</param>
+    internal void Close(Exception reason, bool keepsData = true, TimeSpan delay = default)
     {
         lock (_output.Lock)
         {
@@ -234,7 +240,7 @@ public sealed class Http2Connection : IDisposable
         _ = _ready.Task.Exception;
         foreach (var stream in Snapshot())
         {
-            stream.Fail(reason, keepsData: false);
+            stream.Fail(reason, keepsData);
         }
 
         if (delay == default)
@@ -256,6 +262,7 @@ public sealed class Http2Connection : IDisposable
     private Http2Response Begin(Http2Request request)
     {
         var stream = new Http2Response(this);
+        var isWriter = false;
         lock (_output.Lock)
         {
             if (!AcceptsRequests)
@@ -267,9 +274,17 @@ public sealed class Http2Connection : IDisposable
             (stream.Id, stream.SendWindow, stream.Unsent) = (_nextId, _bodies.StreamWindow, request.Body);
             _nextId += 2;
             _streams.Add(stream.Id, stream);
-            Interlocked.Increment(ref _running);
+            var running = Interlocked.Increment(ref _running);
             _bodies.Begin(stream);
-            _output.Flush();
+            if (running > MaxAlone || !(isWriter = _output.TryClaim()))
+            {
+                _output.Flush();
+            }
+        }
+
+        if (isWriter)
+        {
+            _output.Write();
         }
 
         return stream;

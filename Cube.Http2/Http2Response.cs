@@ -160,7 +160,10 @@ public sealed class Http2Response : IValueTaskSource<Http2Response>, IValueTaskS
     }
 
     /// <exception cref="Http2Exception">The server sends more than the client allowed, or data without headers.</exception>
-    internal void ReceiveData(ReadOnlySpan<byte> data, bool isLast)
+    /// <param name="data">The data without padding.</param>
+    /// <param name="padding">The bytes of the frame that count for flow control without being data.</param>
+    /// <param name="isLast">Whether the response ends.</param>
+    internal void ReceiveData(ReadOnlySpan<byte> data, int padding, bool isLast)
     {
         var direct = 0;
         lock (_lock)
@@ -201,7 +204,7 @@ public sealed class Http2Response : IValueTaskSource<Http2Response>, IValueTaskS
             }
         }
 
-        AddCredit(direct);
+        AddCredit(direct + padding);
     }
 
     /// <summary>Ends the stream with an error. Data that has arrived can still be read, except after a failure of the whole connection.</summary>
@@ -381,10 +384,8 @@ public sealed class Http2Response : IValueTaskSource<Http2Response>, IValueTaskS
     /// <summary>Lets the server send more when half of the window has been read.</summary>
     private void AddCredit(int bytes)
     {
-        var credit = Interlocked.Add(ref _credit, bytes);
-        if (credit >= _connection.StreamWindow / 2 && !HasEnded)
+        if (Interlocked.Add(ref _credit, bytes) >= _connection.StreamWindow / 2 && !HasEnded && Interlocked.Exchange(ref _credit, 0) is > 0 and var credit)
         {
-            Interlocked.Add(ref _credit, -credit);
             _connection.SendWindowUpdate(Id, credit);
         }
     }

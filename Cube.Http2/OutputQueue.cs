@@ -21,17 +21,33 @@ internal sealed class OutputQueue(Stream stream, Action written, Action<Exceptio
     /// <summary>Writes the buffer soon. Requires the lock.</summary>
     public void Flush()
     {
-        if (_isClosed)
+        if (TryClaim())
         {
-            Buffer.Clear();
-        }
-        else if (!_isScheduled && Buffer.Length > 0)
-        {
-            _isScheduled = true;
             // Not on this thread: the requests that are ready now append their frames to the same write.
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         }
     }
+
+    /// <summary>Claims the write for the caller, who must call <see cref="Write"/> without the lock. Requires the lock.</summary>
+    /// <returns>False if there is nothing to write, or another thread writes.</returns>
+    public bool TryClaim()
+    {
+        if (_isClosed)
+        {
+            Buffer.Clear();
+            return false;
+        }
+
+        if (_isScheduled || Buffer.Length == 0)
+        {
+            return false;
+        }
+
+        return _isScheduled = true;
+    }
+
+    /// <summary>Writes the buffer on this thread, which is faster than another one if no other request is about to append frames. Another thread writes what is appended meanwhile.</summary>
+    public void Write() => _ = WriteAsync(isOnce: true);
 
     public void Close()
     {
@@ -42,9 +58,9 @@ internal sealed class OutputQueue(Stream stream, Action written, Action<Exceptio
         }
     }
 
-    void IThreadPoolWorkItem.Execute() => _ = WriteAsync();
+    void IThreadPoolWorkItem.Execute() => _ = WriteAsync(isOnce: false);
 
-    private async Task WriteAsync()
+    private async Task WriteAsync(bool isOnce)
     {
         try
         {
@@ -60,11 +76,25 @@ internal sealed class OutputQueue(Stream stream, Action written, Action<Exceptio
                 }
 
                 written();
+                if (isOnce)
+                {
+                    Continue();
+                    return;
+                }
             }
         }
         catch (Exception exception)
         {
             failed(exception);
+        }
+    }
+
+    private void Continue()
+    {
+        lock (Lock)
+        {
+            _isScheduled = false;
+            Flush();
         }
     }
 

@@ -50,8 +50,8 @@ public sealed class AttestedChannel : IDisposable
     /// <summary>The agent's limit of concurrent requests on this connection.</summary>
     public int MaxRequests => _connection.MaxStreams;
 
-    /// <summary>Number of running requests.</summary>
-    public int Running => Volatile.Read(ref _running);
+    /// <summary>Number of running requests, including those that are about to be sent.</summary>
+    public int Running => Math.Max(Volatile.Read(ref _running), _connection.Running);
 
     /// <summary>Sends a request.</summary>
     /// <param name="request">The request.</param>
@@ -59,7 +59,9 @@ public sealed class AttestedChannel : IDisposable
     /// <exception cref="AttestationException">The connection was closed because its verdict is no longer valid.</exception>
     /// <exception cref="IOException">The connection or the request failed. <see cref="Http2Exception.IsUnprocessed"/> tells whether the request can be sent again.</exception>
     /// <exception cref="OperationCanceledException">The token was canceled.</exception>
-    public ValueTask<Http2Response> SendAsync(Http2Request request, CancellationToken ct) => _connection.SendAsync(request, ct);
+    public ValueTask<Http2Response> SendAsync(Http2Request request, CancellationToken ct) => IsUsable
+        ? _connection.SendAsync(request, ct)
+        : throw new Http2Exception("The attested connection takes no further requests.") { IsUnprocessed = true };
 
     /// <summary>Increments the number of running requests; <see cref="End"/> decrements it.</summary>
     public void Begin() => Interlocked.Increment(ref _running);
@@ -70,10 +72,10 @@ public sealed class AttestedChannel : IDisposable
     public void Retire() => Volatile.Write(ref _isRetired, 1);
 
     /// <summary>Extends running streams to the lease of <paramref name="fresh"/>, which was verified for the same key under the active policies.</summary>
-    /// <returns>False if the key differs or <paramref name="fresh"/> does not accept requests.</returns>
+    /// <returns>False if the key differs or <paramref name="fresh"/> is no longer valid.</returns>
     public bool TryExtend(AttestedChannel fresh)
     {
-        if (fresh.SpkiSha256 != SpkiSha256 || !fresh.AcceptsRequests)
+        if (fresh.SpkiSha256 != SpkiSha256 || !fresh.IsUsable)
         {
             return false;
         }
@@ -87,8 +89,9 @@ public sealed class AttestedChannel : IDisposable
     {
         Retire();
         var failure = new AttestationException(code, reason, Verdict);
-        _stream.Abort(failure);
+        // First, because it discards what the requests have not read.
         _connection.Abort(failure);
+        _stream.Abort(failure);
     }
 
     public void Dispose()

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Npgsql;
 
 namespace Cube.Identity.Keys;
@@ -21,7 +22,7 @@ internal sealed partial class KeyRotationService(KeyRing keys, TimeProvider time
             {
                 await keys.RotateAsync(stoppingToken);
             }
-            catch (NpgsqlException exception)
+            catch (Exception exception) when (exception is NpgsqlException or TimeoutException or SocketException)
             {
                 NotRotated(exception);
             }

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Threading.Channels;
 using Cube.Identity.Users;
 using Microsoft.Extensions.Options;
@@ -39,7 +40,7 @@ internal sealed partial class MailQueue(
                     await SendAsync(job, to, subject, text, stoppingToken);
                 }
             }
-            catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+            catch (Exception exception) when (exception is NpgsqlException or TimeoutException or SocketException)
             {
                 NotSent(job.GetType().Name, exception.GetType().Name);
             }

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Cube.Authorization;
 using Cube.ServiceDefaults.Hosting;
 using Dapper;
@@ -31,7 +32,7 @@ internal sealed partial class CacheInvalidationPublisher(CacheInvalidationPublis
             _isLost = false;
             return true;
         }
-        catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+        catch (Exception exception) when (exception is NpgsqlException or TimeoutException or SocketException)
         {
             if (!_isLost)
             {
@@ -63,7 +64,8 @@ internal sealed partial class CacheInvalidationPublisher(CacheInvalidationPublis
         private static NpgsqlDataSource Create(string? connectionString)
         {
             var builder = new NpgsqlDataSourceBuilder(connectionString);
-            (builder.ConnectionStringBuilder.MaxPoolSize, builder.ConnectionStringBuilder.Timeout) = (4, 3);
+            // A confirmation must not arrive late.
+            (builder.ConnectionStringBuilder.MaxPoolSize, builder.ConnectionStringBuilder.Timeout, builder.ConnectionStringBuilder.CommandTimeout) = (4, 1, 1);
             return builder.Build();
         }
 

@@ -134,9 +134,11 @@ internal sealed partial class Outbox(NpgsqlDataSource database, IAuthorizationEn
         if (difference.Length > 0)
         {
             Reconciled(difference.Length.ToString(CultureInfo.InvariantCulture), expected.Count);
-            await NotifyAsync([CacheInvalidation.Everything], connection);
-            await transaction.CommitAsync(ct);
         }
+
+        // Also without a difference: the schema can have changed, and an earlier write whose response was lost can have been applied.
+        await NotifyAsync([CacheInvalidation.Everything], connection);
+        await transaction.CommitAsync(ct);
     }
 
     /// <summary>Sends notices, or stores one that invalidates everything, to be sent later.</summary>

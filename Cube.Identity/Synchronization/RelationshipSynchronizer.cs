@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Cube.Authorization;
 using Cube.Authorization.Relationships;
 using Cube.Authorization.Schema;
@@ -46,7 +47,7 @@ internal sealed partial class RelationshipSynchronizer(Outbox outbox, IAuthoriza
                 await outbox.ConfirmAsync(stoppingToken);
                 _error = null;
             }
-            catch (Exception exception) when (exception is UnavailableException or NpgsqlException or TimeoutException)
+            catch (Exception exception) when (exception is UnavailableException or NpgsqlException or TimeoutException or SocketException)
             {
                 if (_error is null || !isSynchronized)
                 {

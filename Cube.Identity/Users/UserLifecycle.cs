@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Cube.Identity.Callers;
 using Cube.Identity.Configuration;
 using Cube.Identity.Database;
@@ -95,7 +96,7 @@ internal sealed partial class UserPurgeService(
                     Purged(count);
                 }
             }
-            catch (NpgsqlException exception)
+            catch (Exception exception) when (exception is NpgsqlException or TimeoutException or SocketException)
             {
                 NotPurged(exception);
             }

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Cube.Authorization;
 using Cube.Proxy.Caching;
 using Cube.Proxy.Configuration;
@@ -25,7 +26,7 @@ internal sealed partial class CacheInvalidationListener(ProxyDatabase database, 
             {
                 await ListenAsync(stoppingToken);
             }
-            catch (Exception exception) when (exception is NpgsqlException or TimeoutException or IOException)
+            catch (Exception exception) when (exception is NpgsqlException or TimeoutException or IOException or SocketException)
             {
                 if (!isDisconnected)
                 {

@@ -46,7 +46,11 @@ internal sealed class MembershipClient(DecisionCache cache, IdentityClient ident
 
 /// <param name="Status">The membership of the caller in the domain.</param>
 /// <param name="Member">The caller and the domain, which are valid if <see cref="Status"/> is <see cref="MembershipStatus.Member"/>.</param>
-internal sealed record Membership(MembershipStatus Status, DomainMember Member);
+internal sealed record Membership(MembershipStatus Status, DomainMember Member) : IBriefResult
+{
+    /// <summary>Identity rejects a session also because of its clock, for example in the last moment of a token.</summary>
+    public bool IsBrief => Status != MembershipStatus.Member;
+}
 
 /// <summary>The membership of a caller in a domain.</summary>
 internal enum MembershipStatus

@@ -39,11 +39,29 @@ internal sealed class Permissions
         : access is { RoleHasAllModels: true, TokenHasAllModels: true } ? new(ModelAccess.Full)
         // No model and no object of the engine has an id of this length.
         : model.Length > MaxModelId ? new(new ModelAccess(access.RoleHasAllModels, access.TokenHasAllModels))
-        : _cache.GetAsync(
+        : new(FindLimitedAsync(member, action, model, access, ct));
+
+    /// <summary>As the other method, but without the cache: for names that clients made up.</summary>
+    /// <inheritdoc cref="FindAsync(DomainMember, string, CancellationToken)" path="/exception"/>
+    public async ValueTask<ModelAccess> FindUncachedAsync(DomainMember member, string action, string model, Access access, CancellationToken ct) =>
+        !access.IsAllowed ? ModelAccess.None
+        // No model and no object of the engine has an id of this length.
+        : model.Length > MaxModelId ? new ModelAccess(access.RoleHasAllModels, access.TokenHasAllModels)
+        : (await FindAsync(member, action, [model], access, ct))[0];
+
+    /// <summary>The cached result does not contain <paramref name="access"/>: that was decided before the body arrived, and could be older than the last notification.</summary>
+    private async Task<ModelAccess> FindLimitedAsync(DomainMember member, string action, string model, Access access, CancellationToken ct)
+    {
+        var named = await _cache.GetAsync(
             new DecisionKey(DecisionKind.Model, member.Caller.UserId, member.Caller.CredentialId, member.DomainId, action, model),
-            (Permissions: this, Member: member, Action: action, Model: model, Access: access),
-            static async (state, token) => (await state.Permissions.CheckAsync(state.Member, state.Action, [state.Model], state.Access, token))[0],
+            (Permissions: this, Member: member, Action: action, Model: model),
+            static async (state, token) => (await state.Permissions.CheckAsync(state.Member, state.Action, [state.Model], token))[0],
             ct);
+        return With(named, access);
+    }
+
+    /// <summary>A role or a token without a limit allows every model.</summary>
+    private static ModelAccess With(ModelAccess named, Access access) => new(access.RoleHasAllModels || named.ByRole, access.TokenHasAllModels || named.ByToken);
 
     /// <summary>Checks an action with several models, in one call of the engine.</summary>
     /// <inheritdoc cref="FindAsync" path="/exception"/>
@@ -51,7 +69,7 @@ internal sealed class Permissions
         DomainMember member, string action, IReadOnlyList<string> models, Access access, CancellationToken ct) =>
         access is { RoleHasAllModels: true, TokenHasAllModels: true } || models.Count == 0
             ? [.. models.Select(static _ => ModelAccess.Full)]
-            : await CheckAsync(member, action, models, access, ct);
+            : [.. (await CheckAsync(member, action, models, ct)).Select(named => With(named, access))];
 
     private async Task<Access> CheckAsync(DomainMember member, string action, CancellationToken ct)
     {
@@ -67,8 +85,8 @@ internal sealed class Permissions
         return new Access(results[0], results[1], member.Caller.PatId is null || results[2]);
     }
 
-    private async Task<ModelAccess[]> CheckAsync(
-        DomainMember member, string action, IReadOnlyList<string> models, Access access, CancellationToken ct)
+    /// <summary>Asks the engine whether the role and the token name the models.</summary>
+    private async Task<ModelAccess[]> CheckAsync(DomainMember member, string action, IReadOnlyList<string> models, CancellationToken ct)
     {
         var user = CubeSchema.User(member.Caller.UserId);
         var checks = new List<PermissionCheck>(2 * models.Count);
@@ -87,8 +105,7 @@ internal sealed class Permissions
         var step = member.Caller.PatId is null ? 1 : 2;
         return
         [
-            .. models.Select((_, i) => new ModelAccess(
-                access.RoleHasAllModels || results[i * step], access.TokenHasAllModels || (step == 2 && results[(i * step) + 1]))),
+            .. models.Select((_, i) => new ModelAccess(results[i * step], step == 2 && results[(i * step) + 1])),
         ];
     }
 }

@@ -9,6 +9,13 @@ internal enum DecisionKind
     Model,
 }
 
+/// <summary>A result that can change without a notification.</summary>
+internal interface IBriefResult
+{
+    /// <summary>Whether the result is used for a few seconds only.</summary>
+    bool IsBrief { get; }
+}
+
 /// <param name="Kind">What was decided.</param>
 /// <param name="User">The user whose changes remove the result; empty if that is known only from the result.</param>
 /// <param name="Credential">The session or the personal access token.</param>
@@ -33,15 +40,22 @@ internal sealed class DecisionCache(TimeProvider time) : ResultCache<DecisionKey
     /// <summary>The time of the last confirmation; 0 without one since the connection for notifications was opened.</summary>
     private long _confirmedAt;
 
-    /// <summary>A personal access token can expire without a notification.</summary>
-    protected override TimeSpan AgeOf(DecisionKey key) => key.Kind != DecisionKind.PersonalAccessToken && IsConfirmed ? _confirmedAge : _age;
-
-    protected override TimeSpan MaxAge => _confirmedAge;
+    /// <summary>A personal access token can expire without a notification, and Identity can reject the token of a session for other reasons than a change.</summary>
+    protected override TimeSpan AgeOf(DecisionKey key, object? result) =>
+        key.Kind != DecisionKind.PersonalAccessToken && result is not IBriefResult { IsBrief: true } && IsConfirmed ? _confirmedAge : _age;
 
     private bool IsConfirmed => Interlocked.Read(ref _confirmedAt) is not 0 and var confirmedAt && _time.GetElapsedTime(confirmedAt) < _maxSilence;
 
-    /// <summary>Identity has sent the notifications of all changes until now.</summary>
-    public void Confirm() => Interlocked.Exchange(ref _confirmedAt, _time.GetTimestamp());
+    /// <summary>Identity has sent the notifications of all changes until now. After a pause, results are removed: the confirmation could be late, and overtake a notification.</summary>
+    public void Confirm()
+    {
+        if (!IsConfirmed)
+        {
+            Clear();
+        }
+
+        Interlocked.Exchange(ref _confirmedAt, _time.GetTimestamp());
+    }
 
     /// <summary>Notifications can be lost: the connection is not open, or was opened just now. Removes all results.</summary>
     public void Reset()

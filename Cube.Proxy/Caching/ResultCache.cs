@@ -24,7 +24,7 @@ internal class ResultCache<TKey>(TimeProvider time, TimeSpan age)
     public ValueTask<T> GetAsync<TState, T>(TKey key, TState state, Func<TState, CancellationToken, Task<T>> call, CancellationToken ct)
         where T : class
     {
-        if (_entries.TryGetValue(key, out var entry) && time.GetElapsedTime(entry.StartedAt) < AgeOf(key))
+        if (_entries.TryGetValue(key, out var entry) && time.GetElapsedTime(entry.StartedAt) < AgeOf(key, entry.Result))
         {
             return entry.Result is { } result ? new((T)result) : new(WaitAsync<T>(entry, ct));
         }
@@ -32,7 +32,7 @@ internal class ResultCache<TKey>(TimeProvider time, TimeSpan age)
         SweepSometimes();
         var added = new Entry(time.GetTimestamp());
         var current = _entries.AddOrUpdate(
-            key, static (_, args) => args.Added, static (_, old, args) => args.Clock.GetElapsedTime(old.StartedAt) < args.MaxAge ? old : args.Added, (Added: added, Clock: time, MaxAge: AgeOf(key)));
+            key, static (_, args) => args.Added, static (key, old, args) => args.Clock.GetElapsedTime(old.StartedAt) < args.Cache.AgeOf(key, old.Result) ? old : args.Added, (Added: added, Clock: time, Cache: this));
         if (current == added)
         {
             Start(key, added, state, call);
@@ -42,10 +42,9 @@ internal class ResultCache<TKey>(TimeProvider time, TimeSpan age)
     }
 
     /// <summary>The age at which a result expires now. It can change while the result is cached.</summary>
-    protected virtual TimeSpan AgeOf(TKey key) => age;
-
-    /// <summary>The largest value of <see cref="AgeOf"/>.</summary>
-    protected virtual TimeSpan MaxAge => age;
+    /// <param name="key">The key of the result.</param>
+    /// <param name="result">The result; null while its call is running.</param>
+    protected virtual TimeSpan AgeOf(TKey key, object? result) => age;
 
     /// <summary>Removes all results, also those of calls that are running.</summary>
     public void Clear() => _entries.Clear();
@@ -95,7 +94,7 @@ internal class ResultCache<TKey>(TimeProvider time, TimeSpan age)
         {
             foreach (var pair in _entries)
             {
-                if (time.GetElapsedTime(pair.Value.StartedAt) >= MaxAge)
+                if (time.GetElapsedTime(pair.Value.StartedAt) >= AgeOf(pair.Key, pair.Value.Result))
                 {
                     _entries.TryRemove(pair);
                 }

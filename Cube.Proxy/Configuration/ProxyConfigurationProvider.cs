@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Text;
 using Cube.Attestation.Policy;
 using Cube.Proxy.Configuration.Policies;
@@ -137,7 +138,7 @@ internal sealed partial class ProxyConfigurationProvider(
             {
                 return;
             }
-            catch (Exception exception) when (exception is NpgsqlException or TimeoutException or IOException or OperationCanceledException)
+            catch (Exception exception) when (exception is NpgsqlException or TimeoutException or IOException or OperationCanceledException or SocketException)
             {
                 ReadFailed(exception.GetType().Name);
                 await Task.Delay(_interval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -80,14 +80,12 @@ internal sealed class InferenceForwarder
             {
                 _queues.Leave(route.Target);
             }
-        }
 
-        if (outcome.End == ResponseEnd.Complete)
-        {
-            // After a failure, the connection can still read the buffer. Then the garbage collector frees it.
+            // The response is disposed, so that the connection no longer reads the buffer.
             outgoing.Dispose();
         }
-        else if (outcome.End == ResponseEnd.Aborted && !context.Response.HasStarted)
+
+        if (outcome.End == ResponseEnd.Aborted && !context.Response.HasStarted)
         {
             context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
         }
@@ -113,13 +111,21 @@ internal sealed class InferenceForwarder
         // Both bodies count against the limits while both are in memory.
         lease.Add(length);
         outgoing = new ByteBuffer(length + 512);
-        var type = request.Write(outgoing, new RequestTarget(model.Backend, model.Id, _salts.Of(member.DomainId, member.Caller.UserId)), context.RequestAborted);
-        var path = endpoint.BackendPath;
-        var exchange = new BackendExchange(
-            endpoint, member, route, model.Backend.PathOf(path), outgoing.Written, type, request.Client, model.Id, model.Backend.PreflightFor(path, outgoing.Written));
-        lease.Release();
-        lease.Add(outgoing.Capacity);
-        return exchange;
+        try
+        {
+            var type = request.Write(outgoing, new RequestTarget(model.Backend, model.Id, _salts.Of(member.DomainId, member.Caller.UserId)), context.RequestAborted);
+            var path = endpoint.BackendPath;
+            var exchange = new BackendExchange(
+                endpoint, member, route, model.Backend.PathOf(path), outgoing.Written, type, request.Client, model.Id, model.Backend.PreflightFor(path, outgoing.Written));
+            lease.Release();
+            lease.Add(outgoing.Capacity);
+            return exchange;
+        }
+        catch
+        {
+            outgoing.Dispose();
+            throw;
+        }
     }
 
     private async Task<ResponseOutcome> SendAsync(HttpContext context, BackendExchange exchange)

@@ -34,7 +34,11 @@ internal sealed class ModelMiddleware(RequestDelegate next, ModelCatalogClient m
 
         var member = context.Features.GetRequiredFeature<DomainMember>();
         var published = catalog.Resolve(name, configuration.Current.FindCatalog(member.DomainId));
-        var access = await permissions.FindAsync(member, action, published?.Id ?? name, context.Features.GetRequiredFeature<Access>(), context.RequestAborted);
+        var general = context.Features.GetRequiredFeature<Access>();
+        // Results for names that a client made up are not cached.
+        var access = published is { } known
+            ? await permissions.FindAsync(member, action, known.Id, general, context.RequestAborted)
+            : await permissions.FindUncachedAsync(member, action, name, general, context.RequestAborted);
         if (published is null || !access.IsAllowed)
         {
             // A caller may learn that the scopes of its token exclude the model, but not that its role does.

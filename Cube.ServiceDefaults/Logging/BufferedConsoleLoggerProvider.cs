@@ -10,7 +10,7 @@ namespace Cube.ServiceDefaults.Logging;
 /// <summary>
 /// Writes log lines to standard output from a background thread, many lines with one system call. The console provider of .NET makes one call for each line, which takes half of the processor time of a proxy under
 /// load. The formats are those of .NET (<c>Logging:Console:FormatterName</c>: <c>simple</c>, <c>json</c> or <c>systemd</c>).
-/// Standard output that is not read does not stop requests: then lines below <see cref="LogLevel.Warning"/> are dropped, and their number is written.
+/// Standard output that is not read does not stop requests: then lines are dropped, first those below <see cref="LogLevel.Warning"/>, and their number is written.
 /// </summary>
 internal sealed class BufferedConsoleLoggerProvider : ILoggerProvider, ISupportExternalScope
 {
@@ -59,7 +59,8 @@ internal sealed class BufferedConsoleLoggerProvider : ILoggerProvider, ISupportE
 
     private void Add<TState>(in LogEntry<TState> entry)
     {
-        if (entry.LogLevel < LogLevel.Warning && Volatile.Read(ref _waiting) >= MaxWaitingLines)
+        // Important lines have more room, but not all of the memory.
+        if (Volatile.Read(ref _waiting) >= (entry.LogLevel < LogLevel.Warning ? MaxWaitingLines : 4 * MaxWaitingLines))
         {
             Interlocked.Increment(ref _dropped);
             return;
@@ -76,9 +77,9 @@ internal sealed class BufferedConsoleLoggerProvider : ILoggerProvider, ISupportE
     private async Task WriteAsync()
     {
         var text = new StringBuilder();
-        try
+        while (await _lines.Reader.WaitToReadAsync().ConfigureAwait(false))
         {
-            while (await _lines.Reader.WaitToReadAsync().ConfigureAwait(false))
+            try
             {
                 while (text.Length < MaxWriteChars && _lines.Reader.TryRead(out var line))
                 {
@@ -92,13 +93,14 @@ internal sealed class BufferedConsoleLoggerProvider : ILoggerProvider, ISupportE
                 }
 
                 await _output.WriteAsync(Encoding.UTF8.GetBytes(text.ToString())).ConfigureAwait(false);
-                text.Clear();
-                await Task.Delay(_pause, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
-        }
-        catch (Exception exception) when (exception is IOException or ObjectDisposedException)
-        {
-            // Standard output is closed.
+            catch (Exception exception) when (exception is IOException or ObjectDisposedException)
+            {
+                // Standard output is closed, or its disk is full. These lines are lost; later ones may succeed.
+            }
+
+            text.Clear();
+            await Task.Delay(_pause, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

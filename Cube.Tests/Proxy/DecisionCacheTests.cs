@@ -44,8 +44,12 @@ public sealed class DecisionCacheTests
     {
         _cache.Confirm();
         await DecideAsync(_key);
-        _time.Advance(TimeSpan.FromSeconds(60));
-        _cache.Confirm();
+        for (var second = 0; second < 60; second++)
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            _cache.Confirm();
+        }
+
         _time.Advance(TimeSpan.FromSeconds(2.9));
         Assert.Equal("1", await DecideAsync(_key));
         _time.Advance(TimeSpan.FromSeconds(0.1));
@@ -60,6 +64,34 @@ public sealed class DecisionCacheTests
         _time.Advance(TimeSpan.FromSeconds(4));
         _cache.Confirm();
         Assert.Equal("2", await DecideAsync(_token));
+    }
+
+    /// <summary>The attack on time: a confirmation that was delayed on its way overtakes the notification of a change.</summary>
+    [Fact]
+    public async Task A_confirmation_after_a_pause_does_not_revive_decisions()
+    {
+        _cache.Confirm();
+        await DecideAsync(_key);
+        _time.Advance(TimeSpan.FromSeconds(25));
+        _cache.Confirm();
+        Assert.Equal("2", await DecideAsync(_key));
+    }
+
+    [Fact]
+    public async Task A_rejected_session_is_asked_again_after_four_seconds()
+    {
+        _cache.Confirm();
+        var rejected = new Rejected();
+        await _cache.GetAsync(_key, rejected, static (result, _) => Task.FromResult(result), default);
+        _time.Advance(TimeSpan.FromSeconds(2));
+        _cache.Confirm();
+        _time.Advance(TimeSpan.FromSeconds(2));
+        Assert.NotSame(rejected, await _cache.GetAsync(_key, 0, static (_, _) => Task.FromResult(new Rejected()), default));
+    }
+
+    private sealed class Rejected : IBriefResult
+    {
+        public bool IsBrief => true;
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Collections.Concurrent;
 using Cube.Attestation;
 using Cube.Attestation.Appraisal;
@@ -178,7 +179,7 @@ internal sealed partial class CollateralProvider(
                 }
             }
         }
-        catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+        catch (Exception exception) when (exception is NpgsqlException or TimeoutException or SocketException)
         {
             ReadFailed(exception.GetType().Name);
         }
@@ -253,7 +254,7 @@ internal sealed partial class CollateralProvider(
         {
             await store.WriteAsync(document, CancellationToken.None);
         }
-        catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+        catch (Exception exception) when (exception is NpgsqlException or TimeoutException or SocketException)
         {
             WriteFailed(document.Name, exception.GetType().Name);
         }

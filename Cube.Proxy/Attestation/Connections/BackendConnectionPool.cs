@@ -187,6 +187,8 @@ internal sealed class BackendConnectionPool(Uri address, PolicySet policies, Fun
             }
 
             _current = [.. _current.Where(static channel => channel.IsOpen)];
+            // A renewal that failed leaves connections whose lease is over.
+            Drain(static channel => !channel.IsUsable, drainUntil: null);
             Shrink();
 
             for (var i = _draining.Count - 1; i >= 0; i--)
@@ -238,9 +240,10 @@ internal sealed class BackendConnectionPool(Uri address, PolicySet policies, Fun
             var channel = await open(address, policies, timeout.Token);
             lock (_lock)
             {
-                // The new connection replaces those whose lease is nearly over.
+                // The new connection replaces one whose lease is nearly over. Others are renewed after it, so that their requests keep enough connections.
                 var now = time.GetUtcNow();
-                Drain(old => IsDue(old, now) || !old.IsUsable, drainUntil: null);
+                var due = Array.FindLast(_current, old => IsDue(old, now));
+                Drain(old => old == due || !old.IsUsable, drainUntil: null);
                 _current = [channel, .. _current];
                 (_failure, _failures) = (null, 0);
             }

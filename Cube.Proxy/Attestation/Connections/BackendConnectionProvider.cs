@@ -205,6 +205,10 @@ internal sealed partial class BackendConnectionProvider : BackgroundService
             catch (Exception exception) when (exception is UnavailableException or InvalidOperationException)
             {
                 // The active policies are unknown. New requests receive this error; running requests end with their lease.
+                foreach (var pool in _pools.Values.Concat(_closedPools.Keys))
+                {
+                    pool.RemoveExpired(_time.GetUtcNow(), null);
+                }
             }
         }
 
@@ -244,6 +248,12 @@ internal sealed partial class BackendConnectionProvider : BackgroundService
             {
                 // No route uses this address any more. The machine was not rejected, so running requests may continue until the lease expires.
                 pool.Retire(orphan.Until);
+            }
+
+            else if (isTarget && !isActive)
+            {
+                // Also a connection that became current while the policies changed.
+                pool.Retire(now + _drainTimeout);
             }
 
             isActive &= !isIdle;

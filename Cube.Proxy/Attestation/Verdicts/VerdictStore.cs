@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Threading.Channels;
@@ -62,7 +63,7 @@ internal sealed partial class VerdictStore(ProxyDatabase database, IOptions<Verd
                         cleanedUpAt = time.GetUtcNow();
                     }
                 }
-                catch (Exception exception) when (exception is NpgsqlException or TimeoutException or IOException)
+                catch (Exception exception) when (exception is NpgsqlException or TimeoutException or IOException or SocketException)
                 {
                     WriteFailed(exception.GetType().Name);
                 }
