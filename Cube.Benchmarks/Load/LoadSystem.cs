@@ -117,8 +117,8 @@ internal sealed class LoadSystem : IAsyncDisposable
         var (mock, mockTls, identity, agent) = (Ports.Free(), Ports.Free(), Ports.Free(), Ports.Free());
         var (identityDatabase, proxyDatabase, notify) = await StartPostgresAsync(ct);
         StartSelf("mock", OtherCore, "mock", [mock, mockTls], []);
-        // The defaults of .NET, instead of the settings of this program, which are Cube's. The numbers are hexadecimal.
-        Yarp = StartSelf("yarp", ProxyCore, "yarp", [YarpAddress.Port, mockTls], new() { ["DOTNET_TieredPGO"] = "1", ["DOTNET_TC_CallCountingDelayMs"] = "64" });
+        // The default of .NET, instead of the setting of this program, which is Cube's. The number is hexadecimal.
+        Yarp = StartSelf("yarp", ProxyCore, "yarp", [YarpAddress.Port, mockTls], new() { ["DOTNET_TC_CallCountingDelayMs"] = "64" });
         Dictionary<string, string> shared = new()
         {
             // Simulated evidence is not allowed in Production.
