@@ -18,7 +18,7 @@ public sealed class BufferedConsoleLoggerProviderTests
             var logger = provider.CreateLogger("test");
             for (var i = 0; i < 5000; i++)
             {
-                logger.LogInformation("line {Number}", i);
+                Log(logger, LogLevel.Information, $"line {i}");
             }
         }
 
@@ -31,7 +31,7 @@ public sealed class BufferedConsoleLoggerProviderTests
     {
         var output = new Output();
         using var provider = new BufferedConsoleLoggerProvider(new PlainFormatter(), output);
-        provider.CreateLogger("test").LogInformation("alone");
+        Log(provider.CreateLogger("test"), LogLevel.Information, "alone");
         await Eventually.TrueAsync(() => Task.FromResult(output.Lines is ["alone"]), "the line is written", 5);
     }
 
@@ -44,10 +44,10 @@ public sealed class BufferedConsoleLoggerProviderTests
             var logger = provider.CreateLogger("test");
             for (var i = 0; i < 40_000; i++)
             {
-                logger.LogInformation("line {Number}", i);
+                Log(logger, LogLevel.Information, $"line {i}");
             }
 
-            logger.LogWarning("important");
+            Log(logger, LogLevel.Warning, "important");
             output.Blocked.SetResult();
         }
 
@@ -62,12 +62,14 @@ public sealed class BufferedConsoleLoggerProviderTests
         var output = new Output { Fails = true };
         using var provider = new BufferedConsoleLoggerProvider(new PlainFormatter(), output);
         var logger = provider.CreateLogger("test");
-        logger.LogInformation("lost");
+        Log(logger, LogLevel.Information, "lost");
         await Eventually.TrueAsync(() => Task.FromResult(output.Writes > 0), "the write has failed", 5);
         output.Fails = false;
-        logger.LogInformation("later");
+        Log(logger, LogLevel.Information, "later");
         await Eventually.TrueAsync(() => Task.FromResult(output.Lines is ["later"]), "the later line is written", 5);
     }
+
+    private static void Log(ILogger logger, LogLevel level, string text) => logger.Log(level, 0, text, null, static (state, _) => state);
 
     private sealed class PlainFormatter() : ConsoleFormatter("plain")
     {
