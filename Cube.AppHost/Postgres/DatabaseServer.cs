@@ -195,10 +195,15 @@ internal abstract class DatabaseServer
                     await CreateDatabasesAsync(server, notifications, ct);
                     return;
                 }
-                catch (NpgsqlException)
+                catch (NpgsqlException exception) when (exception is not PostgresException { SqlState: not PostgresErrorCodes.CannotConnectNow })
                 {
                     // The server does not accept connections yet. If it never does, Readiness reports the failure.
-                    await Task.Delay(50, CancellationToken.None);
+                    await Task.Delay(50, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                }
+                catch (Exception exception) when (exception is PostgresException or InvalidOperationException)
+                {
+                    await Console.Error.WriteLineAsync($"cube: PostgreSQL cannot create the databases: {exception.Message}");
+                    return;
                 }
             }
         }

@@ -12,12 +12,13 @@ namespace Cube.Proxy.OpenApi;
 /// <summary>Generates <c>/openapi/v1.json</c> from the metadata of the proxy's endpoints. It does not describe the bodies of the inference APIs: OpenAI, Ollama and vLLM document them.</summary>
 internal static class ApiDocumentExtensions
 {
+    private const string DocumentName = "v1";
     private const string Bearer = "bearer";
     private const string ErrorEnvelope = "Error";
 
     public static WebApplicationBuilder AddApiDocument(this WebApplicationBuilder builder)
     {
-        builder.Services.AddOpenApi("v1", static options => options
+        builder.Services.AddOpenApi(DocumentName, static options => options
             .AddDocumentTransformer(static (document, _, _) =>
             {
                 document.Info = new OpenApiInfo { Title = "Cube inference", Version = HealthEndpoints.Version };
@@ -38,7 +39,14 @@ internal static class ApiDocumentExtensions
 
     public static WebApplication MapApiDocument(this WebApplication app)
     {
-        app.MapOpenApi("/openapi/v1.json").AllowAnonymous();
+        // Generated once: it depends on nothing but the endpoints, and any caller can request it.
+        var document = new Lazy<Task<string>>(async () =>
+        {
+            await using var scope = app.Services.CreateAsyncScope();
+            var generated = await scope.ServiceProvider.GetRequiredKeyedService<IOpenApiDocumentProvider>(DocumentName).GetOpenApiDocumentAsync(CancellationToken.None);
+            return await generated.SerializeAsJsonAsync(OpenApiSpecVersion.OpenApi3_1);
+        });
+        app.MapGet("/openapi/v1.json", async () => Results.Text(await document.Value, "application/json")).AllowAnonymous().ExcludeFromDescription();
         return app;
     }
 

@@ -48,6 +48,46 @@ public sealed class Http2ViolationTests
         Assert.Equal((byte)code, (await server.ReadToEndAsync())[^1]);
     }
 
+    /// <summary>A server that stops: the last response is complete, and then the connection ends before the client has read it.</summary>
+    [Fact]
+    public async Task A_complete_response_can_be_read_after_the_end_of_the_connection()
+    {
+        await using var server = new ScriptedServer();
+        using var connection = Http2Connection.Start(server.Client);
+        var sending = connection.SendAsync(new Http2Request { Method = "GET", Authority = "a", Path = "/" }, default);
+        await server.WriteAsync(Convert.FromHexString(Settings + Headers + "000002000100000001" + "4142"));
+        using var response = await sending;
+        await server.EndAsync();
+        await Eventually.TrueAsync(() => Task.FromResult(!connection.IsOpen), "the connection is closed", 5);
+        var buffer = new byte[10];
+        Assert.Equal(2, await response.ReadAsync(buffer));
+        Assert.Equal(0, await response.ReadAsync(buffer));
+    }
+
+    [Fact]
+    public async Task Padding_is_credited_so_that_a_padded_response_of_any_length_arrives()
+    {
+        await using var server = new ScriptedServer();
+        using var connection = Http2Connection.Start(server.Client, new Http2Options { StreamWindow = 65_536 });
+        var sending = connection.SendAsync(new Http2Request { Method = "GET", Authority = "a", Path = "/" }, default);
+        await server.WriteAsync(Convert.FromHexString(Settings + Headers));
+        using var response = await sending;
+        // 200 frames of one byte of data and 255 bytes of padding.
+        byte[] frame = [.. Convert.FromHexString("000101000800000001" + "ff" + "41"), .. new byte[255]];
+        for (var i = 0; i < 200; i++)
+        {
+            await server.WriteAsync(frame);
+            Assert.Equal(1, await response.ReadAsync(new byte[1]));
+        }
+
+        // The update is written on another thread.
+        await Task.Delay(200);
+        connection.Dispose();
+        var sent = await server.ReadToEndAsync();
+        // WINDOW_UPDATE for stream 1.
+        Assert.True(sent.AsSpan().IndexOf(Convert.FromHexString("000004080000000001")) > 0);
+    }
+
     [Fact]
     public async Task More_data_than_the_window_closes_the_connection()
     {

@@ -31,8 +31,8 @@ internal static class AttestedChannelExtensions
     /// <param name="requestId">The id of the client's request; null if there is none.</param>
     /// <param name="ct">Cancels the request until the response is disposed.</param>
     /// <inheritdoc cref="AttestedChannel.SendAsync" path="/exception"/>
-    public static ValueTask<Http2Response> SendAsync(this AttestedChannel channel, string method, string path, ReadOnlyMemory<byte> body, string? type, string? requestId, CancellationToken ct) => channel.SendAsync(
-        new Http2Request { Method = method, Authority = channel.Address.Authority, Path = path, Body = body, ContentType = type, Headers = HeadersOf(requestId) }, ct);
+    public static ValueTask<Http2Response> SendAsync(this AttestedChannel channel, string method, string path, ReadOnlyMemory<byte> body, string? type, string? requestId, CancellationToken ct) =>
+        AgentTelemetry.IsEnabled ? AgentTelemetry.ObserveAsync(channel.Address, method, () => Send(channel, method, path, body, type, requestId, ct)) : Send(channel, method, path, body, type, requestId, ct);
 
     /// <summary>Reads the whole body of a response.</summary>
     /// <exception cref="InvalidDataException">The body is longer than <paramref name="maxBytes"/>.</exception>
@@ -53,6 +53,9 @@ internal static class AttestedChannelExtensions
         body.Position = 0;
         return body;
     }
+
+    private static ValueTask<Http2Response> Send(AttestedChannel channel, string method, string path, ReadOnlyMemory<byte> body, string? type, string? requestId, CancellationToken ct) => channel.SendAsync(
+        new Http2Request { Method = method, Authority = channel.Address.Authority, Path = path, Body = body, ContentType = type, Headers = HeadersOf(requestId) }, ct);
 
     /// <summary>The request id and the trace context (W3C) of the current span.</summary>
     private static HeaderField[] HeadersOf(string? requestId) => (requestId, Activity.Current) switch

@@ -124,6 +124,48 @@ public sealed class InvalidationTests(EmbeddedEngineSystem system)
         Assert.Equal(200, await ChatAsync(cube.Proxy, tenant.Domain, tenant.Token, "cube-guide"));
     }
 
+    /// <summary>Identity cannot reach the proxies' database, while the proxies can.</summary>
+    [Fact]
+    public async Task A_notice_that_cannot_be_sent_is_sent_later_and_no_decision_is_confirmed_meanwhile()
+    {
+        await using var cube = await CubeSystem.StartAsync(system.Postgres);
+        var tenant = await cube.CreateTenantAsync();
+        var member = await cube.CreateMemberAsync(tenant, "member");
+        Assert.Equal(200, await ChatAsync(cube.Proxy, tenant.Domain, member.Token, "cube-guide"));
+        await using var proxies = NpgsqlDataSource.Create(cube.ProxyDatabase);
+        var name = new NpgsqlConnectionStringBuilder(cube.ProxyDatabase).Database;
+        await ExecuteAsync(proxies, $"revoke connect on database \"{name}\" from public; select pg_terminate_backend(pid) from pg_stat_activity where usename = 'cube_notify' and datname = '{name}'");
+
+        var (status, _) = await cube.SendAsync(HttpMethod.Delete, $"/domains/{tenant.Domain}/roles", tenant.Token, new { members = (Guid[])[member.UserId] });
+        Assert.InRange(status, 200, 204);
+        await Task.Delay(5000);
+        Assert.Equal(403, await ChatAsync(cube.Proxy, tenant.Domain, member.Token, "cube-guide"));
+        await using var identity = NpgsqlDataSource.Create(cube.Database);
+        Assert.Equal(["*"], await NoticesAsync(identity));
+
+        await ExecuteAsync(proxies, $"grant connect on database \"{name}\" to public");
+        await Eventually.TrueAsync(async () => (await NoticesAsync(identity)).Count == 0, "the notice is sent", 10);
+    }
+
+    private static async Task ExecuteAsync(NpgsqlDataSource database, string sql)
+    {
+        await using var command = database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private static async Task<List<string>> NoticesAsync(NpgsqlDataSource identity)
+    {
+        await using var command = identity.CreateCommand("select notice from outbox where notice is not null");
+        await using var reader = await command.ExecuteReaderAsync();
+        var notices = new List<string>();
+        while (await reader.ReadAsync())
+        {
+            notices.Add(reader.GetString(0));
+        }
+
+        return notices;
+    }
+
     private static readonly HttpClient Http = new(new SocketsHttpHandler());
 
     private static async Task<int> ChatAsync(Uri proxy, Guid domain, string token, string model = "m")
