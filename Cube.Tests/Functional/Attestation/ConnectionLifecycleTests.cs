@@ -87,7 +87,7 @@ public sealed class ConnectionLifecycleTests : IAsyncLifetime
         Assert.True(channel.IsOpen);
         _clock.Advance(TimeSpan.FromSeconds(1));
         _pool.RemoveExpired(_clock.GetUtcNow(), null);
-        var ended = await Assert.ThrowsAnyAsync<IOException>(async () => await running.ReadAsync(new byte[100]));
+        var ended = await Assert.ThrowsAnyAsync<IOException>(async () => await running.ReadAsync(new byte[100]).AsTask().WaitAsync(TimeSpan.FromSeconds(5)));
         Assert.Equal(Codes.AtlsLeaseEnded, AttestationException.Find(ended)?.Code);
         Assert.Equal((0, false), (_pool.Count, channel.IsOpen));
     }
@@ -103,7 +103,7 @@ public sealed class ConnectionLifecycleTests : IAsyncLifetime
         _pool.RemoveExpired(_clock.GetUtcNow(), null);
         Assert.True(channel.IsOpen);
         _machine.Hold.SetResult();
-        while (await running.ReadAsync(new byte[100]) > 0)
+        while (await running.ReadAsync(new byte[100]).AsTask().WaitAsync(TimeSpan.FromSeconds(5)) > 0)
         {
             // The response is complete.
         }
