@@ -65,6 +65,6 @@ public static class Migrations
         }
     }
 
-    /// <summary>The server is starting, or the AppHost has not created the database or the password yet.</summary>
+    /// <summary>The server is starting, or the AppHost has not created the database yet. Every other error of PostgreSQL is reported at once.</summary>
     private static bool IsStarting(string state) => state is PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.InvalidCatalogName;
 }

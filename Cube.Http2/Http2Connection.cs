@@ -13,7 +13,7 @@ public sealed class Http2Connection : IDisposable
     /// <summary>Responses to settings and pings that the server does not read must not fill the memory.</summary>
     private const int MaxResponses = 4 << 20;
 
-    /// <summary>Up to this number of requests, each is written at once. More are written together.</summary>
+    /// <summary>Up to this number of concurrent requests, each is written at once on its own thread. More are written together.</summary>
     private const int MaxAlone = 4;
     private static readonly TimeSpan _goAwayDelay = TimeSpan.FromMilliseconds(100);
 
@@ -208,7 +208,7 @@ public sealed class Http2Connection : IDisposable
 
     internal void MarkAlive() => Volatile.Write(ref _lastFrameAt, _options.Time.GetTimestamp());
 
-    /// <summary>Closes the connection because of an error of the server, which learns the code.</summary>
+    /// <summary>Closes the connection because of an error of the server, and sends it the error code.</summary>
     internal void Fail(Http2Exception exception)
     {
         lock (_output.Lock)

@@ -101,7 +101,7 @@ public sealed class Http2Response : IValueTaskSource<Http2Response>, IValueTaskS
     public Stream AsStream() => new ResponseStream(this);
 
     /// <summary>Waits for the status and the headers of the response.</summary>
-    /// <returns>This stream. After an error it is disposed.</returns>
+    /// <returns>This response. After an error it is disposed.</returns>
     internal ValueTask<Http2Response> ReadHeadersAsync(CancellationToken ct)
     {
         _cancellation = ct.UnsafeRegister(static (stream, token) => ((Http2Response)stream!).Cancel(token), this);
@@ -207,7 +207,7 @@ public sealed class Http2Response : IValueTaskSource<Http2Response>, IValueTaskS
         AddCredit(direct + padding);
     }
 
-    /// <summary>Ends the stream with an error. Data that has arrived can still be read, except after a failure of the whole connection.</summary>
+    /// <summary>Fails this and later reads. With <paramref name="keepsData"/>, data that has arrived can still be read, and a complete response stays complete.</summary>
     internal void Fail(Exception failure, bool keepsData)
     {
         lock (_lock)
@@ -310,7 +310,7 @@ public sealed class Http2Response : IValueTaskSource<Http2Response>, IValueTaskS
         return true;
     }
 
-    /// <summary>The response is complete. A waiting reader learns it. Requires the lock.</summary>
+    /// <summary>Marks the response as complete and wakes a waiting reader. Requires the lock.</summary>
     private void End()
     {
         if (_expected > 0)

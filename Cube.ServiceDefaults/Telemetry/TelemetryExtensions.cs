@@ -37,7 +37,7 @@ internal static class TelemetryExtensions
         builder.Services.AddSingleton<ILoggerProvider, BufferedConsoleLoggerProvider>();
         if (string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
         {
-            // Without an exporter, spans and measurements would be collected for no one.
+            // Without an exporter, spans and measurements would be collected in vain.
             return;
         }
 
